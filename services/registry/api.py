@@ -1,0 +1,268 @@
+"""The registry's addresses: projects and prices, the registrar's commands, public retirements, the proof of reserves."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+from pydantic import BaseModel
+
+from services.registry import domain
+from services.registry.handlers import Handlers
+from services.registry.store import Store
+from shared.contracts import Allocation
+from shared.refusal import Refusal
+from shared.web.app import cause_of
+from shared.web.auth import PUBLIC, Access, Scope
+from shared.web.idempotency import checked, id_of
+
+REGISTRAR = Scope("registry:write")
+ACCESS: dict[str, Access] = {
+    "GET /v1/projects": PUBLIC,
+    "GET /v1/projects/{project_id}": PUBLIC,
+    "GET /v1/projects/{project_id}/pages": PUBLIC,
+    "POST /v1/projects/{project_id}/listings": REGISTRAR,
+    "POST /v1/projects/{project_id}/batches": REGISTRAR,
+    "POST /v1/projects/{project_id}/cancellations": REGISTRAR,
+    "GET /v1/retirements/orders/{order_id}": PUBLIC,
+    "GET /v1/retirements/{serial}": PUBLIC,
+    "GET /v1/proof": PUBLIC,
+}
+ProjectPath = Annotated[str, Path(pattern=r"^prj_[0-9A-HJKMNP-TV-Z]{26}$", examples=["prj_" + "0" * 25 + "1"])]
+
+
+class NothingThere(Refusal):
+    """Nothing is known under this id (404)."""
+
+    code = "not_found"
+
+
+class VersionMissing(Refusal):
+    """A change must say which version it changes (428)."""
+
+    code = "if_match_missing"
+
+
+class ProofPending(Refusal):
+    """The first recount has not finished (503)."""
+
+    code = "proof_pending"
+
+
+STATUSES: dict[type[Refusal], int] = {
+    NothingThere: 404,
+    VersionMissing: 428,
+    ProofPending: 503,
+    domain.NotASerial: 404,
+    domain.UnknownBatch: 404,
+    domain.ListingChanged: 412,
+    domain.ExceedsVerifiedAmount: 422,
+    domain.ReportIssuedOtherwise: 409,
+    domain.SerialsOverlap: 409,
+    domain.NotEnoughToCancel: 409,
+    domain.ListingMissing: 409,
+    domain.IdentityFixed: 409,
+}
+
+
+class Project(BaseModel):
+    """A project as it stands: its listing, its batches with their four figures in grams, and its place in the ledger."""
+
+    project_id: str
+    livemode: bool
+    listing: domain.Listing
+    batches: tuple[domain.Batch, ...]
+    available_g: int
+    page: int
+    page_hash: str
+
+
+class Projects(BaseModel):
+    """All listed projects; there are few enough for one answer."""
+
+    data: list[Project]
+    has_more: bool = False
+    next_cursor: str | None = None
+
+
+class Pages(BaseModel):
+    """Pages of a project's ledger exactly as they are stored and hashed."""
+
+    data: list[dict[str, Any]]
+    has_more: bool
+    next_cursor: str | None
+
+
+class Retirement(BaseModel):
+    """What was cancelled for good: of a serial, or for an order. Gram ranges are half-open."""
+
+    livemode: bool
+    project_id: str
+    page: int
+    page_hash: str
+    day: str
+    order_id: str
+    allocations: tuple[Allocation, ...]
+
+
+class Retirements(BaseModel):
+    """The claims that a serial, or an order, stands for."""
+
+    data: list[Retirement]
+    retired: bool
+
+
+def api_router(store: Store, handlers: Handlers, *, livemode: bool) -> APIRouter:
+    """Build the routes for programs."""
+    routes = APIRouter(tags=["registry"])
+
+    def shown(page: domain.Page) -> Project:
+        assert page.listing is not None
+        return Project(
+            project_id=page.project_id,
+            livemode=livemode,
+            listing=page.listing,
+            batches=page.batches,
+            available_g=page.available,
+            page=page.sequence,
+            page_hash=page.hash,
+        )
+
+    async def found(project_id: str) -> domain.Page:
+        page = await store.last_page(project_id)
+        if page is None or page.listing is None:
+            raise NothingThere(f"There is no project {project_id}. See /v1/projects for those that are listed.")
+        return page
+
+    @routes.get("/v1/projects", operation_id="list_projects")
+    async def list_projects() -> Projects:
+        """List all projects with price, status and figures."""
+        return Projects(data=[shown(page) for page in await store.projects()])
+
+    @routes.get("/v1/projects/{project_id}", operation_id="get_project")
+    async def get_project(project_id: ProjectPath, response: Response) -> Project:
+        """Return a project; its ETag is the listing version that a change must name."""
+        page = await found(project_id)
+        assert page.listing is not None
+        response.headers["ETag"] = f'"{page.listing.version}"'
+        return shown(page)
+
+    @routes.get("/v1/projects/{project_id}/pages", operation_id="list_pages")
+    async def list_pages(
+        project_id: ProjectPath,
+        after: Annotated[int, Query(ge=0)] = 0,
+        limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    ) -> Pages:
+        """Return pages of the ledger after a sequence, as stored, so that anybody can count them again."""
+        pages = [page async for page in store.raw_pages(project_id, after=after, limit=limit + 1)]
+        more = len(pages) > limit
+        return Pages(
+            data=pages[:limit], has_more=more, next_cursor=str(pages[limit - 1]["sequence"]) if more else None
+        )
+
+    @routes.post("/v1/projects/{project_id}/listings", operation_id="change_listing", status_code=201)
+    async def change_listing(
+        request: Request,
+        project_id: ProjectPath,
+        content: domain.ListingContent,
+        if_match: Annotated[str | None, Header(description='the version looked at, "0" before the first')] = None,
+    ) -> Project:
+        """Make the next version of a project's listing: names, owner, price, status."""
+        seen = (if_match or "").strip('"')
+        if not seen.isdecimal():
+            raise VersionMissing('Send If-Match with the listing version that you looked at, "0" for a new project.')
+        page = await handlers.change_listing(project_id, content, seen=int(seen), cause=cause_of(request))
+        return shown(page)
+
+    @routes.post("/v1/projects/{project_id}/batches", operation_id="issue_batch", status_code=201)
+    async def issue_batch(
+        request: Request,
+        project_id: ProjectPath,
+        report: domain.Report,
+        idempotency_key: Annotated[str | None, Header()] = None,
+    ) -> domain.Batch:
+        """Issue a batch for a verified report; the same report again gives the same batch."""
+        checked(idempotency_key)
+        await found(project_id)
+        batch_id = id_of("bat", project_id, report.report_hash)
+        page = await handlers.issue(project_id, report, batch_id=batch_id, cause=cause_of(request))
+        return next(batch for batch in page.batches if batch.batch_id == batch_id)
+
+    @routes.post("/v1/projects/{project_id}/cancellations", operation_id="cancel_tonnes", status_code=201)
+    async def cancel_tonnes(
+        request: Request,
+        project_id: ProjectPath,
+        cancellation: domain.Cancellation,
+        idempotency_key: Annotated[str | None, Header()] = None,
+    ) -> Project:
+        """Cancel whole tonnes without a claim, from the end of a batch's line."""
+        key = id_of("can", request.state.caller, checked(idempotency_key))
+        await found(project_id)
+        return shown(
+            await handlers.cancel(project_id, cancellation, cancellation_id=key, cause=cause_of(request))
+        )
+
+    @routes.get("/v1/retirements/orders/{order_id}", operation_id="get_retirement_of_order")
+    async def get_retirement_of_order(order_id: str) -> Retirements:
+        """Return what was retired for an order."""
+        return await retirement_of_order(store, order_id, livemode=livemode)
+
+    @routes.get("/v1/retirements/{serial}", operation_id="get_retirement_of_serial")
+    async def get_retirement_of_serial(serial: str) -> Retirements:
+        """Return the claims that a serial stands for, and whether it is retired."""
+        return await retirement_of_serial(store, serial, livemode=livemode)
+
+    @routes.get("/v1/proof", operation_id="get_proof")
+    async def get_proof() -> dict[str, Any]:
+        """Return the last finished recount: per batch issued = available + held + allocated + cancelled."""
+        proof = handlers.proof
+        if proof is None:
+            raise ProofPending("The first recount has not finished. Ask again in a few seconds.")
+        return {"livemode": livemode, "recounted_at": proof.recounted_at, "data": proof.projects}
+
+    return routes
+
+
+async def retirement_of_order(store: Store, order_id: str, *, livemode: bool) -> Retirements:
+    """Return what was retired for an order. Raises NothingThere when nothing was."""
+    page = await store.page_with(f"end:{order_id}")
+    data = _of_page(page, livemode=livemode, wanted=lambda entry: entry.order_id == order_id) if page else []
+    if not data:
+        raise NothingThere(f"Nothing is retired for the order {order_id}.")
+    return Retirements(data=data, retired=True)
+
+
+async def retirement_of_serial(store: Store, text: str, *, livemode: bool) -> Retirements:
+    """Return the claims that touch a single serial. Raises NotASerial, or NothingThere for one never issued."""
+    serial = domain.parse(text)
+    batch = await store.batch_of(serial.prefix)
+    if batch is None or not batch.serial_start <= serial.first <= serial.last <= batch.serial_end:
+        raise NothingThere(f"The serial {text} was never issued here.")
+    start = (serial.first - batch.serial_start) * domain.GRAMS_PER_TONNE
+    end = (serial.last - batch.serial_start + 1) * domain.GRAMS_PER_TONNE
+    data: list[Retirement] = []
+    for page in await store.pages_allocating(batch.batch_id, start, end):
+        data += _of_page(page, livemode=livemode, wanted=lambda entry: _touches(entry, batch.batch_id, start, end))
+    return Retirements(data=data, retired=batch.allocated > start)
+
+
+def _touches(entry: domain.Entry, batch_id: str, start: int, end: int) -> bool:
+    return any(
+        part.batch_id == batch_id and part.from_gram < end and part.to_gram > start for part in entry.allocations or ()
+    )
+
+
+def _of_page(page: domain.Page, *, livemode: bool, wanted: Any) -> list[Retirement]:
+    return [
+        Retirement(
+            livemode=livemode,
+            project_id=page.project_id,
+            page=page.sequence,
+            page_hash=page.hash,
+            day=page.day,
+            order_id=entry.order_id or "",
+            allocations=entry.allocations,
+        )
+        for entry in page.entries
+        if entry.allocations and wanted(entry)
+    ]

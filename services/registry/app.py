@@ -1,0 +1,42 @@
+"""Puts the registry together."""
+
+from pathlib import Path
+
+from fastapi import FastAPI
+
+import services.registry as card
+from services.registry import api, stream
+from services.registry.handlers import Handlers
+from services.registry.store import Store
+from shared.messaging.outbox import clock
+from shared.messaging.service import Messaging
+from shared.settings import Settings
+from shared.web.app import create, database
+from shared.web.pages import Pages
+from shared.web.periodic import Periodic
+
+RECOUNT_SECONDS = 10
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Return the registry's app; nothing runs before its lifespan begins."""
+    settings = settings or Settings()
+    messaging = Messaging(settings, service="registry")
+    store = Store(database(settings), livemode=settings.livemode, wake=messaging.wake)
+    handlers = Handlers(store, clock)
+    pages = Pages(Path(__file__).parent / "pages", service="registry", livemode=settings.livemode)
+    messaging.hears(stream.hears(handlers))
+    messaging.publishes(store)
+    return create(
+        settings,
+        service="registry",
+        description=card.__doc__ or "",
+        routers=[
+            api.api_router(store, handlers, livemode=settings.livemode),
+        ],
+        access=api.ACCESS,
+        statuses=api.STATUSES,
+        store=store,
+        pages=pages,
+        parts=[messaging, Periodic("recount", handlers.prove, seconds=RECOUNT_SECONDS)],
+    )

@@ -1,0 +1,68 @@
+"""What is true of credits with network, clock and database unplugged."""
+
+from services.registry.domain.commands import (
+    Cancel,
+    Cancellation,
+    ChangeListing,
+    Command,
+    ExceedsVerifiedAmount,
+    Hold,
+    IdentityFixed,
+    Issue,
+    ListingChanged,
+    ListingContent,
+    ListingMissing,
+    NotEnoughToCancel,
+    Post,
+    Release,
+    Report,
+    ReportIssuedOtherwise,
+    SerialsOverlap,
+    UnknownBatch,
+)
+from services.registry.domain.decide import keys_of, next_page
+from services.registry.domain.events import business_day, events_of, listed
+from services.registry.domain.ledger import NO_PAGE, Batch, Entry, Listing, Page, page_hash
+from services.registry.domain.recount import BatchProof, Proof, Recount, WrongPage
+from services.registry.domain.serials import GRAMS_PER_TONNE, NotASerial, Serials, parse, serial_text
+
+__all__ = [
+    "GRAMS_PER_TONNE",
+    "NO_PAGE",
+    "Batch",
+    "BatchProof",
+    "Cancel",
+    "Cancellation",
+    "ChangeListing",
+    "Command",
+    "Entry",
+    "ExceedsVerifiedAmount",
+    "Hold",
+    "IdentityFixed",
+    "Issue",
+    "Listing",
+    "ListingChanged",
+    "ListingContent",
+    "ListingMissing",
+    "NotASerial",
+    "NotEnoughToCancel",
+    "Page",
+    "Post",
+    "Proof",
+    "Recount",
+    "Release",
+    "Report",
+    "ReportIssuedOtherwise",
+    "SerialsOverlap",
+    "Serials",
+    "UnknownBatch",
+    "WrongPage",
+    "business_day",
+    "events_of",
+    "keys_of",
+    "listed",
+    "next_page",
+    "page_hash",
+    "parse",
+    "serial_text",
+]

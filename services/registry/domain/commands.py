@@ -1,0 +1,177 @@
+"""What the ledger can be asked: by messages about orders, and by the registrar about projects and batches."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated, Literal
+
+import rfc8785
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.contracts import Cause
+from shared.contracts.event import Currency, Fen, Names
+from shared.contracts.registry import ProjectStatus
+from shared.refusal import Refusal
+
+Tonnes = Annotated[int, Field(ge=1, le=1_000_000_000, description="whole tonnes")]
+
+
+class ListingChanged(Refusal):
+    """The listing is not at the version that the command names (412)."""
+
+    code = "listing_changed"
+
+
+class ListingMissing(Refusal):
+    """The project has no listing yet, so nothing can be issued for it (409)."""
+
+    code = "listing_missing"
+
+
+class IdentityFixed(Refusal):
+    """Standard, place and code stand in serial numbers and cannot change once a batch carries them (409)."""
+
+    code = "identity_fixed"
+
+
+class ExceedsVerifiedAmount(Refusal):
+    """More is to be issued than the report verifies (422)."""
+
+    code = "exceeds_verified_amount"
+
+
+class ReportIssuedOtherwise(Refusal):
+    """The report was issued already, with another amount or other serials (409)."""
+
+    code = "report_issued_otherwise"
+
+
+class SerialsOverlap(Refusal):
+    """The serials, or the external serial, are those of another batch of the project (409)."""
+
+    code = "serials_overlap"
+
+
+class NotEnoughToCancel(Refusal):
+    """The end of the batch's line has fewer free whole tonnes than are to be cancelled (409)."""
+
+    code = "not_enough_to_cancel"
+
+
+class UnknownBatch(Refusal):
+    """The project has no such batch (404)."""
+
+    code = "batch_unknown"
+
+
+class Asked(BaseModel):
+    """A command's content as it comes from outside: frozen, unknown fields refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 of the RFC 8785 bytes of the content: by it a repeat is known."""
+        return hashlib.sha256(rfc8785.dumps(self.model_dump(mode="json"))).hexdigest()
+
+
+class ListingContent(Asked):
+    """What a project is to show and ask from now on."""
+
+    names: Names
+    summary: dict[str, str] = {}
+    standard: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{1,11}$", examples=["CDCER"])]
+    type: Annotated[str, Field(min_length=1, max_length=60, examples=["forest_management"])]
+    owner_id: Annotated[str, Field(min_length=1, max_length=60)]
+    place: Annotated[str, Field(pattern=r"^[A-Z]{2}[0-9]{0,6}$", examples=["CN510100"])]
+    code: Annotated[str, Field(pattern=r"^[A-Z0-9]{1,12}$", examples=["0042"])]
+    unit_price_fen: Annotated[Fen, Field(gt=0, le=10**9, description="per tonne", examples=[4800])]
+    currency: Currency = "CNY"
+    status: ProjectStatus = "listed"
+
+
+class Report(Asked):
+    """A verified monitoring report: it backs one batch, at most its verified amount."""
+
+    report: Annotated[str, Field(min_length=1, max_length=120, description="the verifier's reference", examples=["MR-2021-1"])]
+    verifier: Annotated[str, Field(min_length=1, max_length=120)]
+    verified_tonnes: Tonnes
+    tonnes: Tonnes
+    vintage: Annotated[int, Field(ge=2000, le=2100)]
+    serial_start: Annotated[int | None, Field(ge=1, le=10**11)] = None
+    external_serial: Annotated[str | None, Field(min_length=1, max_length=200)] = None
+
+    @property
+    def report_hash(self) -> str:
+        """The report itself, whatever is issued for it."""
+        return hashlib.sha256(rfc8785.dumps({"report": self.report, "verifier": self.verifier})).hexdigest()
+
+
+class Cancellation(Asked):
+    """Whole tonnes to be cancelled without a claim, from the end of a batch's line."""
+
+    batch_id: str
+    tonnes: Tonnes
+    reason: Literal["reversal", "compliance", "buffer", "registry_correction"]
+
+
+class Hold(BaseModel):
+    """Set the grams of an order aside, at the listing that the buyer saw."""
+
+    model_config = ConfigDict(frozen=True)
+
+    order_id: str
+    grams: int
+    listing_version: int
+    cause: Cause
+
+
+class Post(BaseModel):
+    """The order is paid: retire and allocate what it holds."""
+
+    model_config = ConfigDict(frozen=True)
+
+    order_id: str
+    cause: Cause
+
+
+class Release(BaseModel):
+    """The order ended: what it holds goes back."""
+
+    model_config = ConfigDict(frozen=True)
+
+    order_id: str
+    cause: Cause
+
+
+class ChangeListing(BaseModel):
+    """Make the next version of the listing; `seen` is the version that the registrar looked at, 0 before the first."""
+
+    model_config = ConfigDict(frozen=True)
+
+    content: ListingContent
+    seen: int
+    cause: Cause
+
+
+class Issue(BaseModel):
+    """Make a batch from a report."""
+
+    model_config = ConfigDict(frozen=True)
+
+    report: Report
+    batch_id: str
+    cause: Cause
+
+
+class Cancel(BaseModel):
+    """Cancel without a claim; `cancellation_id` makes a repeat known."""
+
+    model_config = ConfigDict(frozen=True)
+
+    cancellation: Cancellation
+    cancellation_id: str
+    cause: Cause
+
+
+Command = Hold | Post | Release | ChangeListing | Issue | Cancel

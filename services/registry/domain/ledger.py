@@ -1,0 +1,111 @@
+"""What the ledger is made of: pages in one chain per project, entries with unique keys, and the state after them."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated, Any, Literal
+
+import rfc8785
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.contracts import Allocation
+from shared.contracts.event import Currency, Fen, Grams, GramsOrNone, Names
+from shared.contracts.registry import ProjectStatus
+
+NO_PAGE = "0" * 64
+
+
+class Value(BaseModel):
+    """A value of the ledger: frozen, and refusing what it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Listing(Value):
+    """What a project shows and asks; every change is a new version."""
+
+    version: Annotated[int, Field(ge=1)]
+    names: Names
+    summary: Annotated[dict[str, str], Field(description="what the money does, by language")]
+    standard: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{1,11}$")]
+    type: str
+    owner_id: str
+    place: Annotated[str, Field(pattern=r"^[A-Z]{2}[0-9]{0,6}$", description="administrative code in serial numbers")]
+    code: Annotated[str, Field(pattern=r"^[A-Z0-9]{1,12}$", description="the project in serial numbers")]
+    unit_price_fen: Annotated[Fen, Field(description="per tonne")]
+    currency: Currency
+    status: ProjectStatus
+
+
+class Batch(Value):
+    """Units of one issuance: a line of grams that claims take from the front and cancellations from the end."""
+
+    batch_id: str
+    report_hash: str
+    prefix: Annotated[str, Field(description="the text that its serials share")]
+    vintage: int
+    number: int
+    serial_start: int
+    serial_end: int
+    external_serial: str | None
+    available: GramsOrNone
+    held: GramsOrNone
+    allocated: Annotated[GramsOrNone, Field(description="also the cursor: allocations tile [0, allocated)")]
+    cancelled: GramsOrNone
+
+
+class Part(Value):
+    """What a hold takes of one batch."""
+
+    batch_id: str
+    grams: Grams
+
+
+class Entry(Value):
+    """One decision. Fields that its kind does not use are none."""
+
+    key: str
+    kind: Literal["listing", "batch", "cancel", "hold", "hold_refused", "burn", "post", "release", "post_refused"]
+    order_id: str | None = None
+    grams: int | None = None
+    parts: tuple[Part, ...] | None = None
+    allocations: tuple[Allocation, ...] | None = None
+    reason: str | None = None
+    available_grams: int | None = None
+    unit_price_fen: int | None = None
+    listing_version: int | None = None
+    batch_id: str | None = None
+    content_hash: Annotated[str | None, Field(description="of a command by HTTP, to know it again")] = None
+    # Of the event that the entry tells; none when it tells nothing.
+    sequence: int | None = None
+    cause: str | None = None
+    traceparent: str | None = None
+
+
+class Page(Value):
+    """One atomic write: entries, the state after them, and the hash that ties it to the page before."""
+
+    project_id: str
+    sequence: Annotated[int, Field(ge=1)]
+    day: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$", description="in Asia/Shanghai")]
+    previous: str
+    entries: tuple[Entry, ...]
+    listing: Listing | None
+    batches: tuple[Batch, ...]
+    hash: str
+
+    @property
+    def available(self) -> int:
+        """Grams of all batches that nobody holds."""
+        return sum(batch.available for batch in self.batches)
+
+
+def page_hash(content: dict[str, Any]) -> str:
+    """Return SHA-256 of the RFC 8785 bytes of a page without its own hash."""
+    return hashlib.sha256(rfc8785.dumps({name: value for name, value in content.items() if name != "hash"})).hexdigest()
+
+
+def sealed(**content: Any) -> Page:
+    """Return the page with its hash."""
+    page = Page(**content, hash=NO_PAGE)
+    return page.model_copy(update={"hash": page_hash(page.model_dump(mode="json"))})

@@ -1,0 +1,224 @@
+"""Counts a project's ledger again from its stored pages alone, by code that shares nothing with the code that wrote them.
+
+A stranger can do the same: a page is plain JSON; its hash is SHA-256 of the RFC 8785 bytes of all members but `hash`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import rfc8785
+
+TONNE = 1_000_000
+
+
+@dataclass(frozen=True)
+class WrongPage:
+    """The first page that does not hold, and why."""
+
+    project_id: str
+    sequence: int
+    reason: str
+
+
+@dataclass
+class _Line:
+    """One batch as it is counted again."""
+
+    issued: int
+    serial_start: int
+    serial_end: int
+    external: str | None
+    available: int
+    held: int = 0
+    allocated: int = 0
+    cancelled: int = 0
+
+
+@dataclass(frozen=True)
+class BatchProof:
+    """A batch's figures in grams, and the whole tonnes that are retired for its claims."""
+
+    batch_id: str
+    prefix: str
+    serial_start: int
+    serial_end: int
+    issued: int
+    available: int
+    held: int
+    allocated: int
+    cancelled: int
+    retired_tonnes: int
+    unclaimed_grams: int
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a recount found: figures per batch, the head of the chain, and the first wrong page if there is one."""
+
+    project_id: str
+    pages: int
+    head: str
+    batches: tuple[BatchProof, ...]
+    wrong: WrongPage | None
+
+
+@dataclass
+class _Count:
+    """The recount of one project while it runs."""
+
+    lines: dict[str, _Line] = field(default_factory=dict)
+    holds: dict[str, dict[str, int]] = field(default_factory=dict)
+    ended: set[str] = field(default_factory=set)
+    keys: set[str] = field(default_factory=set)
+
+
+class _Mismatch(Exception):
+    """A page does not hold; the message says why."""
+
+
+class Recount:
+    """The recount of one project, page by page, so that it needs no more memory than its holds and keys."""
+
+    def __init__(self, project_id: str) -> None:
+        self._project_id = project_id
+        self._count = _Count()
+        self._head, self._sequence = "0" * 64, 0
+        self._batches: list[Mapping[str, Any]] = []
+        self._wrong: WrongPage | None = None
+
+    def take(self, page: Mapping[str, Any]) -> bool:
+        """Count the next page as it is stored; False from the first wrong page on."""
+        if self._wrong:
+            return False
+        try:
+            _check_chain(self._project_id, page, self._sequence + 1, self._head)
+            for entry in page["entries"]:
+                _apply(self._count, page, entry)
+            _check_state(self._count, page)
+        except (_Mismatch, KeyError, TypeError, ValueError, StopIteration) as wrong:
+            reason = str(wrong) if isinstance(wrong, _Mismatch) else f"it cannot be read: {wrong!r}"
+            self._wrong = WrongPage(self._project_id, self._sequence + 1, reason)
+            return False
+        self._head, self._sequence, self._batches = page["hash"], self._sequence + 1, page["batches"]
+        return True
+
+    def proof(self) -> Proof:
+        """Return what has been found so far."""
+        lines = self._count.lines
+        batches = tuple(_proof(batch, lines[batch["batch_id"]]) for batch in self._batches) if not self._wrong else ()
+        return Proof(self._project_id, self._sequence, self._head, batches, self._wrong)
+
+
+def _check_chain(project_id: str, page: Mapping[str, Any], sequence: int, head: str) -> None:
+    if page["project_id"] != project_id or page["sequence"] != sequence:
+        raise _Mismatch(f"it stands where page {sequence} of {project_id} belongs")
+    if page["previous"] != head:
+        raise _Mismatch("it does not carry the hash of the page before")
+    content = {name: value for name, value in page.items() if name != "hash"}
+    if hashlib.sha256(rfc8785.dumps(content)).hexdigest() != page["hash"]:
+        raise _Mismatch("its content does not give its hash")
+
+
+def _apply(count: _Count, page: Mapping[str, Any], entry: Mapping[str, Any]) -> None:
+    if entry["key"] in count.keys:
+        raise _Mismatch(f"the key {entry['key']} is there twice")
+    count.keys.add(entry["key"])
+    kind, order = entry["kind"], entry["order_id"]
+    if kind == "batch":
+        _issue(count, page, entry)
+    elif kind == "cancel":
+        line = count.lines[entry["batch_id"]]
+        line.available -= entry["grams"]
+        line.cancelled += entry["grams"]
+        if entry["grams"] % TONNE:
+            raise _Mismatch("a cancellation takes no whole tonnes")
+    elif kind == "hold":
+        parts = {part["batch_id"]: part["grams"] for part in entry["parts"]}
+        if order in count.ended or sum(parts.values()) != entry["grams"]:
+            raise _Mismatch(f"the hold of {order} does not add up")
+        count.holds[order] = parts
+        for batch_id, grams in parts.items():
+            count.lines[batch_id].available -= grams
+            count.lines[batch_id].held += grams
+    elif kind == "release":
+        count.ended.add(order)
+        for batch_id, grams in count.holds.pop(order, {}).items():
+            count.lines[batch_id].available += grams
+            count.lines[batch_id].held -= grams
+    elif kind == "post":
+        count.ended.add(order)
+        _post(count, order, entry["allocations"])
+
+
+def _issue(count: _Count, page: Mapping[str, Any], entry: Mapping[str, Any]) -> None:
+    batch = next(batch for batch in page["batches"] if batch["batch_id"] == entry["batch_id"])
+    tonnes = batch["serial_end"] - batch["serial_start"] + 1
+    if entry["grams"] != tonnes * TONNE:
+        raise _Mismatch(f"batch {batch['batch_id']} has other serials than grams")
+    for other in count.lines.values():
+        if batch["serial_start"] <= other.serial_end and other.serial_start <= batch["serial_end"]:
+            raise _Mismatch(f"the serials of batch {batch['batch_id']} overlap others")
+        if batch["external_serial"] is not None and batch["external_serial"] == other.external:
+            raise _Mismatch(f"the external serial of batch {batch['batch_id']} is there twice")
+    count.lines[batch["batch_id"]] = _Line(
+        issued=entry["grams"],
+        serial_start=batch["serial_start"],
+        serial_end=batch["serial_end"],
+        external=batch["external_serial"],
+        available=entry["grams"],
+    )
+
+
+def _post(count: _Count, order: str, allocations: Iterable[Mapping[str, Any]]) -> None:
+    held = count.holds.pop(order, None)
+    if held is None:
+        raise _Mismatch(f"{order} is posted without a hold")
+    for allocation in allocations:
+        line = count.lines[allocation["batch_id"]]
+        start, end = allocation["from_gram"], allocation["to_gram"]
+        if start != line.allocated or held.pop(allocation["batch_id"], None) != end - start:
+            raise _Mismatch(f"the allocation of {order} leaves a gap, overlaps, or is not what was held")
+        line.held -= end - start
+        line.allocated = end
+        serials = [line.serial_start + start // TONNE, line.serial_start + (end - 1) // TONNE]
+        told = [int(allocation[name].rsplit("-", 1)[1]) for name in ("first_serial", "last_serial")]
+        if serials != told:
+            raise _Mismatch(f"the allocation of {order} names serials {told}, its grams lie in {serials}")
+    if held:
+        raise _Mismatch(f"{order} is posted without all that it held")
+
+
+def _check_state(count: _Count, page: Mapping[str, Any]) -> None:
+    if [batch["batch_id"] for batch in page["batches"]] != list(count.lines):
+        raise _Mismatch("its batches are not those that were issued")
+    for batch in page["batches"]:
+        line = count.lines[batch["batch_id"]]
+        figures = {name: getattr(line, name) for name in ("available", "held", "allocated", "cancelled")}
+        told = {name: batch[name] for name in figures}
+        if told != figures:
+            raise _Mismatch(f"batch {batch['batch_id']} shows {told}, its entries give {figures}")
+        if min(figures.values()) < 0 or sum(figures.values()) != line.issued:
+            raise _Mismatch(f"the figures of batch {batch['batch_id']} do not add up to what was issued")
+        if (batch["serial_start"], batch["serial_end"]) != (line.serial_start, line.serial_end):
+            raise _Mismatch(f"the serials of batch {batch['batch_id']} have changed")
+
+
+def _proof(batch: Mapping[str, Any], line: _Line) -> BatchProof:
+    retired = -(-line.allocated // TONNE)
+    return BatchProof(
+        batch_id=batch["batch_id"],
+        prefix=batch["prefix"],
+        serial_start=line.serial_start,
+        serial_end=line.serial_end,
+        issued=line.issued,
+        available=line.available,
+        held=line.held,
+        allocated=line.allocated,
+        cancelled=line.cancelled,
+        retired_tonnes=retired,
+        unclaimed_grams=retired * TONNE - line.allocated,
+    )

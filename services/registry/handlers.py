@@ -1,0 +1,108 @@
+"""What the registry does because of something: one page per poll and project, and the answers to the registrar."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.registry import domain
+from services.registry.store import Store
+from shared.contracts import Cause, Envelope, OffsetPurchased, OrderClosed, OrderPlaced
+from shared.messaging.delivery import LostRace
+
+ATTEMPTS_BY_HTTP_MAX = 5
+OrderEvent = OrderPlaced | OffsetPurchased | OrderClosed
+
+
+@dataclass(frozen=True)
+class ReservesProof:
+    """The last finished recount of all projects."""
+
+    recounted_at: datetime
+    projects: tuple[domain.Proof, ...]
+
+
+class Handlers:
+    """The registry's acts."""
+
+    def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
+        self._store = store
+        self._clock = clock
+        self.proof: ReservesProof | None = None
+
+    async def poll(self, events: Sequence[Envelope[OrderEvent]]) -> None:
+        """Decide all commands of a poll, one page per project. Raises LostRace when another replica was first."""
+        by_project: dict[str, list[domain.Command]] = {}
+        for event in events:
+            by_project.setdefault(event.data.project_id, []).append(_command(event))
+        written = await asyncio.gather(
+            *(self._write(project_id, commands) for project_id, commands in by_project.items()), return_exceptions=True
+        )
+        for failure in written:
+            if isinstance(failure, BaseException):
+                raise failure
+
+    async def change_listing(
+        self, project_id: str, content: domain.ListingContent, *, seen: int, cause: Cause
+    ) -> domain.Page:
+        """Make the next version of a listing. Raises ListingChanged, IdentityFixed, or LostRace after five tries."""
+        await self._store.open_place(project_id)
+        return await self._command(project_id, domain.ChangeListing(content=content, seen=seen, cause=cause))
+
+    async def issue(self, project_id: str, report: domain.Report, *, batch_id: str, cause: Cause) -> domain.Page:
+        """Make a batch of a verified report, once. Raises the refusals of `decide.issue`."""
+        return await self._command(project_id, domain.Issue(report=report, batch_id=batch_id, cause=cause))
+
+    async def cancel(
+        self, project_id: str, cancellation: domain.Cancellation, *, cancellation_id: str, cause: Cause
+    ) -> domain.Page:
+        """Cancel whole tonnes without a claim, once. Raises UnknownBatch or NotEnoughToCancel."""
+        command = domain.Cancel(cancellation=cancellation, cancellation_id=cancellation_id, cause=cause)
+        return await self._command(project_id, command)
+
+    async def prove(self) -> None:
+        """Recount every project from its stored pages, and keep what was found until the next time."""
+        proofs = []
+        for project_id in await self._store.project_ids():
+            recount = domain.Recount(project_id)
+            async for page in self._store.raw_pages(project_id):
+                if not recount.take(page):
+                    break
+            proofs.append(recount.proof())
+        self.proof = ReservesProof(recounted_at=self._clock(), projects=tuple(proofs))
+
+    async def _command(self, project_id: str, command: domain.Command) -> domain.Page:
+        for _ in range(ATTEMPTS_BY_HTTP_MAX - 1):
+            try:
+                return await self._write(project_id, [command])
+            except LostRace:
+                continue
+        return await self._write(project_id, [command])
+
+    async def _write(self, project_id: str, commands: Sequence[domain.Command]) -> domain.Page:
+        """Load, decide, record; return the page after which all commands are answered."""
+        last = await self._store.last_page(project_id)
+        if last is None:
+            await self._store.open_place(project_id)
+        known = await self._store.entries(key for command in commands for key in domain.keys_of(project_id, command))
+        page = domain.next_page(project_id, last, known, commands, day=domain.business_day(self._clock()))
+        if page is None:
+            assert last is not None, "a command that adds nothing repeats one that is written"
+            return last
+        await self._store.append(page)
+        return page
+
+
+def _command(event: Envelope[OrderEvent]) -> domain.Command:
+    order = event.data
+    match order:
+        case OrderPlaced():
+            return domain.Hold(
+                order_id=order.order_id, grams=order.grams, listing_version=order.listing_version, cause=event.cause
+            )
+        case OffsetPurchased():
+            return domain.Post(order_id=order.order_id, cause=event.cause)
+        case OrderClosed():
+            return domain.Release(order_id=order.order_id, cause=event.cause)

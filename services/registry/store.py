@@ -1,0 +1,185 @@
+"""What the registry remembers in MongoDB: pages, never changed, and how far each project's pages are published."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pymongo.errors import DuplicateKeyError
+
+from services.registry.domain import Batch, Entry, Page, events_of, listed
+from shared.contracts import Envelope, Event
+from shared.messaging.delivery import LostRace
+from shared.messaging.outbox import Parcel
+
+# Pages that a relay takes on at once: many enough to keep Kafka busy, few enough for a lease.
+PAGES_PER_CLAIM = 20
+Document = dict[str, Any]
+
+
+def _page_id(project_id: str, sequence: int) -> str:
+    return f"{project_id}.{sequence:012d}"
+
+
+class Store:
+    """The ledger's pages by project and sequence."""
+
+    def __init__(self, database: Any, *, livemode: bool, wake: Callable[[], None]) -> None:
+        self._pages = database["pages"]
+        self._places = database["places"]
+        self._database = database
+        self._livemode = livemode
+        self._wake = wake
+
+    async def prepare(self) -> None:
+        """Create the indexes; the unique one on entry keys is what keeps a decision from being made twice."""
+        await self._pages.create_index("entries.key", unique=True)
+        await self._pages.create_index("batches.prefix")
+        await self._pages.create_index("entries.allocations.batch_id", sparse=True)
+
+    async def ping(self) -> None:
+        """Raise PyMongoError when the database does not answer."""
+        await self._database.command("ping")
+
+    async def last_page(self, project_id: str) -> Page | None:
+        """Return the newest page of a project."""
+        found = await self._pages.find(_of(project_id)).sort("_id", -1).limit(1).to_list(1)
+        return _page(found[0]) if found else None
+
+    async def page(self, project_id: str, sequence: int) -> Page | None:
+        """Return one page."""
+        found = await self._pages.find_one({"_id": _page_id(project_id, sequence)})
+        return _page(found) if found else None
+
+    async def entries(self, keys: Iterable[str]) -> dict[str, Entry]:
+        """Return the entries that exist under these keys, without fetching the pages around them."""
+        wanted = list(dict.fromkeys(keys))
+        found = self._pages.aggregate(
+            [
+                {"$match": {"entries.key": {"$in": wanted}}},
+                {
+                    "$project": {
+                        "entries": {
+                            "$filter": {"input": "$entries", "as": "entry", "cond": {"$in": ["$$entry.key", wanted]}}
+                        }
+                    }
+                },
+            ]
+        )
+        return {entry["key"]: Entry(**entry) async for page in found for entry in page["entries"]}
+
+    async def append(self, page: Page) -> None:
+        """Insert the next page. Raises LostRace when its place or one of its keys is taken."""
+        try:
+            await self._pages.insert_one(
+                {"_id": _page_id(page.project_id, page.sequence), **page.model_dump(mode="json")}
+            )
+        except DuplicateKeyError:
+            raise LostRace(f"page {page.sequence} of {page.project_id} was written by another") from None
+        self._wake()
+
+    async def project_ids(self) -> list[str]:
+        """Return the ids of all projects that have a chain, in order."""
+        return sorted(place["_id"] for place in await self._places.find({}, {"_id": 1}).to_list(None))
+
+    async def projects(self) -> list[Page]:
+        """Return the newest page of every listed project, by id."""
+        pages = await asyncio.gather(*(self.last_page(project_id) for project_id in await self.project_ids()))
+        return [page for page in pages if page and page.listing]
+
+    async def open_place(self, project_id: str) -> None:
+        """Let the relay know of a project; called before its first page is written."""
+        await self._places.update_one({"_id": project_id}, {"$setOnInsert": {"next": 1}}, upsert=True)
+
+    async def raw_pages(self, project_id: str, *, after: int = 0, limit: int = 0) -> AsyncIterator[Document]:
+        """Yield a project's pages as they are stored, in order."""
+        query = {"_id": {"$gt": _page_id(project_id, after), "$lt": f"{project_id}/"}}
+        async for page in self._pages.find(query).sort("_id", 1).limit(limit):
+            del page["_id"]
+            yield page
+
+    async def page_with(self, key: str) -> Page | None:
+        """Return the page that holds the entry of this key."""
+        found = await self._pages.find_one({"entries.key": key})
+        return _page(found) if found else None
+
+    async def batch_of(self, prefix: str) -> Batch | None:
+        """Return the batch whose serials share this text, as it stands now."""
+        found = await self._pages.find_one({"batches.prefix": prefix}, {"project_id": 1})
+        last = await self.last_page(found["project_id"]) if found else None
+        return next((batch for batch in last.batches if batch.prefix == prefix), None) if last else None
+
+    async def pages_allocating(self, batch_id: str, from_gram: int, to_gram: int) -> list[Page]:
+        """Return the pages with allocations of the batch inside the half-open gram range."""
+        inside = {"batch_id": batch_id, "from_gram": {"$lt": to_gram}, "to_gram": {"$gt": from_gram}}
+        query = {
+            "entries.allocations.batch_id": batch_id,
+            "entries": {"$elemMatch": {"allocations": {"$elemMatch": inside}}},
+        }
+        return [_page(found) async for found in self._pages.find(query).sort("_id", 1)]
+
+    # The ledger as the source of its own events.
+
+    async def claim(self, owner: str, *, now: datetime, lease_seconds: float) -> list[Parcel]:
+        """Lease the projects with unpublished pages, and return these pages in order."""
+        free = {"$or": [{"lease": None}, {"lease.until": {"$lt": now}}]}
+        parcels: list[Parcel] = []
+        for place in await self._places.find(free).to_list(None):
+            pages = await self._pages_from(place["_id"], place["next"])
+            if not pages:
+                continue
+            lease = {"owner": owner, "until": now + timedelta(seconds=lease_seconds)}
+            taken = await self._places.update_one(
+                {"_id": place["_id"], "next": place["next"], **free}, {"$set": {"lease": lease}}
+            )
+            if taken.matched_count:
+                parcels.append(self._parcel(place, pages))
+        return parcels
+
+    async def settle(self, parcels: Sequence[Parcel]) -> None:
+        """Move the places past what was published, and end the leases."""
+        for parcel in parcels:
+            project_id, first, beyond = parcel.mark
+            await self._places.update_one(
+                {"_id": project_id, "next": first}, {"$set": {"next": beyond}, "$unset": {"lease": ""}}
+            )
+
+    async def release(self, owner: str) -> None:
+        """End the owner's leases; they are kept, so that whoever comes next knows that it takes over."""
+        await self._places.update_many(
+            {"lease.owner": owner}, {"$set": {"lease.until": datetime.fromtimestamp(0, UTC)}}
+        )
+
+    async def _pages_from(self, project_id: str, sequence: int) -> list[Page]:
+        query = {"_id": {"$gte": _page_id(project_id, sequence), "$lt": f"{project_id}/"}}
+        found = await self._pages.find(query).sort("_id", 1).limit(PAGES_PER_CLAIM).to_list(PAGES_PER_CLAIM)
+        return [_page(page) for page in found]
+
+    def _parcel(self, place: Document, pages: Sequence[Page]) -> Parcel:
+        envelopes = [envelope for page in pages for envelope in events_of(page, livemode=self._livemode)]
+        last = pages[-1]
+        if place.get("lease") and last.listing:
+            envelopes.append(_current_listing(last, livemode=self._livemode))
+        return Parcel(tuple(envelopes), mark=(last.project_id, place["next"], last.sequence + 1))
+
+
+def _current_listing(page: Page, *, livemode: bool) -> Envelope[Event]:
+    """The listing as it stands, to lie on top of a late message of a relay that lost its lease."""
+    assert page.listing is not None
+    return Envelope(
+        id=f"{page.project_id}.{page.sequence}.listing",
+        time=datetime.fromisoformat(f"{page.day}T00:00:00+08:00"),
+        sequence=page.listing.version,
+        livemode=livemode,
+        data=listed(page.project_id, page.listing),
+    )
+
+
+def _of(project_id: str) -> Document:
+    return {"_id": {"$gt": f"{project_id}.", "$lt": f"{project_id}/"}}
+
+
+def _page(document: Document) -> Page:
+    return Page.model_validate({name: value for name, value in document.items() if name != "_id"})

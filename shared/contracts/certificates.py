@@ -1,0 +1,44 @@
+"""What certificates says: a certificate came into being, or was withdrawn."""
+
+from typing import ClassVar, Literal
+
+from pydantic import AwareDatetime
+
+from shared.contracts.event import BeneficiaryId, CertificateId, Event, FootprintId, Grams, OrderId, ProjectId, SceneId
+from shared.contracts.orders import BeneficiaryKind
+
+
+class CertificateIssued(Event):
+    """A certificate exists; told once, later versions of its name tell nothing."""
+
+    publisher: ClassVar[str] = "certificates"
+    topic: ClassVar[str] = "certificate.issued"
+    key: ClassVar[str] = "beneficiary_id"
+    subject: ClassVar[str] = "certificate_id"
+
+    certificate_id: CertificateId
+    number: str
+    order_id: OrderId
+    beneficiary_id: BeneficiaryId
+    beneficiary_kind: BeneficiaryKind
+    scene_id: SceneId | None
+    project_id: ProjectId
+    footprint_ids: tuple[FootprintId, ...]
+    grams: Grams
+    issued_at: AwareDatetime
+
+
+class CertificateRevoked(Event):
+    """A certificate no longer counts."""
+
+    publisher: ClassVar[str] = "certificates"
+    topic: ClassVar[str] = "certificate.revoked"
+    key: ClassVar[str] = "beneficiary_id"
+    subject: ClassVar[str] = "certificate_id"
+
+    certificate_id: CertificateId
+    number: str
+    order_id: OrderId
+    beneficiary_id: BeneficiaryId
+    reason: Literal["issued_in_error", "credits_reversed"]
+    revoked_at: AwareDatetime

@@ -1,0 +1,119 @@
+"""What orders says: the life of an order as the registry and the back office need it, and the names of beneficiaries."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.contracts.event import (
+    BeneficiaryId,
+    Currency,
+    Event,
+    Fen,
+    FootprintId,
+    Grams,
+    GramsOrNone,
+    Hash,
+    OrderId,
+    PaymentId,
+    ProjectId,
+    SceneId,
+)
+
+BeneficiaryKind = Literal["person", "company", "organiser"]
+Board = Literal["alias", "named", "hidden"]
+
+
+class OrderPlaced(Event):
+    """An order asks the registry to hold its grams at the price that the buyer saw."""
+
+    publisher: ClassVar[str] = "orders"
+    topic: ClassVar[str] = "order.placed"
+    key: ClassVar[str] = "project_id"
+    subject: ClassVar[str] = "order_id"
+
+    order_id: OrderId
+    project_id: ProjectId
+    grams: Grams
+    listing_version: Annotated[int, Field(ge=1)]
+
+
+class OrderClosed(Event):
+    """An order ended without a retirement; its hold, if any, goes back. Once per order."""
+
+    publisher: ClassVar[str] = "orders"
+    topic: ClassVar[str] = "order.closed"
+    key: ClassVar[str] = "project_id"
+    subject: ClassVar[str] = "order_id"
+
+    order_id: OrderId
+    project_id: ProjectId
+    why: Literal["cancelled", "expired", "refunded"]
+
+
+class ClaimedFootprint(BaseModel):
+    """A footprint that a claim covers."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    footprint_id: FootprintId
+    root: FootprintId
+    grams: Grams
+    low_grams: GramsOrNone
+    high_grams: GramsOrNone
+    release: str
+
+
+class Claim(BaseModel):
+    """Who neutralises which footprints, where and under which rules."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    beneficiary_id: BeneficiaryId
+    beneficiary_kind: BeneficiaryKind
+    name_sequence: Annotated[int, Field(ge=1, description="the certificate shows at least this version of the name")]
+    scene_id: SceneId | None
+    footprints: Annotated[tuple[ClaimedFootprint, ...], Field(max_length=500)]
+    jurisdiction: str
+    mandate_version: str
+
+
+class OffsetPurchased(Event):
+    """An order is paid: the registry posts its hold, certificates learns the claim, the owner is due the subtotal."""
+
+    publisher: ClassVar[str] = "orders"
+    topic: ClassVar[str] = "offset.purchased"
+    key: ClassVar[str] = "project_id"
+    subject: ClassVar[str] = "order_id"
+
+    order_id: OrderId
+    project_id: ProjectId
+    owner_id: str
+    unit_price_fen: Fen
+    listing_version: Annotated[int, Field(ge=1)]
+    grams: Grams
+    subtotal_fen: Fen
+    fee_fen: Fen
+    total_fen: Fen
+    currency: Currency
+    payment_id: PaymentId
+    order_hash: Annotated[Hash, Field(description="hash of the order's capability")]
+    claim: Claim
+
+
+class BeneficiaryNamed(Event):
+    """How a beneficiary is called and shown: the only event that carries personal data."""
+
+    publisher: ClassVar[str] = "orders"
+    topic: ClassVar[str] = "beneficiary.named"
+    key: ClassVar[str] = "beneficiary_id"
+    subject: ClassVar[str] = "beneficiary_id"
+    kept: ClassVar[Literal["for ever", "compacted"]] = "compacted"
+
+    beneficiary_id: BeneficiaryId
+    name: Annotated[str | None, Field(description="the name on certificates; none when erased")]
+    alias: str | None
+    kind: BeneficiaryKind
+    board: Board
+    profile_hash: Annotated[Hash | None, Field(description="hash of the profile's capability")]
+    corrects: tuple[OrderId, ...] = ()
+    erased: bool = False

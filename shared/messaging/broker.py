@@ -1,0 +1,124 @@
+"""How a service reads and writes Kafka: every setting that decides whether a message is lost stands here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from faststream.kafka.message import KafkaAckableMessage
+
+from shared.contracts import TOPICS
+
+if TYPE_CHECKING:
+    from faststream.kafka.subscriber.usecase import BatchSubscriber
+
+    from shared.messaging.delivery import Delivery
+
+BATCH_RECORDS_MAX = 500
+BATCH_TIMEOUT_MS = 20
+REQUEST_TIMEOUT_MS = 10_000
+
+
+class TopicDiffers(RuntimeError):
+    """A topic is missing or is not as the table of topics says; the message names each difference."""
+
+
+def reader(bootstrap_servers: str, *, replica: str) -> KafkaBroker:
+    """Return the broker that a service reads with: it acknowledges nothing before it is done."""
+    return KafkaBroker(
+        bootstrap_servers.split(","),
+        client_id=replica,
+        request_timeout_ms=REQUEST_TIMEOUT_MS,
+        ack_policy=AckPolicy.NACK_ON_ERROR,
+        allow_auto_create_topics=False,
+        consumer_only=True,
+        apply_types=False,
+        graceful_timeout=3.0,
+        logger=None,
+    )
+
+
+def producer(bootstrap_servers: str, *, replica: str) -> AIOKafkaProducer:
+    """Return the producer that a service writes with: acknowledged by all replicas, idempotent."""
+    return AIOKafkaProducer(
+        bootstrap_servers=bootstrap_servers.split(","),
+        client_id=replica,
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=5,
+        request_timeout_ms=REQUEST_TIMEOUT_MS,
+    )
+
+
+def subscribe(to: KafkaBroker, topics: Iterable[str], delivery: Delivery, *, group: str, replica: str) -> BatchSubscriber:
+    """Let one consumer of the group read all topics in batches and hand each batch to `delivery`.
+
+    One consumer a service, because several of one group would rebalance each other.
+    """
+    subscriber = to.subscriber(
+        *topics,
+        batch=True,
+        group_id=group,
+        group_instance_id=replica,
+        auto_offset_reset="earliest",
+        max_records=BATCH_RECORDS_MAX,
+        batch_timeout_ms=BATCH_TIMEOUT_MS,
+        no_reply=True,
+        # Nothing is decoded before `delivery` sees it: bytes that break a parser would be read again for ever.
+        parser=_untouched(lambda: subscriber.consumer),
+        decoder=_records,
+    )
+
+    @subscriber
+    async def consume(records: tuple[ConsumerRecord, ...]) -> None:
+        await delivery.deliver(records, subscriber.consumer)
+
+    return subscriber
+
+
+def _untouched(consumer: Callable[[], AIOKafkaConsumer | None]) -> Any:
+    async def parse(records: Any, _default: Any) -> KafkaAckableMessage:
+        return KafkaAckableMessage(body=b"", raw_message=records, consumer=consumer())
+
+    return parse
+
+
+async def _records(message: KafkaAckableMessage, _default: Any) -> Any:
+    return message.raw_message
+
+
+async def verify_topics(bootstrap_servers: str) -> None:
+    """Compare every topic with the table of topics.
+
+    Raises TopicDiffers when one is missing or differs, KafkaError when Kafka does not answer.
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers.split(","), request_timeout_ms=REQUEST_TIMEOUT_MS)
+    await admin.start()
+    try:
+        found = {topic["topic"]: topic for topic in await admin.describe_topics([topic.name for topic in TOPICS])}
+        answers = await admin.describe_configs(
+            [ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in TOPICS if topic.name in found]
+        )
+    finally:
+        await admin.close()
+    settings = {
+        resource[3]: {entry[0]: entry[1] for entry in resource[4]} for answer in answers for resource in answer.resources
+    }
+    differences = []
+    for topic in TOPICS:
+        partitions = len(found.get(topic.name, {}).get("partitions", ()))
+        if partitions != topic.partitions:
+            differences.append(f"{topic.name} has {partitions} partitions, not {topic.partitions}")
+            continue
+        differences.extend(
+            f"{topic.name} has {name}={settings[topic.name].get(name)}, not {value}"
+            for name, value in topic.settings
+            if settings[topic.name].get(name) != value
+        )
+    if differences:
+        raise TopicDiffers("; ".join(differences) + ". Run `python -m deploy.topics`, or mend the topic.")

@@ -1,0 +1,180 @@
+"""What every service's HTTP side has in common: lifespan, guard, problems, health, static files, safe headers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import structlog
+from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.responses import FileResponse, RedirectResponse, Response
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo.errors import PyMongoError
+
+from shared.contracts import Cause
+from shared.refusal import Refusal
+from shared.settings import Settings
+from shared.web import health, problems
+from shared.web.auth import PUBLIC, Access, Forbidden, Guard, HashOf, Issuer, TokenExchanged, Unauthenticated
+from shared.web.idempotency import KeyMissing, KeyReused
+from shared.web.pages import Pages
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none';"
+    " frame-ancestors 'none'"
+)
+BODY_BYTES_MAX = 1_000_000
+_TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_STATUSES: dict[type[Refusal], int] = {Unauthenticated: 401, Forbidden: 403, KeyMissing: 400, KeyReused: 422}
+
+log = structlog.get_logger()
+
+
+class Store(Protocol):
+    """What the common part needs of a service's store."""
+
+    async def prepare(self) -> None:
+        """Create indexes; may be called again."""
+
+    async def ping(self) -> None:
+        """Raise PyMongoError when the database does not answer."""
+
+
+class Running(Protocol):
+    """Something that runs as long as the service does, and can say what it waits for."""
+
+    def running(self) -> contextlib.AbstractAsyncContextManager[None]:
+        """Run until the context ends."""
+
+    async def fares(self) -> str | None:
+        """Return none when all is well, else what is missing."""
+
+
+def database(settings: Settings) -> Any:
+    """Return the service's database; nothing is contacted before the first command."""
+    client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(
+        settings.mongodb_url, tz_aware=True, serverSelectionTimeoutMS=2_000, socketTimeoutMS=20_000
+    )
+    return client.get_default_database()
+
+
+def create(
+    settings: Settings,
+    *,
+    service: str,
+    description: str,
+    routers: Sequence[APIRouter],
+    access: Mapping[str, Access],
+    statuses: Mapping[type[Refusal], int],
+    store: Store,
+    pages: Pages,
+    hashes: Mapping[str, HashOf] | None = None,
+    parts: Sequence[Running] = (),
+) -> FastAPI:
+    """Return the app of a service. Raises LookupError when a route has no line in its access table."""
+    prepared = asyncio.Event()
+
+    async def stored() -> str | None:
+        if not prepared.is_set():
+            return "indexes are not there yet"
+        try:
+            await store.ping()
+        except PyMongoError as away:
+            return f"MongoDB does not answer: {type(away).__name__}"
+        return None
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        preparing = asyncio.create_task(_prepare(store, prepared))
+        async with contextlib.AsyncExitStack() as stack:
+            stack.callback(preparing.cancel)
+            for part in parts:
+                await stack.enter_async_context(part.running())
+            yield
+
+    guard = Guard(access, hashes=hashes or {}, issuer=Issuer(settings.issuer, settings.jwks_url))
+    app = FastAPI(
+        title=f"Diandian {service}",
+        version="1",
+        description=description,
+        lifespan=lifespan,
+        openapi_url=f"/v1/{service}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        responses={"default": {"model": problems.Problem, "description": "RFC 9457 problem"}},
+    )
+    for router in routers:
+        app.include_router(router, dependencies=[Depends(guard)])
+    guard.check_complete([route for router in routers for route in router.routes])
+    app.include_router(health.router({"mongodb": stored} | {type(part).__name__.lower(): part.fares for part in parts}))
+    app.add_api_route("/static/site.css", _site_css, include_in_schema=False)
+    problems.install(app, statuses={**_STATUSES, **statuses}, pages=pages)
+    app.add_exception_handler(TokenExchanged, _exchange(secure=settings.public_url.startswith("https")))
+    app.middleware("http")(_common)
+    return app
+
+
+def cause_of(request: Request) -> Cause:
+    """Return the request as the cause of the events it leads to; its trace goes on, or begins here."""
+    came = request.headers.get("traceparent", "")
+    traceparent = came if _TRACEPARENT.fullmatch(came) else f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+    return Cause(id=request.state.request_id, traceparent=traceparent)
+
+
+async def _site_css() -> FileResponse:
+    return FileResponse(Path(__file__).parent / "site.css", headers={"Cache-Control": "public, max-age=3600"})
+
+
+async def _prepare(store: Store, prepared: asyncio.Event) -> None:
+    """Create the indexes as soon as the database answers; until then the service is not ready."""
+    while not prepared.is_set():
+        try:
+            await store.prepare()
+            prepared.set()
+        except PyMongoError as away:
+            log.warning("mongodb does not answer", failure=repr(away)[:200])
+            await asyncio.sleep(1)
+
+
+def _exchange(*, secure: bool) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def exchange(_: Request, exchanged: Exception) -> Response:
+        assert isinstance(exchanged, TokenExchanged)
+        answer = RedirectResponse(exchanged.location, 303)
+        keep_capability(answer, exchanged.name, exchanged.token, secure=secure)
+        return answer
+
+    return exchange
+
+
+def keep_capability(answer: Response, object_id: str, token: str, *, secure: bool) -> None:
+    """Let the browser show the capability of the object from now on."""
+    answer.set_cookie(
+        object_id, token, max_age=400 * 24 * 3600, path="/", httponly=True, samesite="lax", secure=secure
+    )
+
+
+async def _common(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
+    """Name the request, refuse bodies that are too large before any work, and set the safe headers."""
+    request.state.request_id = f"req_{secrets.token_hex(13)}"
+    if int(request.headers.get("content-length") or 0) > BODY_BYTES_MAX:
+        answer: Response = Response(
+            f'{{"type":"/problems/too_large","title":"{problems.TITLES[413]}","status":413,"code":"too_large",'
+            f'"detail":"Send at most {BODY_BYTES_MAX} bytes.","request_id":"{request.state.request_id}","errors":[]}}',
+            413,
+            media_type=problems.PROBLEM_JSON,
+        )
+    else:
+        answer = await go_on(request)
+    answer.headers.setdefault("Request-Id", request.state.request_id)
+    answer.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+    answer.headers.setdefault("Referrer-Policy", "no-referrer")
+    answer.headers.setdefault("X-Content-Type-Options", "nosniff")
+    return answer
+
+
+__all__ = ["PUBLIC", "Running", "Store", "cause_of", "create", "database", "keep_capability"]

@@ -1,0 +1,185 @@
+"""Who may do what: capabilities of guests, scopes of staff and machines, and the table that every route has a line in."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from fastapi import Request
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+from starlette.routing import BaseRoute
+
+from shared.refusal import Refusal
+from shared.web.idempotency import crockford
+
+CAPABILITY_HEADER = "Diandian-Capability"
+JWKS_LIFE_SECONDS = 300
+_OBJECT_ID = re.compile(r"(?:fp|ord|ben)_[0-9A-HJKMNP-TV-Z]{26}")
+
+
+class Unauthenticated(Refusal):
+    """Nothing was shown that says who asks (401)."""
+
+    code = "unauthenticated"
+
+
+class Forbidden(Refusal):
+    """What was shown does not allow this (403)."""
+
+    code = "forbidden"
+
+
+@dataclass(frozen=True)
+class Public:
+    """Anybody may."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A bearer JWT of the issuer with this scope."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Capability:
+    """The capability of the object whose id stands in the path under this parameter."""
+
+    kind: str
+    parameter: str
+
+
+Access = Public | Scope | Capability
+PUBLIC = Public()
+HashOf = Callable[[str], Awaitable[str | None]]
+
+
+class TokenExchanged(Exception):
+    """A capability came in a link: it becomes a cookie, and the link is left behind."""
+
+    def __init__(self, *, location: str, name: str, token: str) -> None:
+        super().__init__(location)
+        self.location, self.name, self.token = location, name, token
+
+
+def token_of(secret: str, kind: str, object_id: str, key: str) -> str:
+    """Return the capability of an object that a keyed request makes: 128 bits as 26 Crockford characters.
+
+    The same request gives the same token again, so that nothing needs to store it.
+    """
+    digest = hmac.digest(secret.encode(), "\x1f".join((kind, object_id, key)).encode(), "sha256")
+    return crockford(int.from_bytes(digest[:16], "big"), 26)
+
+
+def hash_of(kind: str, object_id: str, token: str) -> str:
+    """Return what is stored, and told in events, of a capability: SHA-256 of `kind:id:token`."""
+    return hashlib.sha256(f"{kind}:{object_id}:{token}".encode()).hexdigest()
+
+
+def shown(request: Request, object_id: str) -> str | None:
+    """Return the capability that the request shows for the object: its cookie, else the header."""
+    return request.cookies.get(object_id) or request.headers.get(CAPABILITY_HEADER)
+
+
+class Issuer:
+    """The OpenID issuer whose tokens staff and machines show; its keys are fetched when first needed."""
+
+    def __init__(self, issuer: str, jwks_url: str) -> None:
+        self._issuer, self._jwks_url = issuer, jwks_url
+        self._keys: KeySet | None = None
+        self._fetched = 0.0
+
+    async def claims(self, token: str) -> dict[str, Any]:
+        """Return the claims of a valid token. Raises Unauthenticated when it is not valid."""
+        try:
+            decoded = jwt.decode(token, await self._key_set(), algorithms=["ES256", "RS256", "EdDSA"])
+            jwt.JWTClaimsRegistry(
+                iss={"essential": True, "value": self._issuer}, exp={"essential": True}, sub={"essential": True}
+            ).validate(decoded.claims)
+        except (JoseError, ValueError) as wrong:
+            raise Unauthenticated(f"The bearer token is not valid: {wrong}. Get a new one from {self._issuer}.") from None
+        except httpx.HTTPError as away:
+            raise TimeoutError(f"the keys of {self._issuer} cannot be had: {away!r}") from None
+        return dict(decoded.claims)
+
+    async def _key_set(self) -> KeySet:
+        if self._keys is None or time.monotonic() - self._fetched > JWKS_LIFE_SECONDS:
+            async with httpx.AsyncClient(timeout=5) as client:
+                answer = await client.get(self._jwks_url)
+                answer.raise_for_status()
+            self._keys, self._fetched = KeySet.import_key_set(answer.json()), time.monotonic()
+        return self._keys
+
+
+class Guard:
+    """Holds every request against the access table before its route runs."""
+
+    def __init__(self, table: Mapping[str, Access], *, hashes: Mapping[str, HashOf], issuer: Issuer) -> None:
+        self._table, self._hashes, self._issuer = table, hashes, issuer
+
+    def check_complete(self, routes: list[BaseRoute]) -> None:
+        """Raise LookupError naming each route without a line, and each line without a route."""
+        found = {line for route in routes for line in _lines(route)}
+        if missing := sorted(found - set(self._table)):
+            raise LookupError(f"no line in the access table for {missing}")
+        if dead := sorted(set(self._table) - found):
+            raise LookupError(f"no route for the lines {dead} of the access table")
+
+    async def __call__(self, request: Request) -> None:
+        """Let the request pass and note its caller, or raise Unauthenticated, Forbidden or TokenExchanged."""
+        route = request.scope["route"]
+        access = self._table[f"{'GET' if request.method == 'HEAD' else request.method} {route.path}"]
+        request.state.caller = "guest"
+        if request.method == "GET" and (token := request.query_params.get("t")):
+            self._exchange(request, token)
+        if isinstance(access, Scope):
+            await self._check_scope(request, access)
+        elif isinstance(access, Capability):
+            await self._check_capability(request, access)
+
+    @staticmethod
+    def _exchange(request: Request, token: str) -> None:
+        if named := _OBJECT_ID.search(request.url.path):
+            location = request.url.remove_query_params("t")
+            query = f"?{location.query}" if location.query else ""
+            raise TokenExchanged(location=location.path + query, name=named.group(), token=token)
+
+    async def _check_scope(self, request: Request, access: Scope) -> None:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise Unauthenticated(f"Send a bearer token with the scope {access.name}.")
+        claims = await self._issuer.claims(token)
+        if access.name not in str(claims.get("scope", "")).split():
+            raise Forbidden(f"The token lacks the scope {access.name}.")
+        request.state.caller = str(claims["sub"])
+        request.state.claims = claims
+
+    async def _check_capability(self, request: Request, access: Capability) -> None:
+        object_id = request.path_params[access.parameter]
+        token = shown(request, object_id)
+        if token is None:
+            raise Unauthenticated(
+                f"Open this with the link that was given when it was made, or send its capability in {CAPABILITY_HEADER}."
+            )
+        stored = await self._hashes[access.kind](object_id)
+        offered = hash_of(access.kind, object_id, token)
+        if stored is None or not secrets.compare_digest(stored, offered):
+            raise Forbidden("The capability does not fit. Open the link that was given when this was made.")
+        request.state.caller = offered
+
+
+def _lines(route: BaseRoute) -> set[str]:
+    methods = getattr(route, "methods", None)
+    path = getattr(route, "path", None)
+    if methods is None or path is None:
+        return set()
+    return {f"{method} {path}" for method in methods if method != "HEAD"}

@@ -1,0 +1,56 @@
+"""What makes a repeated request the same request: ids that follow from caller and key, and the hash of its body."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import rfc8785
+
+from shared.refusal import Refusal
+
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+KEY_LENGTH_MIN, KEY_LENGTH_MAX = 8, 255
+
+
+class KeyMissing(Refusal):
+    """A route that makes money or stock was called without an Idempotency-Key (400)."""
+
+    code = "idempotency_key_missing"
+
+
+class KeyReused(Refusal):
+    """The same key came with another body (422)."""
+
+    code = "idempotency_key_reused"
+
+
+def crockford(number: int, length: int) -> str:
+    """Return the number in Crockford's base 32 with leading zeros."""
+    digits = []
+    for _ in range(length):
+        number, digit = divmod(number, 32)
+        digits.append(ALPHABET[digit])
+    return "".join(reversed(digits))
+
+
+def id_of(kind: str, *parts: str) -> str:
+    """Return the id of what a keyed request makes: 128 bits of a hash of its parts, such as caller and key."""
+    digest = hashlib.sha256("\x1f".join((kind, *parts)).encode()).digest()
+    return f"{kind}_{crockford(int.from_bytes(digest[:16], 'big'), 26)}"
+
+
+def body_hash(body: Any) -> str:
+    """Return SHA-256 of the RFC 8785 form of a body, so that white space and order do not count."""
+    return hashlib.sha256(rfc8785.dumps(body)).hexdigest()
+
+
+def checked(key: str | None) -> str:
+    """Return the key. Raises KeyMissing when there is none that can be told from others."""
+    if key is None or not KEY_LENGTH_MIN <= len(key) <= KEY_LENGTH_MAX:
+        raise KeyMissing(
+            f"Send a header Idempotency-Key of {KEY_LENGTH_MIN} to {KEY_LENGTH_MAX} characters, a new random one for"
+            " each new wish and the same one for each repeat.",
+            field="Idempotency-Key",
+        )
+    return key

@@ -1,0 +1,167 @@
+"""What tests stand on: a real Kafka and a real MongoDB protocol server, started once a session, and small tools."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import http.server
+import os
+import secrets
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from fastapi import FastAPI
+
+from deploy.issuer import LocalIssuer
+from shared.contracts import EVENTS, PARTITIONS, Cause, Envelope, Event, from_record, to_record
+from shared.messaging import broker
+from shared.settings import Settings
+
+PATIENCE_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Infra:
+    """Where Kafka and MongoDB are."""
+
+    kafka: str
+    mongodb: str
+
+    def mongodb_url(self, database: str) -> str:
+        """Return the URL of a database with the write and read concerns that services use."""
+        return f"{self.mongodb}/{database}?w=majority&journal=true&readConcernLevel=majority"
+
+
+@pytest.fixture(scope="session")
+def infra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Infra]:
+    """Kafka with all topics, and SecantusDB; those that already run when INFRA=running names them."""
+    if os.environ.get("INFRA") == "running":
+        yield Infra(os.environ["KAFKA_BOOTSTRAP_SERVERS"], os.environ["MONGODB"])
+        return
+    from tests.embedded import embedded
+
+    with embedded(tmp_path_factory.mktemp("infra")) as (kafka, mongodb):
+        yield Infra(kafka, mongodb)
+
+
+@pytest.fixture(scope="session")
+def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LocalIssuer, str, str]]:
+    """A local issuer, its name, and the address of its JWKS over real HTTP."""
+    folder: Path = tmp_path_factory.mktemp("issuer")
+    handler = functools.partial(_Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        address = f"http://127.0.0.1:{server.server_port}"
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield LocalIssuer(folder, issuer=address), address, f"{address}/jwks.json"
+        server.shutdown()
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def settings(infra: Infra, issuer: tuple[LocalIssuer, str, str]) -> Callable[..., Any]:
+    """A factory: settings of a service with a database and a replica name of its own; `kind` for a subclass."""
+
+    def make(service: str, *, kind: type[Settings] = Settings, **more: Any) -> Settings:
+        mark = secrets.token_hex(4)
+        given = {
+            "kafka_bootstrap_servers": infra.kafka,
+            "mongodb_url": infra.mongodb_url(f"{service}_{mark}"),
+            "secret": f"secret of {service}",
+            "replica": f"{service}-{mark}",
+            "issuer": issuer[1],
+            "jwks_url": issuer[2],
+            **more,
+        }
+        return kind(**given)
+
+    return make
+
+
+@contextlib.asynccontextmanager
+async def served(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """Run the app's lifespan in this process and yield a client once it is ready."""
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://diandian.test") as client:
+
+            async def ready() -> bool:
+                return (await client.get("/health/ready")).status_code == 200
+
+            await until(ready)
+            yield client
+
+
+async def until(condition: Callable[[], Awaitable[Any]], *, seconds: float = PATIENCE_SECONDS) -> Any:
+    """Return the condition's first true result. Raises AssertionError when there is none in time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        result = await condition()
+        if result:
+            return result
+        assert time.monotonic() < deadline, f"not within {seconds} s: {getattr(condition, '__name__', condition)}"
+        await asyncio.sleep(0.02)
+
+
+def told(event: Event, *, sequence: int = 1, at: datetime | None = None) -> Envelope[Event]:
+    """Wrap an event as its publisher would."""
+    cause = Cause(id="test")
+    return Envelope(
+        id=f"{getattr(event, event.subject)}.{sequence}",
+        time=at or datetime.now(UTC),
+        sequence=sequence,
+        livemode=False,
+        data=event,
+        cause_id=cause.id,
+    )
+
+
+@pytest_asyncio.fixture
+async def publish(infra: Infra) -> AsyncIterator[Callable[..., Awaitable[None]]]:
+    """A function that puts envelopes on their topics, in order, acknowledged."""
+    producer = broker.producer(infra.kafka, replica="test")
+    await producer.start()
+
+    async def put(*envelopes: Envelope[Event]) -> None:
+        for envelope in envelopes:
+            key, value, headers = to_record(envelope)
+            await producer.send_and_wait(envelope.data.topic, value=value, key=key, headers=headers)
+
+    yield put
+    await producer.stop()
+
+
+async def heard(infra: Infra, *contracts: type[Event]) -> list[Envelope[Event]]:
+    """Return all that lies on the topics of the contracts (all when none is named), topic by topic."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=infra.kafka, enable_auto_commit=False, auto_offset_reset="earliest")
+    await consumer.start()
+    found: list[Envelope[Event]] = []
+    try:
+        for contract in contracts or EVENTS:
+            partitions = [TopicPartition(contract.topic, number) for number in range(PARTITIONS)]
+            consumer.assign(partitions)
+            ends = await consumer.end_offsets(partitions)
+            await consumer.seek_to_beginning(*partitions)
+            while any([await consumer.position(partition) < end for partition, end in ends.items()]):
+                for records in (await consumer.getmany(timeout_ms=500)).values():
+                    found += [
+                        from_record(contract, record.value, list(record.headers), livemode=False)
+                        for record in records
+                        if record.value is not None
+                    ]
+    finally:
+        await consumer.stop()
+    return found
