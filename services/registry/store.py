@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
-from services.registry.domain import Batch, Entry, Page, events_of, listed
-from shared.contracts import Envelope, Event
+from services.registry.domain import Batch, Entry, Page, events_of
 from shared.messaging.delivery import LostRace
 from shared.messaging.outbox import Parcel
 
@@ -147,10 +146,8 @@ class Store:
             )
 
     async def release(self, owner: str) -> None:
-        """End the owner's leases; they are kept, so that whoever comes next knows that it takes over."""
-        await self._places.update_many(
-            {"lease.owner": owner}, {"$set": {"lease.until": datetime.fromtimestamp(0, UTC)}}
-        )
+        """End the owner's leases, as after its restart."""
+        await self._places.update_many({"lease.owner": owner}, {"$unset": {"lease": ""}})
 
     async def _pages_from(self, project_id: str, sequence: int) -> list[Page]:
         query = {"_id": {"$gte": _page_id(project_id, sequence), "$lt": f"{project_id}/"}}
@@ -159,22 +156,7 @@ class Store:
 
     def _parcel(self, place: Document, pages: Sequence[Page]) -> Parcel:
         envelopes = [envelope for page in pages for envelope in events_of(page, livemode=self._livemode)]
-        last = pages[-1]
-        if place.get("lease") and last.listing:
-            envelopes.append(_current_listing(last, livemode=self._livemode))
-        return Parcel(tuple(envelopes), mark=(last.project_id, place["next"], last.sequence + 1))
-
-
-def _current_listing(page: Page, *, livemode: bool) -> Envelope[Event]:
-    """The listing as it stands, to lie on top of a late message of a relay that lost its lease."""
-    assert page.listing is not None
-    return Envelope(
-        id=f"{page.project_id}.{page.sequence}.listing",
-        time=datetime.fromisoformat(f"{page.day}T00:00:00+08:00"),
-        sequence=page.listing.version,
-        livemode=livemode,
-        data=listed(page.project_id, page.listing),
-    )
+        return Parcel(tuple(envelopes), mark=(place["_id"], place["next"], pages[-1].sequence + 1))
 
 
 def _of(project_id: str) -> Document:

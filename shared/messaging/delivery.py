@@ -26,7 +26,7 @@ Hears = Mapping[type[Event], Handler]
 ATTEMPTS_MAX = 3
 DEAD_IN_A_ROW_MAX = 100
 RETRY_DELAY_SECONDS = 0.05
-RETRY_DELAY_SECONDS_MAX = 5.0
+RETRY_DELAY_SECONDS_MAX = 2.0
 
 log = structlog.get_logger()
 DELIVERED = Counter("diandian_delivered_total", "Messages handed to their handler", ["topic"])
@@ -134,7 +134,8 @@ class Delivery:
                     attempts += 1
                     if attempts == ATTEMPTS_MAX:
                         return failure
-                await _rest(delays, consumer)
+                # Who lost a race has nothing to wait for but the other's write.
+                await _rest(0 if isinstance(failure, LostRace) else delays, consumer)
             else:
                 return None
 

@@ -1,8 +1,8 @@
 """State and events in one write: events lie in the document that changed until the relay has published them.
 
 A document with an outbox has `version` (writes are conditional on it), `said` (how many events its aggregate has told),
-`outbox` (what is not yet published), and while a relay publishes, `lease`. Of a compacted topic the document also keeps
-`current`, its latest event, because a relay that takes over may have to put it on top of a late message of its forerunner.
+`outbox` (what is not yet published, oldest first), and while a relay publishes, `lease`. Whoever takes over a lease publishes
+all of the outbox again, so that the latest state of a compacted topic lies on top of what its forerunner may have sent.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class Outbox:
         Raises DuplicateKeyError when another unique index refuses it.
         """
         lying, _ = packed(events, said=0, now=now, cause=cause, livemode=self._livemode)
-        whole = {**document, "version": 1, "said": len(lying), **_current(lying)}
+        whole = {**document, "version": 1, "said": len(lying)}
         if lying:
             whole["outbox"] = lying
         try:
@@ -148,7 +148,6 @@ class Outbox:
                 **fields,
                 "version": document["version"] + 1,
                 "said": document["said"] + len(lying),
-                **_current(lying),
             }
         }
         if lying:
@@ -163,7 +162,7 @@ class Outbox:
         """Lease documents with unpublished events, and return one parcel a document."""
         free: Document = {"$or": [{"lease": None}, {"lease.until": {"$lt": now}}]}
         unsent: Document = {"outbox.id": {"$gt": ""}}
-        found = await self._collection.find({**unsent, **free}, {"lease": 1}).limit(CLAIM_MAX).to_list(CLAIM_MAX)
+        found = await self._collection.find({**unsent, **free}, {"_id": 1}).limit(CLAIM_MAX).to_list(CLAIM_MAX)
         if not found:
             return []
         token = secrets.token_hex(8)
@@ -172,17 +171,10 @@ class Outbox:
         await self._collection.update_many(
             {"_id": {"$in": ids}, **free}, {"$set": {"lease": {"owner": owner, "token": token, "until": until}}}
         )
-        taken_over = {document["_id"] for document in found if document.get("lease")}
-        leased = self._collection.find({"_id": {"$in": ids}, "lease.token": token}, {"outbox": 1, "current": 1})
-        return [self._parcel(document, token, document["_id"] in taken_over) async for document in leased]
-
-    @staticmethod
-    def _parcel(document: Document, token: str, taken_over: bool) -> Parcel:
-        envelopes = [_from_document(lying) for lying in document.get("outbox", ())]
-        sent = [envelope.id for envelope in envelopes]
-        if taken_over and document.get("current") and document["current"]["id"] not in sent[-1:]:
-            envelopes.append(_from_document(document["current"]))
-        return Parcel(tuple(envelopes), mark=(document["_id"], token, sent))
+        leased = self._collection.find({"_id": {"$in": ids}, "lease.token": token}, {"outbox": 1})
+        return [
+            Parcel(tuple(map(_from_document, document["outbox"])), mark=(document["_id"], token)) async for document in leased
+        ]
 
     async def settle(self, parcels: Sequence[Parcel]) -> None:
         """Take published events out of their documents and end the leases."""
@@ -193,20 +185,12 @@ class Outbox:
             await self._collection.update_many(
                 {"_id": {"$in": [parcel.mark[0] for parcel in mine]}, "lease.token": token},
                 {
-                    "$pull": {"outbox": {"id": {"$in": [sent for parcel in mine for sent in parcel.mark[2]]}}},
+                    "$pull": {"outbox": {"id": {"$in": [sent.id for parcel in mine for sent in parcel.envelopes]}}},
                     "$unset": {"lease": ""},
                 },
             )
 
     async def release(self, owner: str) -> None:
         """Let others, or this replica after its restart, take on at once what the owner had leased."""
-        # The lease is kept but ended, so that whoever comes next knows that it takes over.
-        await self._collection.update_many(
-            {"lease.owner": owner}, {"$set": {"lease.until": datetime.fromtimestamp(0, UTC)}}
-        )
+        await self._collection.update_many({"lease.owner": owner}, {"$unset": {"lease": ""}})
 
-
-def _current(lying: Sequence[Document]) -> Document:
-    """The field that keeps the latest event of a compacted topic, if there is one among these."""
-    latest = [document for document in lying if CONTRACTS[document["topic"]].kept == "compacted"]
-    return {"current": latest[-1]} if latest else {}

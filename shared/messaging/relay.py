@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -52,7 +53,7 @@ class Relay:
                         await source.release(self._owner)
                         released.add(id(source))
                     await self._drain(source)
-            except (KafkaError, PyMongoError, OSError) as failure:
+            except (KafkaError, PyMongoError, OSError, TimeoutError) as failure:
                 log.warning("relay waits", failure=repr(failure)[:300])
                 released.clear()
                 await asyncio.sleep(BACK_OFF_SECONDS)
@@ -64,16 +65,22 @@ class Relay:
 
     async def _drain(self, source: Source) -> None:
         while parcels := await source.claim(self._owner, now=datetime.now(UTC), lease_seconds=LEASE_SECONDS):
-            await self.publish(parcels)
+            await self.publish(parcels, until=time.monotonic() + LEASE_SECONDS - REQUEST_TIMEOUT_MS / 1000)
             await source.settle(parcels)
 
-    async def publish(self, parcels: Sequence[Parcel]) -> None:
-        """Return when all events are acknowledged; an event waits for the one before of its own subject only."""
+    async def publish(self, parcels: Sequence[Parcel], *, until: float) -> None:
+        """Return when all events are acknowledged; an event waits for the one before of its own subject only.
+
+        Raises TimeoutError rather than send anything after `until` (monotonic): by then another relay may have taken
+        over, and a late message would lie on top of its newer ones.
+        """
         by_subject: dict[str, list[Envelope[Event]]] = {}
         for parcel in parcels:
             for envelope in parcel.envelopes:
                 by_subject.setdefault(envelope.subject, []).append(envelope)
         for round_ in range(max(map(len, by_subject.values()), default=0)):
+            if time.monotonic() > until:
+                raise TimeoutError("the lease is about to end")
             sent = [await self._send(line[round_]) for line in by_subject.values() if len(line) > round_]
             await asyncio.gather(*sent)
 

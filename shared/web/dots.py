@@ -112,7 +112,7 @@ def bar(grams: int, *, unit_grams: int, label: str) -> Markup:
     rectangles = [(0, row * CELL, min(BAR_ROW_DOTS, dots - row * BAR_ROW_DOTS) * CELL, CELL) for row in range(rows)]
     width, height = min(dots, BAR_ROW_DOTS), rows
     size = f' width="{width * BAR_CELL_PIXELS}" height="{height * BAR_CELL_PIXELS}"'
-    return _picture("bar", width * CELL, height * CELL, label, [_group("open", rectangles)], size)
+    return _picture("rings", width * CELL, height * CELL, label, [_group("open", rectangles)], size)
 
 
 def key(state: State) -> Markup:

@@ -1,0 +1,347 @@
+"""Delivery, outbox and relay against a real Kafka and a real MongoDB protocol server."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from pymongo.errors import AutoReconnect, OperationFailure
+
+from deploy.topics import create
+from shared.contracts import TOPICS, Cause, Envelope, OffsetPurchased, OrderClosed, OrderPlaced, ProjectListed, to_record
+from shared.messaging import broker, delivery
+from shared.messaging.delivery import Delivery, LostRace
+from shared.messaging.outbox import Outbox, Parcel, clock
+from shared.messaging.relay import LEASE_SECONDS, Relay
+from shared.messaging.service import Messaging
+from shared.settings import Settings
+from shared.web.app import database
+from shared.web.idempotency import id_of
+from tests.component.test_registry import purchased
+from tests.conftest import Infra, heard, told, until
+
+BECAUSE = Cause(id="req_test", traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+
+
+def placed() -> OrderPlaced:
+    order_id = id_of("ord", secrets.token_hex(8))
+    return OrderPlaced(order_id=order_id, project_id=id_of("prj", "messaging"), grams=5, listing_version=1)
+
+
+@pytest_asyncio.fixture
+async def producer(infra: Infra) -> AsyncIterator[Any]:
+    started = broker.producer(infra.kafka, replica="test")
+    await started.start()
+    yield started
+    await started.stop()
+
+
+@pytest_asyncio.fixture
+async def orders(settings: Callable[..., Settings]) -> AsyncIterator[Any]:
+    collection = database(settings("messaging"))["orders"]
+    yield collection
+    collection.database.client.close()
+
+
+class Record:
+    """A record as a poll brings it."""
+
+    def __init__(self, envelope: Envelope[Any] | None, *, topic: str = "order.placed", offset: int = 0) -> None:
+        self.topic, self.partition, self.offset = topic, 0, offset
+        self.key, self.value, self.headers = to_record(envelope) if envelope else (b"k", None, [])
+
+
+async def dead_letters(infra: Infra, service: str) -> list[Any]:
+    topic = f"dead.{service}"
+    consumer = AIOKafkaConsumer(bootstrap_servers=infra.kafka, enable_auto_commit=False)
+    await consumer.start()
+    found: list[Any] = []
+    try:
+        partitions = [TopicPartition(topic, number) for number in range(12)]
+        consumer.assign(partitions)
+        ends = await consumer.end_offsets(partitions)
+        await consumer.seek_to_beginning(*partitions)
+        while any([await consumer.position(partition) < end for partition, end in ends.items()]):
+            for records in (await consumer.getmany(timeout_ms=500)).values():
+                found += records
+    finally:
+        await consumer.stop()
+    return found
+
+
+@pytest.mark.parametrize("contract", [OrderPlaced, OffsetPurchased], ids=lambda event: event.topic)
+async def test_s17_a_guilty_message_goes_to_the_dead_letters_and_the_others_take_effect(
+    infra: Infra, producer: Any, contract: type[Any]
+) -> None:
+    orders = [placed() for _ in range(6)]
+    events = [told(order if contract is OrderPlaced else purchased(order)) for order in orders]
+    guilty, done = events[2].subject, []
+
+    async def handle(batch: Sequence[Envelope[Any]]) -> None:
+        if any(event.subject == guilty for event in batch):
+            raise RuntimeError("this order breaks us")
+        done.extend(event.subject for event in batch)
+
+    to = Delivery({contract: handle}, service="registry", livemode=False, dead_letters=producer)
+    undecodable = Record(events[0], topic=contract.topic, offset=99)
+    undecodable.value = b"\xff{"
+    records = [Record(event, topic=contract.topic, offset=number) for number, event in enumerate(events)]
+    await to.deliver([*records[:3], undecodable, Record(None), *records[3:]])
+    subjects = {event.subject.encode() for event in events}
+    mine = [dict(record.headers) | {"value": record.value} for record in await dead_letters(infra, "registry")]
+    found = {headers["dead_offset"]: headers for headers in mine if headers.get("ce_subject") in subjects}
+    assert sorted(done) == sorted(event.subject for event in events if event.subject != guilty)
+    assert found[b"2"]["value"] == records[2].value
+    assert found[b"2"]["dead_reason"] == b"RuntimeError: this order breaks us"
+    assert found[b"2"]["dead_topic"] == contract.topic.encode()
+    assert dict(records[2].headers).items() <= found[b"2"].items()
+    assert found[b"99"]["value"] == undecodable.value
+
+
+async def test_infrastructure_is_waited_for_and_never_makes_a_dead_letter(infra: Infra, producer: Any) -> None:
+    before = len(await dead_letters(infra, "calculator"))
+    failures: list[Exception] = [AutoReconnect("gone"), LostRace("another was first"), TimeoutError()]
+    done = []
+
+    async def handle(batch: Sequence[Envelope[Any]]) -> None:
+        if failures:
+            raise failures.pop()
+        done.extend(batch)
+
+    to = Delivery({OrderPlaced: handle}, service="calculator", livemode=False, dead_letters=producer)
+    await to.deliver([Record(told(placed()))])
+    assert len(done) == 1
+    assert len(await dead_letters(infra, "calculator")) == before
+
+
+async def test_a_refused_operation_is_the_message_s_fault() -> None:
+    assert not delivery.is_infrastructure(OperationFailure("bad value", code=2))
+    assert delivery.is_infrastructure(AutoReconnect("gone"))
+
+
+async def test_too_many_in_a_row_halt_the_consumer_with_an_alarm(
+    producer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "DEAD_IN_A_ROW_MAX", 3)
+
+    async def handle(_: Sequence[Envelope[Any]]) -> None:
+        raise AssertionError("never reached")
+
+    to = Delivery({OrderPlaced: handle}, service="ranking", livemode=True, dead_letters=producer)
+    work = asyncio.create_task(to.deliver([Record(told(placed()), offset=number) for number in range(5)]))
+
+    async def halted() -> str | None:
+        return to.halted
+
+    assert "3 messages in a row" in await until(halted)
+    assert not work.done()
+    work.cancel()
+
+
+async def test_names_leave_no_bytes_in_dead_letters(infra: Infra, producer: Any) -> None:
+    from shared.contracts import BeneficiaryNamed
+
+    person = BeneficiaryNamed(
+        beneficiary_id=id_of("ben", secrets.token_hex(8)),
+        name="Lin Yue (demo)",
+        alias="Quiet Bamboo 27",
+        kind="person",
+        board="alias",
+        profile_hash="0" * 64,
+    )
+
+    async def handle(_: Sequence[Envelope[Any]]) -> None:
+        raise ValueError("no")
+
+    to = Delivery({BeneficiaryNamed: handle}, service="certificates", livemode=False, dead_letters=producer)
+    await to.deliver([Record(told(person), topic="beneficiary.named")])
+    (mine,) = [
+        record
+        for record in await dead_letters(infra, "certificates")
+        if record.key == person.beneficiary_id.encode()
+    ]
+    assert mine.value == b""
+
+
+async def test_what_is_replayed_reaches_the_handler_of_its_own_topic(producer: Any) -> None:
+    done = []
+
+    async def handle(batch: Sequence[Envelope[Any]]) -> None:
+        done.extend(batch)
+
+    event = told(placed())
+    record = Record(event, topic="replay.registry")
+    record.headers = [*record.headers, ("dead_topic", b"order.placed")]
+    to = Delivery({OrderPlaced: handle}, service="registry", livemode=False, dead_letters=producer)
+    await to.deliver([record])
+    assert [found.data for found in done] == [event.data]
+
+
+async def test_a_document_and_its_events_are_one_write_and_the_relay_empties_the_outbox(
+    infra: Infra, producer: Any, orders: Any
+) -> None:
+    relay = Relay(producer, owner="one")
+    outbox = Outbox(orders, livemode=False, wake=relay.wake)
+    await outbox.prepare()
+    relay.add(outbox)
+    order = placed()
+    closed = OrderClosed(order_id=order.order_id, project_id=order.project_id, why="cancelled")
+    assert await outbox.insert({"_id": order.order_id, "state": "placed"}, [order], now=clock(), cause=BECAUSE)
+    assert not await outbox.insert({"_id": order.order_id, "state": "placed"}, [order], now=clock(), cause=BECAUSE)
+    loaded = await orders.find_one({"_id": order.order_id})
+    await outbox.change(loaded, {"state": "cancelled"}, [closed], now=clock(), cause=BECAUSE)
+    with pytest.raises(LostRace):
+        await outbox.change(loaded, {"state": "expired"}, [closed], now=clock(), cause=BECAUSE)
+    work = asyncio.create_task(relay.run())
+
+    async def empty() -> bool:
+        return (await orders.find_one({"_id": order.order_id}))["outbox"] == []
+
+    await until(empty)
+    work.cancel()
+    mine = [event for event in await heard(infra, OrderPlaced, OrderClosed) if event.subject == order.order_id]
+    assert [(event.sequence, event.data.topic) for event in mine] == [(1, "order.placed"), (2, "order.closed")]
+    assert {event.traceparent for event in mine} == {BECAUSE.traceparent}
+    assert {event.cause_id for event in mine} == {"req_test"}
+    assert (await orders.find_one({"_id": order.order_id}))["state"] == "cancelled"
+
+
+async def test_two_relays_share_the_work_and_a_lease_keeps_one_out(infra: Infra, producer: Any, orders: Any) -> None:
+    outbox = Outbox(orders, livemode=False, wake=lambda: None)
+    await outbox.prepare()
+    mine = [placed() for _ in range(40)]
+    for order in mine:
+        await outbox.insert({"_id": order.order_id}, [order], now=clock(), cause=BECAUSE)
+    relays = [Relay(producer, owner=name) for name in ("one", "two")]
+    for relay in relays:
+        relay.add(outbox)
+    works = [asyncio.create_task(relay.run()) for relay in relays]
+
+    async def empty() -> bool:
+        return await orders.count_documents({"outbox.id": {"$gt": ""}}) == 0
+
+    await until(empty)
+    for work in works:
+        work.cancel()
+    ids = {order.order_id for order in mine}
+    found = [event.subject for event in await heard(infra, OrderPlaced) if event.subject in ids]
+    assert sorted(found) == sorted(ids)
+
+
+async def test_a_crash_between_publish_and_mark_publishes_again_and_loses_nothing(
+    infra: Infra, producer: Any, orders: Any
+) -> None:
+    outbox = Outbox(orders, livemode=False, wake=lambda: None)
+    order = placed()
+    await outbox.insert({"_id": order.order_id}, [order], now=clock(), cause=BECAUSE)
+    now = datetime.now(UTC)
+    parcels = await outbox.claim("crashed", now=now, lease_seconds=LEASE_SECONDS)
+    await Relay(producer, owner="crashed").publish(parcels, until=time.monotonic() + 1)
+    assert await outbox.claim("other", now=now, lease_seconds=LEASE_SECONDS) == []
+    after = now + timedelta(seconds=LEASE_SECONDS + 1)
+    again = await outbox.claim("other", now=after, lease_seconds=LEASE_SECONDS)
+    assert [parcel.envelopes[0].id for parcel in again] == [f"{order.order_id}.1"]
+    await outbox.release("other")
+    (mine,) = await outbox.claim("other", now=now, lease_seconds=LEASE_SECONDS)
+    await outbox.settle(again)
+    assert await orders.count_documents({"outbox.id": {"$gt": ""}}) == 1, "a lost lease settles nothing"
+    await outbox.settle([mine])
+    assert await orders.count_documents({"outbox.id": {"$gt": ""}}) == 0
+
+
+async def test_a_relay_that_takes_over_publishes_all_that_its_forerunner_may_have_sent_with_the_latest_on_top(
+    orders: Any,
+) -> None:
+    outbox = Outbox(orders, livemode=False, wake=lambda: None)
+    first = ProjectListed(
+        project_id=id_of("prj", secrets.token_hex(8)),
+        names={"en": "x (demo)"},
+        standard="CDCER",
+        type="t",
+        owner_id="o",
+        unit_price_fen=1,
+        currency="CNY",
+        listing_version=1,
+        status="listed",
+    )
+    await outbox.insert({"_id": first.project_id}, [first], now=clock(), cause=BECAUSE)
+    now = datetime.now(UTC)
+    await outbox.claim("stuck", now=now, lease_seconds=1)
+    loaded = await orders.find_one({"_id": first.project_id})
+    await outbox.change(loaded, {}, [first.model_copy(update={"listing_version": 2})], now=clock(), cause=BECAUSE)
+    (parcel,) = await outbox.claim("other", now=now + timedelta(seconds=2), lease_seconds=1)
+    assert [event.sequence for event in parcel.envelopes] == [1, 2]
+
+
+async def test_a_relay_whose_lease_is_about_to_end_sends_nothing_more(producer: Any) -> None:
+    parcel = Parcel((told(placed()),))
+    with pytest.raises(TimeoutError):
+        await Relay(producer, owner="slow").publish([parcel], until=time.monotonic() - 1)
+
+
+async def test_the_settings_that_decide_whether_money_is_lost_are_in_the_running_objects(
+    settings: Callable[..., Settings],
+) -> None:
+    given = settings("registry")
+    messaging = Messaging(given, service="registry")
+
+    async def handle(_: Sequence[Any]) -> None:
+        """Take it."""
+
+    messaging.hears({OrderPlaced: handle})
+    async with messaging.running():
+        subscriber = messaging.subscriber
+        assert subscriber is not None
+
+        async def consuming() -> Any:
+            return subscriber.consumer
+
+        consumer = await until(consuming)
+        coordinator = consumer._coordinator
+        assert coordinator.group_id == "registry"
+        assert coordinator._group_instance_id == given.replica
+        assert coordinator._enable_auto_commit is False
+        assert consumer._fetcher._default_reset_strategy is not None
+        assert consumer._auto_offset_reset == "earliest"
+        assert subscriber.batch_timeout_ms == 20
+        assert subscriber.max_records == 500
+        assert subscriber.ack_policy.name == "NACK_ON_ERROR"
+        sender = messaging._producer._sender
+        assert sender._acks == -1
+        assert sender._txn_manager is not None
+        assert messaging._producer._message_accumulator is not None
+    concern = database(given)
+    assert concern.write_concern.document == {"w": "majority", "j": True}
+    assert concern.read_concern.level == "majority"
+
+
+async def test_a_service_refuses_to_start_on_a_topic_that_differs(infra: Infra) -> None:
+    assert await create(infra.kafka) == 0
+    changed = (TOPICS[0], *TOPICS[1:])
+    admin = AIOKafkaAdminClient(bootstrap_servers=infra.kafka)
+    await admin.start()
+    try:
+        odd = NewTopic(f"odd.{secrets.token_hex(3)}", 3, 1)
+        await admin.create_topics([odd])
+    finally:
+        await admin.close()
+    wrong = TOPICS[0].__class__(name=odd.name, key="-", settings=(("retention.ms", "-1"),))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(broker, "TOPICS", (*changed, wrong))
+
+        async def named() -> str:
+            try:
+                await broker.verify_topics(infra.kafka)
+            except broker.TopicDiffers as differs:
+                return str(differs)
+            return ""
+
+        assert f"{odd.name} has 3 partitions, not 12" in await until(named)

@@ -1,0 +1,330 @@
+"""The ledger decides as domain.md says: every cell of the table of answers, and the invariants under any sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.registry import domain
+from services.registry.domain import Cancel, Cancellation, ChangeListing, Hold, Issue, ListingContent, Page, Post, Release
+from shared.contracts import Cause, CreditsHeld, CreditsRefused, CreditsRetired
+from shared.web.idempotency import id_of
+
+PROJECT = id_of("prj", "unit")
+BECAUSE = Cause(id="evt_1", traceparent=None)
+DAY = "2026-11-24"
+CONTENT = ListingContent(
+    names={"en": "Linpan groves (demo)"},
+    standard="CDCER",
+    type="forest_management",
+    owner_id="own_groves",
+    place="CN510100",
+    code="0042",
+    unit_price_fen=4800,
+)
+
+
+def order(name: object) -> str:
+    return id_of("ord", str(name))
+
+
+class Chain:
+    """A ledger in memory: what the store does, without a database."""
+
+    def __init__(self) -> None:
+        self.pages: list[Page] = []
+
+    def poll(self, *commands: domain.Command, day: str = DAY) -> Page | None:
+        known = {entry.key: entry for page in self.pages for entry in page.entries}
+        wanted = {key for command in commands for key in domain.keys_of(PROJECT, command)}
+        page = domain.next_page(
+            PROJECT,
+            self.pages[-1] if self.pages else None,
+            {key: entry for key, entry in known.items() if key in wanted},
+            commands,
+            day=day,
+        )
+        if page:
+            self.pages.append(page)
+        return page
+
+    def list_and_issue(self, *tonnes: int, price: int = 4800) -> Chain:
+        self.poll(ChangeListing(content=CONTENT.model_copy(update={"unit_price_fen": price}), seen=0, cause=BECAUSE))
+        for number, amount in enumerate(tonnes):
+            self.issue(report=f"MR-{number}", tonnes=amount, vintage=2021 + number)
+        return self
+
+    def issue(self, *, report: str, tonnes: int, vintage: int = 2021, **more: Any) -> Page | None:
+        asked = domain.Report(
+            report=report, verifier="Verifier (demo)", verified_tonnes=3000, tonnes=tonnes, vintage=vintage, **more
+        )
+        return self.poll(Issue(report=asked, batch_id=id_of("bat", report), cause=BECAUSE))
+
+    @property
+    def told(self) -> list[Any]:
+        return [event for page in self.pages for event in domain.events_of(page, livemode=False)]
+
+    def proof(self) -> domain.Proof:
+        recount = domain.Recount(PROJECT)
+        for page in self.pages:
+            recount.take(page.model_dump(mode="json"))
+        return recount.proof()
+
+
+def hold(name: object, grams: int = 1_000, version: int = 1) -> Hold:
+    return Hold(order_id=order(name), grams=grams, listing_version=version, cause=BECAUSE)
+
+
+def post(name: object) -> Post:
+    return Post(order_id=order(name), cause=BECAUSE)
+
+
+def release(name: object) -> Release:
+    return Release(order_id=order(name), cause=BECAUSE)
+
+
+STATES: dict[str, list[domain.Command]] = {
+    "nothing": [],
+    "held": [hold("o")],
+    "refused": [hold("o", grams=10**12)],
+    "burned": [post("o")],
+    "released": [hold("o"), release("o")],
+    "released without a hold": [release("o")],
+    "posted": [hold("o"), post("o")],
+}
+# What each command adds in each state: kind of the event, and reason; none where there is no event, "-" where no entry.
+TABLE: dict[tuple[str, str], object] = {
+    ("nothing", "hold"): ("held", None),
+    ("nothing", "post"): ("post", "hold_not_found"),
+    ("nothing", "release"): None,
+    ("held", "hold"): "-",
+    ("held", "post"): ("retired", None),
+    ("held", "release"): None,
+    ("refused", "hold"): "-",
+    ("refused", "post"): ("post", "hold_not_found"),
+    ("refused", "release"): "-",
+    ("burned", "hold"): "-",
+    ("burned", "post"): "-",
+    ("burned", "release"): "-",
+    ("released", "hold"): "-",
+    ("released", "post"): ("post", "hold_released"),
+    ("released", "release"): "-",
+    ("released without a hold", "hold"): ("hold", "closed"),
+    ("released without a hold", "post"): ("post", "hold_released"),
+    ("released without a hold", "release"): "-",
+    ("posted", "hold"): "-",
+    ("posted", "post"): "-",
+    ("posted", "release"): "-",
+}
+
+
+@pytest.mark.parametrize(("state", "command"), list(TABLE), ids=" + ".join)
+@pytest.mark.parametrize("in_one_poll", [False, True], ids=["one by one", "in one poll"])
+def test_each_cell_of_the_table_of_answers_and_a_repeat_adds_nothing(
+    state: str, command: str, in_one_poll: bool
+) -> None:
+    chain = Chain().list_and_issue(3)
+    before = len(chain.told) + len([event for event in _run(STATES[state]).told if event.subject == order("o")])
+    asked = {"hold": hold("o"), "post": post("o"), "release": release("o")}[command]
+    if in_one_poll:
+        chain.poll(*STATES[state], asked, asked)
+    else:
+        for earlier in STATES[state]:
+            chain.poll(earlier)
+        page = chain.poll(asked)
+        assert (page is None) == (TABLE[state, command] == "-")
+        assert chain.poll(asked) is None
+    new = chain.told[before:]
+    expected = TABLE[state, command]
+    if isinstance(expected, tuple):
+        (event,) = new
+        assert (_kind(event.data), getattr(event.data, "reason", None)) == expected
+    else:
+        assert new == []
+    assert chain.proof().wrong is None
+    mine = [event.sequence for event in chain.told if event.subject == order("o")]
+    assert mine == list(range(1, len(mine) + 1))
+
+
+def _run(commands: Iterable[domain.Command]) -> Chain:
+    chain = Chain().list_and_issue(3)
+    for command in commands:
+        chain.poll(command)
+    return chain
+
+
+def _kind(event: object) -> str:
+    if isinstance(event, CreditsRefused):
+        return event.phase
+    return {CreditsHeld: "held", CreditsRetired: "retired"}[type(event)]  # type: ignore[index]
+
+
+def test_a_late_refusal_is_told_once_and_only_once() -> None:
+    chain = Chain().list_and_issue(1)
+    for command in (release("o"), hold("o"), hold("o"), post("o"), post("o")):
+        chain.poll(command)
+    assert [(event.data.phase, event.data.reason) for event in chain.told if event.subject == order("o")] == [
+        ("hold", "closed"),
+        ("post", "hold_released"),
+    ]
+
+
+def test_s4_a_range_across_two_tonnes_names_both_serials() -> None:
+    chain = Chain().list_and_issue(3)
+    for number, grams in enumerate((200_000, 200_000, 200_000, 200_000, 150_000, 90_000)):
+        chain.poll(hold(number, grams))
+        chain.poll(post(number))
+    (part,) = chain.told[-3].data.allocations
+    (batch,) = chain.proof().batches
+    assert (part.from_gram, part.to_gram) == (800_000, 950_000)
+    (part,) = chain.told[-1].data.allocations
+    assert (part.from_gram, part.to_gram, part.first_serial, part.last_serial) == (
+        950_000,
+        1_040_000,
+        "CDCER-CN510100-0042-2021-01-1",
+        "CDCER-CN510100-0042-2021-01-2",
+    )
+    assert (batch.retired_tonnes, batch.unclaimed_grams) == (2, 960_000)
+
+
+def test_oldest_vintage_is_taken_first_and_a_hold_may_span_batches() -> None:
+    chain = Chain().list_and_issue()
+    chain.issue(report="new", tonnes=1, vintage=2023)
+    chain.issue(report="old", tonnes=1, vintage=2021)
+    chain.poll(hold("o", 1_500_000))
+    chain.poll(post("o"))
+    assert [(part.batch_id, part.to_gram) for part in chain.told[-1].data.allocations] == [
+        (id_of("bat", "old"), 1_000_000),
+        (id_of("bat", "new"), 500_000),
+    ]
+
+
+def test_an_order_over_more_than_twenty_batches_is_refused() -> None:
+    chain = Chain().list_and_issue(*[1] * 21)
+    chain.poll(hold("all", 21_000_000))
+    chain.poll(hold("most", 20_000_000))
+    assert [getattr(event.data, "reason", "held") for event in chain.told[-2:]] == ["too_many_batches", "held"]
+
+
+def test_s6_a_suspended_project_refuses_new_holds_and_still_posts_old_ones() -> None:
+    chain = Chain().list_and_issue(1)
+    chain.poll(hold("before"))
+    suspended = CONTENT.model_copy(update={"status": "suspended"})
+    chain.poll(ChangeListing(content=suspended, seen=1, cause=BECAUSE))
+    chain.poll(hold("after", version=2), post("before"))
+    assert {_kind(event.data) for event in chain.told[-2:]} == {"hold", "retired"}
+    assert chain.told[-2].data.reason == "project_suspended"
+
+
+def test_s1_issue_refuses_more_than_verified_other_content_and_overlaps() -> None:
+    chain = Chain().list_and_issue(3000)
+    assert chain.issue(report="MR-0", tonnes=3000) is None
+    with pytest.raises(domain.ReportIssuedOtherwise):
+        chain.issue(report="MR-0", tonnes=2999)
+    with pytest.raises(domain.ExceedsVerifiedAmount):
+        chain.issue(report="MR-9", tonnes=3501)
+    with pytest.raises(domain.SerialsOverlap) as overlap:
+        chain.issue(report="MR-9", tonnes=2, serial_start=3000)
+    assert overlap.value.field == "serial_start"
+    chain.issue(report="MR-9", tonnes=2, external_serial="X/1")
+    with pytest.raises(domain.SerialsOverlap):
+        chain.issue(report="MR-10", tonnes=2, external_serial="X/1")
+
+
+def test_listing_changes_only_from_the_version_that_was_seen_and_keeps_its_identity() -> None:
+    chain = Chain().list_and_issue(1)
+    dearer = CONTENT.model_copy(update={"unit_price_fen": 5000})
+    with pytest.raises(domain.ListingChanged):
+        chain.poll(ChangeListing(content=dearer, seen=0, cause=BECAUSE))
+    assert chain.poll(ChangeListing(content=dearer, seen=1, cause=BECAUSE)) is not None
+    assert chain.poll(ChangeListing(content=dearer, seen=1, cause=BECAUSE)) is None
+    with pytest.raises(domain.IdentityFixed):
+        chain.poll(ChangeListing(content=CONTENT.model_copy(update={"code": "9"}), seen=2, cause=BECAUSE))
+
+
+def test_cancelling_takes_whole_free_tonnes_from_the_end_once() -> None:
+    chain = Chain().list_and_issue(3)
+    chain.poll(hold("o", 1))
+    batch_id = chain.pages[-1].batches[0].batch_id
+
+    def cancel(tonnes: int) -> Cancel:
+        wanted = Cancellation(batch_id=batch_id, tonnes=tonnes, reason="buffer")
+        return Cancel(cancellation=wanted, cancellation_id=f"c{tonnes}", cause=BECAUSE)
+
+    with pytest.raises(domain.NotEnoughToCancel):
+        chain.poll(cancel(3))
+    assert chain.poll(cancel(2)) is not None
+    assert chain.poll(cancel(2)) is None
+    assert chain.pages[-1].batches[0].available == 999_999
+
+
+def test_c7_the_same_polls_on_the_same_days_give_the_same_bytes() -> None:
+    first, second = (_run([hold(1), hold(2), post(1), release(2)]) for _ in range(2))
+    assert [page.model_dump_json() for page in first.pages] == [page.model_dump_json() for page in second.pages]
+
+
+def test_s7_an_edit_of_any_stored_byte_is_named_with_its_page() -> None:
+    chain = _run([hold(1), post(1), hold(2)])
+    for number in range(len(chain.pages)):
+        pages = [page.model_dump(mode="json") for page in chain.pages]
+        pages[number]["day"] = "2026-11-25"
+        recount = domain.Recount(PROJECT)
+        taken = [recount.take(page) for page in pages]
+        wrong = recount.proof().wrong
+        assert taken.index(False) == number
+        assert wrong is not None
+        assert wrong.sequence == number + 1
+
+
+def test_a_rewritten_page_with_a_fitting_hash_is_named_at_the_next_page_or_by_its_figures() -> None:
+    chain = _run([hold(1), post(1), hold(2)])
+    pages = [page.model_dump(mode="json") for page in chain.pages]
+    target = pages[3]
+    target["batches"][0]["allocated"] -= 1
+    target["batches"][0]["available"] += 1
+    target["hash"] = domain.page_hash(target)
+    recount = domain.Recount(PROJECT)
+    for page in pages:
+        recount.take(page)
+    wrong = recount.proof().wrong
+    assert wrong is not None
+    assert wrong.sequence == 4
+
+
+_COMMANDS = st.lists(
+    st.tuples(
+        st.sampled_from(["hold", "post", "release"]),
+        st.integers(0, 6),
+        st.integers(1, 1_500_000),
+    ),
+    max_size=40,
+)
+
+
+@given(commands=_COMMANDS, cuts=st.lists(st.integers(1, 5), min_size=1, max_size=40))
+@settings(max_examples=150, deadline=None)
+def test_c1_to_c6_hold_after_any_sequence_in_any_polls(
+    commands: list[tuple[str, int, int]], cuts: list[int]
+) -> None:
+    chain = Chain().list_and_issue(1, 2)
+    asked: list[domain.Command] = [
+        hold(name, grams) if kind == "hold" else post(name) if kind == "post" else release(name)
+        for kind, name, grams in commands
+    ]
+    for size in cuts:
+        if asked:
+            chain.poll(*asked[:size])
+            asked = asked[size:]
+    proof = chain.proof()
+    assert proof.wrong is None
+    assert proof.pages == len(chain.pages)
+    for batch in proof.batches:
+        assert batch.available + batch.held + batch.allocated + batch.cancelled == batch.issued
+        assert batch.retired_tonnes * 1_000_000 >= batch.allocated
+    for name in {name for _, name, _ in commands}:
+        mine = [event.sequence for event in chain.told if event.subject == order(name)]
+        assert mine == list(range(1, len(mine) + 1))
