@@ -1,4 +1,4 @@
-"""Writes what follows from the code: JSON schemas of events, AsyncAPI and OpenAPI per service, the tables of ARCHITECTURE.md.
+"""Writes what follows from the code: schemas, AsyncAPI and OpenAPI references, the tables of ARCHITECTURE.md.
 
 `python -m deploy.generate` writes; `--check` names what differs from what is committed and exits 1.
 """
@@ -63,7 +63,10 @@ def openapi(service: str) -> dict[str, Any]:
     app = importlib.import_module(f"services.{service}.app")
     kind = getattr(app, "Settings", Settings)
     settings = kind(
-        kafka_bootstrap_servers="kafka:9092", mongodb_url=f"mongodb://mongodb/{service}", secret="-", replica="-"
+        kafka_bootstrap_servers="kafka:9092",
+        mongodb_url=f"mongodb://mongodb/{service}",
+        secret="-",
+        replica="-",  # noqa: S106 -- nothing is signed
     )
     document: dict[str, Any] = app.create_app(settings).openapi()
     return document
@@ -92,7 +95,16 @@ def asyncapi(service: str) -> dict[str, Any]:
             "contentType": "application/json",
             "headers": {
                 "type": "object",
-                "required": ["ce_specversion", "ce_id", "ce_source", "ce_type", "ce_subject", "ce_time", "ce_sequence", "ce_livemode"],
+                "required": [
+                    "ce_specversion",
+                    "ce_id",
+                    "ce_source",
+                    "ce_type",
+                    "ce_subject",
+                    "ce_time",
+                    "ce_sequence",
+                    "ce_livemode",
+                ],
                 "properties": {"ce_type": {"const": event.topic}, "ce_subject": {"description": event.subject}},
             },
             "payload": {"$ref": f"/schemas/{event.topic}.v{event.version}.json"},
@@ -138,7 +150,10 @@ def _architecture() -> str:
 
 
 def _services_table() -> str:
-    rows = [f"| {service} | " + " | ".join(card(service)[line].rstrip(".") for line in CARD_LINES) + " |" for service in SERVICES]
+    rows = [
+        f"| {service} | " + " | ".join(card(service)[line].rstrip(".") for line in CARD_LINES) + " |"
+        for service in SERVICES
+    ]
     return "\n".join(["| service | owns | hears | says | serves | never |", "|---|---|---|---|---|---|", *rows])
 
 

@@ -1,4 +1,4 @@
-"""The registry's addresses: projects and prices, the registrar's commands, public retirements, the proof of reserves."""
+"""The registry's addresses: projects and prices, the registrar's commands, retirements, the proof of reserves."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ STATUSES: dict[type[Refusal], int] = {
 
 
 class Project(BaseModel):
-    """A project as it stands: its listing, its batches with their four figures in grams, and its place in the ledger."""
+    """A project as it stands: listing, batches with their four figures in grams, and place in the ledger."""
 
     project_id: str
     livemode: bool
@@ -156,9 +156,7 @@ def api_router(store: Store, handlers: Handlers, *, livemode: bool) -> APIRouter
         """Return pages of the ledger after a sequence, as stored, so that anybody can count them again."""
         pages = [page async for page in store.raw_pages(project_id, after=after, limit=limit + 1)]
         more = len(pages) > limit
-        return Pages(
-            data=pages[:limit], has_more=more, next_cursor=str(pages[limit - 1]["sequence"]) if more else None
-        )
+        return Pages(data=pages[:limit], has_more=more, next_cursor=str(pages[limit - 1]["sequence"]) if more else None)
 
     @routes.post("/v1/projects/{project_id}/listings", operation_id="change_listing", status_code=201)
     async def change_listing(
@@ -198,9 +196,7 @@ def api_router(store: Store, handlers: Handlers, *, livemode: bool) -> APIRouter
         """Cancel whole tonnes without a claim, from the end of a batch's line."""
         key = id_of("can", request.state.caller, checked(idempotency_key))
         await found(project_id)
-        return shown(
-            await handlers.cancel(project_id, cancellation, cancellation_id=key, cause=cause_of(request))
-        )
+        return shown(await handlers.cancel(project_id, cancellation, cancellation_id=key, cause=cause_of(request)))
 
     @routes.get("/v1/retirements/orders/{order_id}", operation_id="get_retirement_of_order")
     async def get_retirement_of_order(order_id: str) -> Retirements:

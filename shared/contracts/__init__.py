@@ -4,7 +4,14 @@ from shared.contracts.calculator import FootprintCalculated, ScenePublished
 from shared.contracts.certificates import CertificateIssued, CertificateRevoked
 from shared.contracts.event import PARTITIONS, Cause, Envelope, Event, MalformedEvent, OtherMode, from_record, to_record
 from shared.contracts.orders import BeneficiaryNamed, Claim, ClaimedFootprint, OffsetPurchased, OrderClosed, OrderPlaced
-from shared.contracts.registry import Allocation, CreditsHeld, CreditsRefused, CreditsRetired, LedgerPlace, ProjectListed
+from shared.contracts.registry import (
+    Allocation,
+    CreditsHeld,
+    CreditsRefused,
+    CreditsRetired,
+    LedgerPlace,
+    ProjectListed,
+)
 from shared.contracts.topics import EVENTS, SERVICES, TOPICS, Topic
 
 __all__ = [

@@ -25,7 +25,9 @@ class ScenePublished(Event):
     names: Names
     kind: SceneKind
     country: Country
-    city: Annotated[str, Field(min_length=2, max_length=60, description="ISO 3166-2 subdivision and city name, CN-SC Chengdu")]
+    city: Annotated[
+        str, Field(min_length=2, max_length=60, description="ISO 3166-2 subdivision and city name, CN-SC Chengdu")
+    ]
     starts_on: date
     ends_on: date | None
     time_zone: str

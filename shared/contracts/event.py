@@ -1,4 +1,4 @@
-"""What every message of Diandian is: a typed fact in a CloudEvents 1.0 envelope, and how it goes on the wire and comes back."""
+"""What every message is: a typed fact in a CloudEvents 1.0 envelope, and how it goes on the wire and comes back."""
 
 from __future__ import annotations
 
@@ -127,7 +127,9 @@ def to_record(envelope: Envelope[Event]) -> Record:
     if envelope.cause_id is not None:
         attributes["cause"] = envelope.cause_id
     message = kafka.to_binary(
-        CloudEvent(attributes, event.model_dump(mode="json", exclude_none=False)), _JSON, key_mapper=lambda _: envelope.key
+        CloudEvent(attributes, event.model_dump(mode="json", exclude_none=False)),
+        _JSON,
+        key_mapper=lambda _: envelope.key,
     )
     headers = list(message.headers.items())
     if envelope.traceparent is not None:

@@ -55,7 +55,9 @@ def producer(bootstrap_servers: str, *, replica: str) -> AIOKafkaProducer:
     )
 
 
-def subscribe(to: KafkaBroker, topics: Iterable[str], delivery: Delivery, *, group: str, replica: str) -> BatchSubscriber:
+def subscribe(
+    to: KafkaBroker, topics: Iterable[str], delivery: Delivery, *, group: str, replica: str
+) -> BatchSubscriber:
     """Let one consumer of the group read all topics in batches and hand each batch to `delivery`.
 
     One consumer a service, because several of one group would rebalance each other.
@@ -107,7 +109,9 @@ async def verify_topics(bootstrap_servers: str) -> None:
     finally:
         await admin.close()
     settings = {
-        resource[3]: {entry[0]: entry[1] for entry in resource[4]} for answer in answers for resource in answer.resources
+        resource[3]: {entry[0]: entry[1] for entry in resource[4]}
+        for answer in answers
+        for resource in answer.resources
     }
     differences = []
     for topic in TOPICS:

@@ -144,7 +144,11 @@ class Delivery:
     ) -> None:
         topic = _topic_of(record)
         log.error(
-            "message buried", service=self._service, topic=topic, at=[record.partition, record.offset], reason=repr(reason)[:500]
+            "message buried",
+            service=self._service,
+            topic=topic,
+            at=[record.partition, record.offset],
+            reason=repr(reason)[:500],
         )
         place = {"topic": topic, "partition": record.partition, "offset": record.offset, "attempts": attempts}
         # Names leave the log when they are erased, so their bytes may not live on in a dead letter.

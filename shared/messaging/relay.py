@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -57,10 +58,8 @@ class Relay:
                 log.warning("relay waits", failure=repr(failure)[:300])
                 released.clear()
                 await asyncio.sleep(BACK_OFF_SECONDS)
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), SWEEP_SECONDS)
-            except TimeoutError:
-                pass
             self._woken.clear()
 
     async def _drain(self, source: Source) -> None:

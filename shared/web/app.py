@@ -77,6 +77,7 @@ def create(
     parts: Sequence[Running] = (),
 ) -> FastAPI:
     """Return the app of a service. Raises LookupError when a route has no line in its access table."""
+    _log_as_json()
     prepared = asyncio.Event()
 
     async def stored() -> str | None:
@@ -126,6 +127,18 @@ def cause_of(request: Request) -> Cause:
     return Cause(id=request.state.request_id, traceparent=traceparent)
 
 
+def _log_as_json() -> None:
+    """One line of JSON an event; ids may stand in it, names and query strings may not."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ]
+    )
+
+
 async def _site_css() -> FileResponse:
     return FileResponse(Path(__file__).parent / "site.css", headers={"Cache-Control": "public, max-age=3600"})
 
@@ -153,9 +166,7 @@ def _exchange(*, secure: bool) -> Callable[[Request, Exception], Awaitable[Respo
 
 def keep_capability(answer: Response, object_id: str, token: str, *, secure: bool) -> None:
     """Let the browser show the capability of the object from now on."""
-    answer.set_cookie(
-        object_id, token, max_age=400 * 24 * 3600, path="/", httponly=True, samesite="lax", secure=secure
-    )
+    answer.set_cookie(object_id, token, max_age=400 * 24 * 3600, path="/", httponly=True, samesite="lax", secure=secure)
 
 
 async def _common(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:

@@ -1,4 +1,4 @@
-"""Who may do what: capabilities of guests, scopes of staff and machines, and the table that every route has a line in."""
+"""Who may do what: capabilities of guests, scopes of staff and machines, and the table that names every route."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def token_of(secret: str, kind: str, object_id: str, key: str) -> str:
 
     The same request gives the same token again, so that nothing needs to store it.
     """
-    digest = hmac.digest(secret.encode(), "\x1f".join((kind, object_id, key)).encode(), "sha256")
+    digest = hmac.digest(secret.encode(), f"{kind}\x1f{object_id}\x1f{key}".encode(), "sha256")
     return crockford(int.from_bytes(digest[:16], "big"), 26)
 
 
@@ -106,7 +106,9 @@ class Issuer:
                 iss={"essential": True, "value": self._issuer}, exp={"essential": True}, sub={"essential": True}
             ).validate(decoded.claims)
         except (JoseError, ValueError) as wrong:
-            raise Unauthenticated(f"The bearer token is not valid: {wrong}. Get a new one from {self._issuer}.") from None
+            raise Unauthenticated(
+                f"The bearer token is not valid: {wrong}. Get a new one from {self._issuer}."
+            ) from None
         except httpx.HTTPError as away:
             raise TimeoutError(f"the keys of {self._issuer} cannot be had: {away!r}") from None
         return dict(decoded.claims)
@@ -168,7 +170,7 @@ class Guard:
         token = shown(request, object_id)
         if token is None:
             raise Unauthenticated(
-                f"Open this with the link that was given when it was made, or send its capability in {CAPABILITY_HEADER}."
+                f"Open this with the link given when it was made, or send its capability in {CAPABILITY_HEADER}."
             )
         stored = await self._hashes[access.kind](object_id)
         offered = hash_of(access.kind, object_id, token)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -18,6 +18,7 @@ STYLESHEET = Path(__file__).parent / "site.css"
 STYLESHEET_ADDRESS = "/static/site.css"
 BUSINESS_DAY = ZoneInfo("Asia/Shanghai")
 _GRAMS = {"g": 1, "kg": 1_000, "t": 1_000_000}
+_ROUND_STEPS = tuple(map(Decimal, ("1", "1.2", "1.5", "2", "2.5", "3", "4", "5", "6", "8", "10")))
 
 
 class Pages:
@@ -38,6 +39,7 @@ class Pages:
             "mass": mass,
             "exact": exact,
             "tonnes": tonnes,
+            "kilograms": kilograms,
             "grouped": grouped,
             "money": money,
             "amount": amount,
@@ -45,6 +47,7 @@ class Pages:
             "clock": clock,
             "second": second,
             "moment": moment,
+            "english": english,
         }
         self._templates.globals |= {
             "service": service,
@@ -58,6 +61,7 @@ class Pages:
             "bar": dots.bar,
             "unit": dots.unit,
             "dot_count": dots.count,
+            "shares": dots.shares,
             "scale": dots.scale,
             "key": dots.key,
             "mark": dots.mark,
@@ -68,6 +72,11 @@ class Pages:
     def render(self, name: str, **context: object) -> str:
         """Return the page. Raises jinja2.UndefinedError when the context lacks what the head of the template lists."""
         return self._templates.get_template(name).render(context)
+
+
+def english(names: Mapping[str, str]) -> str:
+    """Return a text of several languages in English, else in the first that it has."""
+    return names.get("en") or next(iter(names.values()))
 
 
 def mass(grams: int) -> str:
@@ -110,17 +119,21 @@ def amount(minor: int) -> str:
     return f"{Decimal(minor).scaleb(-2):,.2f}".replace("-", "\N{MINUS SIGN}")
 
 
-def likely(low_grams: int, high_grams: int, joint: str = "and") -> str:
-    """Write a range to two digits in one unit, as the estimate it is: 390 and 680 kg."""
-    unit = next((unit for unit in ("t", "kg") if high_grams >= _GRAMS[unit]), "g")
-    low, high = (_two_digits(Decimal(grams) / _GRAMS[unit]) for grams in (low_grams, high_grams))
-    return f"{low} {joint} {high} {unit}"
+def likely(low_grams: int, high_grams: int) -> str:
+    """Write a range to two digits in one unit, as the estimate that it is: 390 and 680 kg."""
+    unit = _unit_of(high_grams)
+    return f"{_two_digits(low_grams, unit)} and {_two_digits(high_grams, unit)} {unit}"
+
+
+def kilograms(grams: int) -> str:
+    """Write grams as kilograms with two decimals for a column whose head names the unit: 0.54."""
+    return f"{_rounded(Decimal(grams).scaleb(-3), 2):,}"
 
 
 def kilogram_column(masses: Sequence[int]) -> tuple[list[str], str]:
     """Write masses in kilograms with two decimals, and their total, so that the column visibly adds up."""
     each = dots.shares(masses, dots.count(sum(masses), 10))
-    *written, total = (f"{Decimal(tens).scaleb(-2):,.2f}" for tens in (*each, sum(each)))
+    *written, total = (kilograms(10 * tens) for tens in (*each, sum(each)))
     return written, total
 
 
@@ -159,37 +172,49 @@ def moment(when: datetime) -> str:
 
 @dataclass(frozen=True)
 class Axis:
-    """Where the range of a footprint stands on a line from 0 to `end_grams`, in per mille of its length."""
+    """A likely range on a line from 0 to a round figure: places along it in per cent, and the figures in one unit."""
 
-    end_grams: int
-    low: int
-    middle: int
-    high: int
+    low: Decimal
+    middle: Decimal
+    high: Decimal
+    figures: tuple[str, str, str, str]
+    ends_apart: bool
 
     @classmethod
     def of(cls, low_grams: int, grams: int, high_grams: int) -> Axis:
-        """Place a range on a line that ends at the next round figure with some air above the high end."""
-        least = Decimal(max(high_grams, 1)) * Decimal("1.15")
+        """Place a range on a line with some air above its high end. The last figure is the end of the line."""
+        unit = _unit_of(high_grams)
+        least = Decimal(high_grams) * Decimal("1.1")
         power = Decimal(10) ** least.adjusted()
-        end = int((least / power).to_integral_value(ROUND_CEILING) * power)
-        return cls(end, *(place * 1_000 // end for place in (low_grams, grams, high_grams)))
-
-    @property
-    def ends_apart(self) -> bool:
-        """Whether figures under the ends of the range have room beside the one in the middle and those of the line."""
-        return self.low >= 80 and self.middle - self.low >= 110 and self.high - self.middle >= 110 and self.high <= 900
+        end = next(step * power for step in _ROUND_STEPS if step * power >= least)
+        low, middle, high = (_rounded(100 * Decimal(part) / end, 1) for part in (low_grams, grams, high_grams))
+        figures = (
+            _two_digits(low_grams, unit),
+            mass(grams).split()[0] if _unit_of(grams) == unit else f"{_rounded(Decimal(grams) / _GRAMS[unit], 2)}",
+            _two_digits(high_grams, unit),
+            _plain(end / _GRAMS[unit]),
+        )
+        # The figures under the ends go when they would touch the one in the middle or those of the line.
+        apart = low >= 8 and middle - low >= 11 and high - middle >= 11 and high <= 90
+        return cls(low, middle, high, figures, apart)
 
 
 def _rounded(number: Decimal, places: int) -> Decimal:
     return number.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN)
 
 
-def _two_digits(number: Decimal) -> str:
-    if number == 0:
-        return "0"
-    rounded = _rounded(number, 1 - number.adjusted())
-    whole = rounded.to_integral_value()
-    return f"{whole:,f}" if rounded == whole else f"{rounded.normalize():f}"
+def _unit_of(grams: int) -> str:
+    return next((unit for unit in ("t", "kg") if grams >= _GRAMS[unit]), "g")
+
+
+def _two_digits(grams: int, unit: str) -> str:
+    number = Decimal(grams) / _GRAMS[unit]
+    return _plain(_rounded(number, 1 - number.adjusted()) if number else number)
+
+
+def _plain(number: Decimal) -> str:
+    whole = number.to_integral_value()
+    return f"{whole:,f}" if number == whole else f"{number.normalize():f}"
 
 
 def _local(when: datetime) -> datetime:

@@ -93,7 +93,9 @@ class ListingContent(Asked):
 class Report(Asked):
     """A verified monitoring report: it backs one batch, at most its verified amount."""
 
-    report: Annotated[str, Field(min_length=1, max_length=120, description="the verifier's reference", examples=["MR-2021-1"])]
+    report: Annotated[
+        str, Field(min_length=1, max_length=120, description="the verifier's reference", examples=["MR-2021-1"])
+    ]
     verifier: Annotated[str, Field(min_length=1, max_length=120)]
     verified_tonnes: Tonnes
     tonnes: Tonnes

@@ -1,4 +1,4 @@
-"""What the ledger answers: a pure function from the last page, the entries already there and new commands to the next page."""
+"""What the ledger answers: a pure function from the last page, known entries and commands to the next page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shared.contracts import Allocation, Cause
 BATCHES_PER_ORDER_MAX = 20
 
 
-def keys_of(project_id: str, command: ask.Command, last: Page | None = None) -> tuple[str, ...]:
+def keys_of(project_id: str, command: ask.Command) -> tuple[str, ...]:
     """Return the keys of all entries that can matter to the command."""
     match command:
         case ask.Hold() | ask.Post() | ask.Release():
@@ -175,7 +175,7 @@ class _Book:
         if (first := self.known.get(key)) and first.content_hash == content.content_hash:
             return
         if asked.seen != version:
-            raise ask.ListingChanged(f"The listing is at version {version}. Look at it and send If-Match: \"{version}\".")
+            raise ask.ListingChanged(f'The listing is at version {version}. Look at it and send If-Match: "{version}".')
         listing = Listing(version=version + 1, **content.model_dump())
         if self.batches and self.listing and _identity(listing) != _identity(self.listing):
             raise ask.IdentityFixed("Standard, place and code stand in serial numbers already and stay as they are.")
@@ -203,7 +203,8 @@ class _Book:
             raise ask.ListingMissing("List the project before a batch is issued for it.")
         if report.tonnes > report.verified_tonnes:
             raise ask.ExceedsVerifiedAmount(
-                f"The report verifies {report.verified_tonnes} t; issue at most that, not {report.tonnes} t.", field="tonnes"
+                f"The report verifies {report.verified_tonnes} t; issue at most that, not {report.tonnes} t.",
+                field="tonnes",
             )
         start = report.serial_start or 1 + max((batch.serial_end for batch in self.batches.values()), default=0)
         end = start + report.tonnes - 1
@@ -275,7 +276,7 @@ class _Book:
         )
 
     def _say(self, cause: Cause, *, order_id: str, **content: object) -> None:
-        """Record an entry that is told; the order's events count 1, 2, …"""
+        """Record an entry that is told; the order's events count from 1."""
         told = (self.known.get(f"{key}:{order_id}") for key in ("hold", "end", "postrefused"))
         sequence = 1 + sum(1 for entry in told if entry is not None and entry.sequence is not None)
         self._record(cause, sequence, order_id=order_id, **content)

@@ -1,4 +1,4 @@
-"""Counts a project's ledger again from its stored pages alone, by code that shares nothing with the code that wrote them.
+"""Counts a ledger again from its stored pages alone, by code that shares nothing with the code that wrote them.
 
 A stranger can do the same: a page is plain JSON; its hash is SHA-256 of the RFC 8785 bytes of all members but `hash`.
 """

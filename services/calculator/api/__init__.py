@@ -1,0 +1,38 @@
+"""The calculator's addresses: for programs under /v1, for people everywhere else."""
+
+from services.calculator import domain
+from services.calculator.api.people import page_router
+from services.calculator.api.programs import api_router
+from services.calculator.handlers import KeyUsedOtherwise, UnknownFootprint, UnknownScene
+from shared.refusal import Refusal
+from shared.web.auth import PUBLIC, Access, Capability, Scope
+
+ACCESS: dict[str, Access] = {
+    "GET /v1/scenes": PUBLIC,
+    "GET /v1/scenes/{code}": PUBLIC,
+    "PUT /v1/scenes/{scene_id}": Scope("scenes:write"),
+    "GET /v1/airports": PUBLIC,
+    "POST /v1/footprints": PUBLIC,
+    "GET /v1/footprints/{footprint_id}": Capability("fp", "footprint_id"),
+    "GET /": PUBLIC,
+    "GET /s/{code}": PUBLIC,
+    "GET /s/{code}/count": PUBLIC,
+    "POST /s/{code}/footprints": PUBLIC,
+    "GET /footprints/{footprint_id}": Capability("fp", "footprint_id"),
+}
+STATUSES: dict[type[Refusal], int] = {
+    UnknownScene: 404,
+    UnknownFootprint: 404,
+    KeyUsedOtherwise: 422,
+    domain.SceneNotOpen: 409,
+    domain.CodeTaken: 409,
+    domain.AlreadyReplaced: 409,
+    domain.AnswersRefused: 422,
+    domain.AnswersTooLarge: 413,
+    domain.ZeroFootprint: 422,
+    domain.NoFactor: 422,
+    domain.UnknownRelease: 404,
+    domain.ReleaseAltered: 500,
+}
+
+__all__ = ["ACCESS", "STATUSES", "api_router", "page_router"]

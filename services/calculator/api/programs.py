@@ -1,0 +1,256 @@
+"""The calculator's addresses for programs: scenes, airports, footprints."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.calculator import domain
+from services.calculator.handlers import Handlers, UnknownFootprint, Wanted
+from services.calculator.store import SceneTotals, Store, StoredFootprint
+from shared.web.app import cause_of
+from shared.web.auth import Forbidden, Unauthenticated, hash_of, shown, token_of
+from shared.web.idempotency import body_hash, checked, id_of
+
+
+class SceneShown(BaseModel):
+    """A scene with what is counted, what is left out, and how far it is neutralised."""
+
+    scene_id: str
+    livemode: bool
+    scene: domain.Scene
+    counted: tuple[domain.Source, ...]
+    left_out: tuple[domain.Source, ...]
+    guests: int
+    counted_g: int
+    neutralised_g: int
+
+
+class Scenes(BaseModel):
+    """Scenes that were found, open ones first."""
+
+    data: list[SceneShown]
+    has_more: bool = False
+    next_cursor: str | None = None
+
+
+class FootprintAsked(BaseModel):
+    """A visit to be counted; with `replaces` the answers of an earlier footprint change."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    scene: Annotated[str, Field(description="the code of the scene", examples=["FORUM26"])]
+    answers: domain.Answers
+    replaces: Annotated[str | None, Field(description="the footprint whose answers change")] = None
+
+
+class PartShown(BaseModel):
+    """One part of a line: grams = quantity × kg_per_unit × 1000 ÷ shared_by, rounded so that all adds up."""
+
+    kind: str
+    grams: int
+    kg_per_unit: Decimal
+    factors: list[dict[str, str]]
+
+
+class LineShown(BaseModel):
+    """One activity with its parts; quantity in the unit, for all people."""
+
+    activity: str
+    category: str
+    quantity: Decimal
+    unit: str
+    shared_by: int
+    basis: str
+    mass_g: int
+    parts: list[PartShown]
+    notes: list[str]
+
+
+class FootprintShown(BaseModel):
+    """A footprint: total, likely range and lines in grams; the capability is shown to whoever made it."""
+
+    footprint_id: str
+    livemode: bool
+    scene_id: str
+    mass_g: int
+    low_g: int
+    high_g: int
+    release: str
+    method: str
+    lines: list[LineShown]
+    warnings: list[dict[str, str]]
+    root: str
+    replaces: str | None
+    replaced_by: str | None
+    certificate_id: str | None
+    capability: str | None = None
+
+
+def api_router(store: Store, handlers: Handlers, *, secret: str, livemode: bool) -> APIRouter:
+    """Build the routes for programs."""
+    routes = APIRouter(tags=["calculator"])
+
+    async def scene_shown(scene_id: str, scene: domain.Scene) -> SceneShown:
+        return _scene(scene_id, scene, await store.totals(scene_id), livemode=livemode)
+
+    @routes.get("/v1/scenes", operation_id="list_scenes")
+    async def list_scenes(q: Annotated[str, Query(max_length=80, description="code, name or place")] = "") -> Scenes:
+        """Find scenes."""
+        return Scenes(data=[await scene_shown(*found) for found in await store.scenes(q)])
+
+    @routes.get("/v1/scenes/{code}", operation_id="get_scene")
+    async def get_scene(code: str) -> SceneShown:
+        """Return a scene by the code on its poster."""
+        return await scene_shown(*await handlers.scene(code))
+
+    @routes.put("/v1/scenes/{scene_id}", operation_id="put_scene")
+    async def put_scene(
+        request: Request, scene_id: Annotated[str, Path(pattern=r"^scn_[0-9A-HJKMNP-TV-Z]{26}$")], scene: domain.Scene
+    ) -> SceneShown:
+        """Make a scene, or change it as a whole; the same content again changes nothing."""
+        await handlers.publish_scene(scene_id, scene, cause=cause_of(request))
+        return await scene_shown(scene_id, scene)
+
+    @routes.get("/v1/airports", operation_id="find_airports")
+    async def find_airports(q: Annotated[str, Query(max_length=80)]) -> list[dict[str, str]]:
+        """Find airports by code, city or name, the best first."""
+        return [
+            {"iata": airport.iata, "name": airport.name, "city": airport.city, "country": airport.country}
+            for airport in domain.search_airports(q, handlers.release)
+        ]
+
+    @routes.post("/v1/footprints", operation_id="calculate_footprint", status_code=201)
+    async def calculate_footprint(
+        request: Request,
+        response: Response,
+        asked: FootprintAsked,
+        idempotency_key: Annotated[str | None, Header()] = None,
+    ) -> FootprintShown:
+        """Count a visit; the answer shows the capability that may neutralise it."""
+        key = checked(idempotency_key)
+        wanted, token = await wanted_of(request, store, asked, key=key, secret=secret)
+        stored, replayed = await handlers.calculate(wanted, cause=cause_of(request))
+        if replayed:
+            response.headers["Idempotency-Replayed"] = "true"
+        return await footprint_shown(store, handlers, stored, livemode=livemode, capability=token)
+
+    @routes.get("/v1/footprints/{footprint_id}", operation_id="get_footprint")
+    async def get_footprint(footprint_id: str) -> FootprintShown:
+        """Return a footprint with its lines, recomputed from its own answers and release."""
+        stored = await store.footprint(footprint_id)
+        if stored is None:
+            raise UnknownFootprint("There is no such footprint.")
+        return await footprint_shown(store, handlers, stored, livemode=livemode)
+
+    return routes
+
+
+async def wanted_of(
+    request: Request, store: Store, asked: FootprintAsked, *, key: str, secret: str
+) -> tuple[Wanted, str]:
+    """Return what is to be made, and its capability: a new one, or that of the footprint it replaces.
+
+    Raises Unauthenticated or Forbidden when the capability of what it replaces is not shown.
+    """
+    footprint_id = id_of("fp", "guest", key)
+    token = token_of(secret, "fp", footprint_id, key)
+    if asked.replaces is not None:
+        token = await _token_of_old(request, store, asked.replaces)
+    return Wanted(
+        footprint_id=footprint_id,
+        claim_hash=hash_of("fp", footprint_id, token),
+        request_hash=body_hash(asked.model_dump(mode="json")),
+        scene_code=asked.scene,
+        answers=asked.answers,
+        replaces=asked.replaces,
+    ), token
+
+
+async def _token_of_old(request: Request, store: Store, footprint_id: str) -> str:
+    token = shown(request, footprint_id)
+    if token is None:
+        raise Unauthenticated("Only who made a footprint may change its answers: show its capability.")
+    if hash_of("fp", footprint_id, token) != await store.claim_hash(footprint_id):
+        raise Forbidden("The capability does not fit the footprint to be changed.")
+    return token
+
+
+async def footprint_shown(
+    store: Store, handlers: Handlers, stored: StoredFootprint, *, livemode: bool, capability: str | None = None
+) -> FootprintShown:
+    """Return the footprint as programs see it. Raises Refusal when its scene is gone."""
+    scene = await store.scene_by_id(stored.scene_id)
+    if scene is None:
+        raise UnknownFootprint("The scene of this footprint is gone.")
+    result = handlers.recompute(stored, scene)
+    return FootprintShown(
+        footprint_id=stored.footprint_id,
+        livemode=livemode,
+        scene_id=stored.scene_id,
+        mass_g=stored.grams,
+        low_g=stored.low_grams,
+        high_g=stored.high_grams,
+        release=stored.release,
+        method=result.method_version,
+        lines=[_line(line, handlers.release) for line in result.lines],
+        warnings=[{"code": warned.code, "field": warned.field} for warned in result.warnings],
+        root=stored.root,
+        replaces=stored.replaces,
+        replaced_by=await store.replaced_by(stored.footprint_id),
+        certificate_id=stored.certificate_id,
+        capability=capability,
+    )
+
+
+def _scene(scene_id: str, scene: domain.Scene, totals: SceneTotals, *, livemode: bool) -> SceneShown:
+    return SceneShown(
+        scene_id=scene_id,
+        livemode=livemode,
+        scene=scene,
+        counted=domain.COUNTED,
+        left_out=domain.LEFT_OUT[scene.kind],
+        guests=totals.guests,
+        counted_g=totals.counted_grams,
+        neutralised_g=totals.neutralised_grams,
+    )
+
+
+def _line(line: domain.Line, release: domain.Release) -> LineShown:
+    return LineShown(
+        activity=line.activity,
+        category=line.category,
+        quantity=line.quantity,
+        unit=line.unit,
+        shared_by=line.shared_by,
+        basis=line.basis,
+        mass_g=line.grams,
+        parts=[
+            PartShown(
+                kind=part.kind,
+                grams=part.grams,
+                kg_per_unit=part.value,
+                factors=[_factor(factor) for factor in part.factors],
+            )
+            for part in line.parts
+        ],
+        notes=[release.notes[note] for note in line.notes],
+    )
+
+
+def _factor(factor: domain.Factor) -> dict[str, Any]:
+    return {
+        "id": factor.id,
+        "value": str(factor.value),
+        "unit": factor.unit,
+        "source": factor.source,
+        "year": factor.year,
+        "grade": factor.grade,
+        "half_width": str(factor.half_width),
+    }
+
+
+__all__ = ["FootprintAsked", "api_router", "footprint_shown", "wanted_of"]

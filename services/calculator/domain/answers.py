@@ -1,0 +1,231 @@
+"""What a guest answers about a trip to a conference, and which answers are refused before anything is computed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Literal, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from services.calculator.domain.limits import Measure, Whole
+from shared.refusal import Refusal
+
+BYTES_MAX = 65_536
+LEGS_MAX = 50
+STAYS_MAX = 20
+ERRORS_MAX = 20
+MEALS_A_DAY_MAX = 6
+
+Basis = Literal["ticketed", "typed", "default"]
+Cabin = Literal["economy", "premium_economy", "business", "first", "unknown"]
+Fuel = Literal["petrol", "diesel", "hybrid", "plug_in_hybrid", "battery_electric", "unknown"]
+RideMode = Literal["high_speed_train", "train", "metro", "bus", "coach", "taxi", "e_bike", "bicycle", "walk"]
+Mode = Literal["plane", "car", RideMode]
+HotelClass = Literal["average", "unclassified", "2", "3", "4", "5"]
+Dish = Literal["vegan", "vegetarian", "white_meat", "fish", "red_meat"]
+DISHES: tuple[Dish, ...] = get_args(Dish)
+
+Iata = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="IATA code of an airport")]
+Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2; absent: the scene's")]
+FlightKm = Annotated[Decimal, Measure(1, 20_040)]
+LandKm = Annotated[Decimal, Measure(0, 20_000)]
+Trips = Annotated[int, Whole(1, 732), Field(description="how often the leg is travelled: 2 is there and back")]
+Nights = Annotated[int, Whole(0, 366)]
+Portions = Annotated[int, Whole(0, 2_196)]
+
+
+class AnswersRefused(Refusal):
+    """Some answers cannot be computed with (422); `facts["errors"]` lists each with its JSON Pointer."""
+
+    code = "answers_refused"
+
+
+class AnswersTooLarge(Refusal):
+    """More bytes than any honest answer needs (413); nothing of it was read."""
+
+    code = "answers_too_large"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A scene's country, city after its ISO 3166-2 subdivision (`CN-SC Chengdu`), airports, the usual one first."""
+
+    country: str
+    city: str | None = None
+    airports: tuple[str, ...] = ()
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Flight(_Strict):
+    """A flight without a stop, between two airports or of known length; a stopover makes two flights."""
+
+    mode: Literal["plane"]
+    cabin: Cabin = "economy"
+    origin: Iata | None = None
+    destination: Iata | None = None
+    km: Annotated[FlightKm | None, Field(validate_default=True, description="one way; instead of the two airports")] = (
+        None
+    )
+    trips: Trips = 1
+    basis: Basis = "ticketed"
+
+    @field_validator("destination")
+    @classmethod
+    def _ends_elsewhere(cls, destination: str | None, info: ValidationInfo) -> str | None:
+        if destination is not None and destination == info.data.get("origin"):
+            raise PydanticCustomError("same_airport", "Enter another airport than the one where the flight starts.")
+        return destination
+
+    @field_validator("km")
+    @classmethod
+    def _one_way_to_know_its_length(cls, km: Decimal | None, info: ValidationInfo) -> Decimal | None:
+        ends = {"origin", "destination"}
+        if info.data.keys() >= ends and {info.data[end] is not None for end in ends} != {km is None}:
+            raise PydanticCustomError("route", "Enter the two airports, or the kilometres, not both.")
+        return km
+
+
+class Drive(_Strict):
+    """A journey by car; the emissions are shared by all who sit in it."""
+
+    mode: Literal["car"]
+    fuel: Fuel = "unknown"
+    km: LandKm
+    occupants: Annotated[int, Whole(1, 9)] = 1
+    country: Country | None = None
+    trips: Trips = 1
+    basis: Basis = "typed"
+
+
+class Ride(_Strict):
+    """A journey that is counted per passenger."""
+
+    mode: RideMode
+    km: LandKm
+    country: Country | None = None
+    trips: Trips = 1
+    basis: Basis = "typed"
+
+
+Leg = Annotated[Flight | Drive | Ride, Field(discriminator="mode")]
+MODES: tuple[Mode, ...] = get_args(Mode)
+
+
+class Stay(_Strict):
+    """Nights in one hotel room, or at home, with family or friends, where the household counts them."""
+
+    kind: Literal["hotel", "home"] = "hotel"
+    country: Country | None = None
+    hotel_class: HotelClass = "average"
+    nights: Nights
+    guests: Annotated[int, Whole(1, 10)] = 1
+    basis: Basis = "typed"
+
+
+class Meals(_Strict):
+    """How many main meals of each kind one person ate."""
+
+    vegan: Portions = 0
+    vegetarian: Portions = 0
+    white_meat: Portions = 0
+    fish: Portions = 0
+    red_meat: Portions = 0
+    basis: Basis = "typed"
+
+    @property
+    def total(self) -> int:
+        """All meals."""
+        return sum(getattr(self, dish) for dish in DISHES)
+
+
+class Answers(_Strict):
+    """One person's trip, counted for `people` who travelled alike; what is assumed stands in it, marked `default`."""
+
+    people: Annotated[int, Whole(1, 50)] = 1
+    days: Annotated[int, Whole(1, 366)] | None = Field(None, description="absent: the nights and one")
+    legs: Annotated[tuple[Leg, ...], Field(max_length=LEGS_MAX, strict=False)] = ()
+    stays: Annotated[tuple[Stay, ...], Field(max_length=STAYS_MAX, strict=False)] = ()
+    meals: Meals = Meals()
+
+    @field_validator("legs")
+    @classmethod
+    def _no_way_back_twice(cls, legs: tuple[Flight | Drive | Ride, ...]) -> tuple[Flight | Drive | Ride, ...]:
+        flights = {(leg.origin, leg.destination): number for number, leg in _flights(legs)}
+        for number, leg in _flights(legs):
+            back = flights.get((leg.destination, leg.origin))
+            if leg.trips > 1 and back is not None:
+                numbers = {"back": back, "there": number}
+                raise PydanticCustomError(
+                    "way_back_twice", "Leg {back} is the way back that leg {there} counts already; remove one.", numbers
+                )
+        return legs
+
+    @field_validator("meals")
+    @classmethod
+    def _as_many_as_one_eats(cls, meals: Meals, info: ValidationInfo) -> Meals:
+        if info.data.keys() >= {"days", "stays"}:
+            days = info.data["days"] or sum(stay.nights for stay in info.data["stays"]) + 1
+            if meals.total > MEALS_A_DAY_MAX * days:
+                limits = {"high": MEALS_A_DAY_MAX * days, "days": days}
+                raise PydanticCustomError("meals", "Enter at most {high} meals for {days} days, or more days.", limits)
+        return meals
+
+
+_SENTENCES = {
+    "missing": "Fill this in.",
+    "extra_forbidden": "There is no such answer; leave it out.",
+    "literal_error": "Choose one of {expected}.",
+    "too_long": "Give at most {max_length}.",
+    "string_type": "Enter text.",
+    "string_pattern_mismatch": "Enter the code in capital letters, such as PEK or CN.",
+}
+
+
+def _flights(legs: tuple[Flight | Drive | Ride, ...]) -> list[tuple[int, Flight]]:
+    return [(number, leg) for number, leg in enumerate(legs, 1) if isinstance(leg, Flight) and leg.origin]
+
+
+def parse_answers(raw: bytes) -> Answers:
+    """Return the answers in a JSON text. Raises AnswersTooLarge before reading, AnswersRefused naming each field."""
+    if len(raw) > BYTES_MAX:
+        raise AnswersTooLarge(f"Send at most {BYTES_MAX} bytes.")
+    try:
+        value = json.loads(raw, parse_float=Decimal, parse_int=Decimal, parse_constant=Decimal)
+    except (ValueError, RecursionError):
+        raise AnswersRefused("Send the answers as one JSON object.") from None
+    return read_answers(value)
+
+
+def read_answers(value: object) -> Answers:
+    """Return the answers in a mapping of JSON values or form texts. Raises AnswersRefused naming each field."""
+    return read(Answers, value)
+
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+def read(model: type[ModelT], value: object) -> ModelT:
+    """Return the value as the model. Raises AnswersRefused naming each field and what to do."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as wrong:
+        errors = [_told(error) for error in wrong.errors(include_url=False, include_input=False)[:ERRORS_MAX]]
+    field = errors[0]["pointer"].removeprefix("/")
+    raise AnswersRefused(f"{field or 'answers'}: {errors[0]['detail']}", field=field or None, errors=errors)
+
+
+def _told(error: ErrorDetails) -> dict[str, str]:
+    # Between the number of a leg and its field stands the mode that chose its model; it is no step of the JSON.
+    steps = [step for place, step in enumerate(error["loc"]) if not (place == 2 and error["loc"][0] == "legs")]
+    kind, told = error["type"], error["msg"]
+    if kind in {"union_tag_invalid", "union_tag_not_found"}:
+        steps.append("mode")
+        told = f"There is no factor for this way of travelling. Choose one of {', '.join(MODES)}."
+    told = _SENTENCES.get(kind, told)
+    return {"pointer": "".join(f"/{step}" for step in steps), "detail": told.format(**error.get("ctx", {}))}

@@ -1,0 +1,146 @@
+"""What the calculator does because of something: records scenes and footprints, marks what is neutralised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.calculator import domain
+from services.calculator.store import Store, StoredFootprint
+from shared.contracts import Cause, CertificateIssued, CertificateRevoked, Envelope, ProjectListed
+from shared.refusal import Refusal
+
+Load = Callable[[str], domain.Release]
+
+
+class UnknownScene(Refusal):
+    """No scene has this code (404)."""
+
+    code = "scene_unknown"
+
+
+class UnknownFootprint(Refusal):
+    """No footprint has this id (404)."""
+
+    code = "footprint_unknown"
+
+
+class KeyUsedOtherwise(Refusal):
+    """The Idempotency-Key made a footprint from other answers (422)."""
+
+    code = "idempotency_key_reused"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A footprint to be made: its id and capability hash follow from the request, so that a repeat finds it."""
+
+    footprint_id: str
+    claim_hash: str
+    request_hash: str
+    scene_code: str
+    answers: domain.Answers
+    replaces: str | None
+
+
+class Handlers:
+    """The calculator's acts."""
+
+    def __init__(self, store: Store, clock: Callable[[], datetime], load: Load, latest: str) -> None:
+        self._store, self._clock, self._load, self._latest = store, clock, load, latest
+
+    @property
+    def release(self) -> domain.Release:
+        """The release that new footprints are computed with."""
+        return self._load(self._latest)
+
+    async def scene(self, code: str) -> tuple[str, domain.Scene]:
+        """Return a scene and its id. Raises UnknownScene."""
+        found = await self._store.scene(code.upper())
+        if found is None or found[1].status == "draft":
+            raise UnknownScene(f"No scene has the code {code}. Look at the poster again, or search.", field="scene")
+        return found
+
+    async def publish_scene(self, scene_id: str, scene: domain.Scene, *, cause: Cause) -> None:
+        """Write a scene as it is to be, once."""
+        await self._store.publish_scene(scene_id, scene, now=self._clock(), cause=cause)
+
+    async def calculate(self, wanted: Wanted, *, cause: Cause) -> tuple[StoredFootprint, bool]:
+        """Compute and record a footprint; return it and whether it was there already.
+
+        Raises UnknownScene, SceneNotOpen, AnswersRefused, ZeroFootprint, UnknownFootprint, AlreadyReplaced,
+        KeyUsedOtherwise.
+        """
+        if there := await self._store.footprint(wanted.footprint_id):
+            if there.request_hash != wanted.request_hash:
+                raise KeyUsedOtherwise("This key made a footprint from other answers. Use a new key for new answers.")
+            return there, True
+        scene_id, scene = await self.scene(wanted.scene_code)
+        domain.must_be_open(scene)
+        result = domain.compute(wanted.answers, scene=scene.location, release=self.release)
+        now = self._clock()
+        footprint = domain.first(
+            wanted.footprint_id,
+            scene_id=scene_id,
+            role="guest",
+            answers=wanted.answers,
+            result=result,
+            jurisdiction=domain.jurisdiction_of(scene.location),
+            claim_hash=wanted.claim_hash,
+            made_at=now,
+        )
+        if wanted.replaces is not None:
+            old = await self._old(wanted.replaces, scene_id, footprint)
+            footprint = domain.replace(
+                old,
+                footprint_id=wanted.footprint_id,
+                answers=wanted.answers,
+                result=result,
+                claim_hash=wanted.claim_hash,
+                made_at=now,
+            )
+        await self._store.add_footprint(footprint, request_hash=wanted.request_hash, now=now, cause=cause)
+        made = await self._store.footprint(wanted.footprint_id)
+        assert made is not None, "what was written is read"
+        return made, False
+
+    async def _old(self, footprint_id: str, scene_id: str, like: domain.Footprint) -> domain.Footprint:
+        """Return what is to be replaced, as far as a replacement looks at it."""
+        stored = await self._store.footprint(footprint_id)
+        if stored is None or stored.scene_id != scene_id:
+            raise UnknownFootprint("There is no such footprint of this scene to change.", field="replaces")
+        return domain.Footprint(
+            footprint_id=stored.footprint_id,
+            scene_id=stored.scene_id,
+            role="guest",
+            answers=like.answers,
+            result=like.result,
+            jurisdiction=stored.jurisdiction,
+            claim_hash=stored.claim_hash,
+            root=stored.root,
+            replaces=stored.replaces,
+            replaced_by=await self._store.replaced_by(footprint_id),
+            made_at=stored.made_at,
+        )
+
+    def recompute(self, stored: StoredFootprint, scene: domain.Scene) -> domain.Result:
+        """Return the lines of an old footprint from its own answers, distances and release (F2)."""
+        answers = domain.read_answers(stored.answers)
+        release = self._load(stored.release)
+        return domain.compute(answers, scene=scene.location, release=release, distances_km=stored.distances_km)
+
+    async def listed(self, events: Sequence[Envelope[ProjectListed]]) -> None:
+        """Keep prices to show what neutralising costs."""
+        for event in events:
+            await self._store.keep_listing(event)
+
+    async def issued(self, events: Sequence[Envelope[CertificateIssued]]) -> None:
+        """Show footprints as neutralised."""
+        for event in events:
+            await self._store.cover(event.data.certificate_id, event.data.footprint_ids)
+
+    async def revoked(self, events: Sequence[Envelope[CertificateRevoked]]) -> None:
+        """Show footprints as open again."""
+        for event in events:
+            await self._store.uncover(event.data.certificate_id)

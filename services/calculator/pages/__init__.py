@@ -1,0 +1,1 @@
+"""The calculator speaks to people: its templates, its words, its form."""

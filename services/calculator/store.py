@@ -1,0 +1,222 @@
+"""What the calculator remembers in MongoDB: scenes and footprints with their events, and copies of what it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from pymongo.errors import DuplicateKeyError
+
+from services.calculator.domain import AlreadyReplaced, CodeTaken, Footprint, Scene, calculated, published
+from shared.contracts import Cause, Envelope, ProjectListed
+from shared.messaging.outbox import Outbox
+
+SCENES_SHOWN_MAX = 50
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class StoredFootprint:
+    """A footprint as it is kept: answers, distances and totals, from which its release gives the lines again."""
+
+    footprint_id: str
+    scene_id: str
+    role: str
+    answers: Document
+    distances_km: tuple[Decimal, ...]
+    release: str
+    grams: int
+    low_grams: int
+    high_grams: int
+    jurisdiction: str
+    claim_hash: str
+    root: str
+    replaces: str | None
+    made_at: datetime
+    request_hash: str
+    certificate_id: str | None
+
+
+@dataclass(frozen=True)
+class SceneTotals:
+    """What guests of a scene have counted, and the part that certificates cover, in grams."""
+
+    guests: int = 0
+    counted_grams: int = 0
+    neutralised_grams: int = 0
+
+
+class Store:
+    """Scenes, footprints, and copies of listings and certificates."""
+
+    def __init__(self, database: Any, *, livemode: bool, wake: Callable[[], None]) -> None:
+        self._database = database
+        self._scenes, self._footprints = database["scenes"], database["footprints"]
+        self._projects, self._certificates = database["projects"], database["certificates"]
+        self._scene_outbox = Outbox(self._scenes, livemode=livemode, wake=wake)
+        self._footprint_outbox = Outbox(self._footprints, livemode=livemode, wake=wake)
+
+    @property
+    def outboxes(self) -> tuple[Outbox, ...]:
+        """The sources of the relay."""
+        return self._scene_outbox, self._footprint_outbox
+
+    async def prepare(self) -> None:
+        """Create the indexes; the unique one on `replaces` lets a footprint be replaced once."""
+        for outbox in self.outboxes:
+            await outbox.prepare()
+        await self._scenes.create_index("scene.code", unique=True)
+        await self._footprints.create_index("scene_id")
+        await self._footprints.create_index(
+            "replaces", unique=True, partialFilterExpression={"replaces": {"$type": "string"}}
+        )
+
+    async def ping(self) -> None:
+        """Raise PyMongoError when the database does not answer."""
+        await self._database.command("ping")
+
+    # Scenes.
+
+    async def scene(self, code: str) -> tuple[str, Scene] | None:
+        """Return a scene and its id by the code of its address."""
+        found = await self._scenes.find_one({"scene.code": code})
+        return (found["_id"], Scene.model_validate(found["scene"])) if found else None
+
+    async def scene_by_id(self, scene_id: str) -> Scene | None:
+        """Return a scene by its id."""
+        found = await self._scenes.find_one({"_id": scene_id})
+        return Scene.model_validate(found["scene"]) if found else None
+
+    async def scenes(self, wanted: str) -> list[tuple[str, Scene]]:
+        """Return scenes whose code, names or place contain the text, open ones first; all when it is empty."""
+        sought = wanted.casefold()
+        found = [
+            (document["_id"], Scene.model_validate(document["scene"]))
+            async for document in self._scenes.find({"scene.status": {"$in": ["open", "closed"]}}, {"scene": 1})
+        ]
+        matching = [(scene_id, scene) for scene_id, scene in found if sought in _searchable(scene)]
+        matching.sort(key=lambda one: (one[1].status != "open", one[1].code))
+        return matching[:SCENES_SHOWN_MAX]
+
+    async def publish_scene(self, scene_id: str, scene: Scene, *, now: datetime, cause: Cause) -> None:
+        """Write the scene as it is to be, with its event; nothing when it is so already.
+
+        Raises CodeTaken, or LostRace when another write came between.
+        """
+        fields = {"scene": scene.model_dump(mode="json")}
+        event = published(scene_id, scene)
+        try:
+            if await self._scene_outbox.insert({"_id": scene_id, **fields}, [event], now=now, cause=cause):
+                return
+            document = await self._scenes.find_one({"_id": scene_id})
+            if document["scene"] != fields["scene"]:
+                await self._scene_outbox.change(document, fields, [event], now=now, cause=cause)
+        except DuplicateKeyError:
+            raise CodeTaken(f"Another scene has the code {scene.code}.", field="code") from None
+
+    # Footprints.
+
+    async def add_footprint(self, footprint: Footprint, *, request_hash: str, now: datetime, cause: Cause) -> None:
+        """Insert the footprint with its event; nothing when it is there. Raises AlreadyReplaced."""
+        result = footprint.result
+        document = {
+            "_id": footprint.footprint_id,
+            "scene_id": footprint.scene_id,
+            "role": footprint.role,
+            "answers": footprint.answers.model_dump(mode="json"),
+            "distances_km": [str(km) for km in result.distances_km],
+            "release": result.release,
+            "grams": result.grams,
+            "low_grams": result.low_grams,
+            "high_grams": result.high_grams,
+            "jurisdiction": footprint.jurisdiction,
+            "claim_hash": footprint.claim_hash,
+            "root": footprint.root,
+            "replaces": footprint.replaces,
+            "made_at": footprint.made_at,
+            "request_hash": request_hash,
+            "certificate_id": None,
+        }
+        try:
+            await self._footprint_outbox.insert(document, [calculated(footprint)], now=now, cause=cause)
+        except DuplicateKeyError:
+            raise AlreadyReplaced("Another footprint has replaced this one. Change that one instead.") from None
+
+    async def footprint(self, footprint_id: str) -> StoredFootprint | None:
+        """Return a footprint."""
+        found = await self._footprints.find_one({"_id": footprint_id})
+        if found is None:
+            return None
+        names = set(StoredFootprint.__dataclass_fields__) - {"footprint_id", "distances_km"}
+        return StoredFootprint(
+            footprint_id=found["_id"],
+            distances_km=tuple(map(Decimal, found["distances_km"])),
+            **{name: found[name] for name in names},
+        )
+
+    async def replaced_by(self, footprint_id: str) -> str | None:
+        """Return the footprint that replaced this one."""
+        found = await self._footprints.find_one({"replaces": footprint_id}, {"_id": 1})
+        return found["_id"] if found else None
+
+    async def claim_hash(self, footprint_id: str) -> str | None:
+        """Return the hash of the capability of a footprint."""
+        found = await self._footprints.find_one({"_id": footprint_id}, {"claim_hash": 1})
+        return found["claim_hash"] if found else None
+
+    async def totals(self, scene_id: str) -> SceneTotals:
+        """Sum the counting footprint of each root: the one that a certificate covers, else the latest."""
+        counting = [
+            {"$match": {"scene_id": scene_id, "role": "guest"}},
+            {"$sort": {"certificate_id": -1, "made_at": -1}},
+            {"$group": {"_id": "$root", "grams": {"$first": "$grams"}, "covered": {"$first": "$certificate_id"}}},
+        ]
+        guests = counted = neutralised = 0
+        async for root in self._footprints.aggregate(counting):
+            guests += 1
+            counted += root["grams"]
+            neutralised += root["grams"] if root["covered"] else 0
+        return SceneTotals(guests, counted, neutralised)
+
+    # Copies of what others said.
+
+    async def keep_listing(self, event: Envelope[ProjectListed]) -> None:
+        """Keep the listing unless a later one is there."""
+        try:
+            await self._projects.update_one(
+                {"_id": event.subject, "sequence": {"$lt": event.sequence}},
+                {"$set": {"sequence": event.sequence, **event.data.model_dump(mode="json")}},
+                upsert=True,
+            )
+        except DuplicateKeyError:
+            return
+
+    async def lowest_price_fen(self) -> tuple[int, str] | None:
+        """Return the lowest price of a tonne among listed projects, with its currency."""
+        found = await self._projects.find({"status": "listed"}).sort("unit_price_fen", 1).limit(1).to_list(1)
+        return (found[0]["unit_price_fen"], found[0]["currency"]) if found else None
+
+    async def cover(self, certificate_id: str, footprint_ids: tuple[str, ...]) -> None:
+        """Mark footprints as covered by a certificate, unless it is revoked."""
+        await self._certificates.update_one(
+            {"_id": certificate_id}, {"$set": {"footprint_ids": list(footprint_ids)}}, upsert=True
+        )
+        await self._footprints.update_many(
+            {"_id": {"$in": list(footprint_ids)}}, {"$set": {"certificate_id": certificate_id}}
+        )
+        # A revocation that came meanwhile may have found nothing to undo: whoever writes last looks again.
+        certificate = await self._certificates.find_one({"_id": certificate_id})
+        if certificate.get("revoked"):
+            await self.uncover(certificate_id)
+
+    async def uncover(self, certificate_id: str) -> None:
+        """Take the mark of a revoked certificate from its footprints, for good."""
+        await self._certificates.update_one({"_id": certificate_id}, {"$set": {"revoked": True}}, upsert=True)
+        await self._footprints.update_many({"certificate_id": certificate_id}, {"$set": {"certificate_id": None}})
+
+
+def _searchable(scene: Scene) -> str:
+    return " ".join((scene.code, scene.place, scene.city, *scene.names.values())).casefold()

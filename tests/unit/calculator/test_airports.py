@@ -1,0 +1,36 @@
+"""How far airports are apart, and which ones a few letters find."""
+
+from decimal import Decimal
+
+import pytest
+
+from services.calculator.domain import great_circle_km, search_airports
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "km"),
+    [("TFU", "PEK", "1547.2"), ("LHR", "JFK", "5554.5"), ("TFU", "LHR", "8375.0"), ("PEK", "PEK", "0.0")],
+)
+def test_the_great_circle_is_that_of_wgs84_to_a_tenth_of_a_km(release, start, end, km):
+    there = great_circle_km(release.airports[start], release.airports[end])
+
+    assert there == Decimal(km) == great_circle_km(release.airports[end], release.airports[start])
+    assert there.as_tuple().exponent == -1
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [("PEK", "PEK"), (" pek ", "PEK"), ("beijing", "PEK"), ("Chengdu", "CTU"), ("tianfu", "TFU"), ("heathrow", "LHR"),
+     ("new  york", "JFK")],
+)  # fmt: skip
+def test_a_code_or_a_name_finds_its_airport_first(release, text, first):
+    assert search_airports(text, release)[0].iata == first
+
+
+def test_a_search_finds_at_most_ten_and_nothing_for_nothing(release):
+    assert len(search_airports("san", release)) == 10
+    assert search_airports("", release) == search_airports("x", release) == search_airports("zzzzz", release) == ()
+
+
+def test_both_airports_of_chengdu_are_found(release):
+    assert [airport.iata for airport in search_airports("chengdu", release)] == ["CTU", "TFU"]
