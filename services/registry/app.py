@@ -33,6 +33,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description=card.__doc__ or "",
         routers=[
             api.api_router(store, handlers, livemode=settings.livemode),
+            api.page_router(store, handlers, pages, livemode=settings.livemode),
         ],
         access=api.ACCESS,
         statuses=api.STATUSES,

@@ -104,10 +104,15 @@ class Store:
         found = await self._pages.find_one({"entries.key": key})
         return _page(found) if found else None
 
+    async def project_of(self, prefix: str) -> str | None:
+        """Return the project that has a batch whose serials share this text."""
+        found = await self._pages.find_one({"batches.prefix": prefix}, {"project_id": 1})
+        return found["project_id"] if found else None
+
     async def batch_of(self, prefix: str) -> Batch | None:
         """Return the batch whose serials share this text, as it stands now."""
-        found = await self._pages.find_one({"batches.prefix": prefix}, {"project_id": 1})
-        last = await self.last_page(found["project_id"]) if found else None
+        project_id = await self.project_of(prefix)
+        last = await self.last_page(project_id) if project_id else None
         return next((batch for batch in last.batches if batch.prefix == prefix), None) if last else None
 
     async def pages_allocating(self, batch_id: str, from_gram: int, to_gram: int) -> list[Page]:

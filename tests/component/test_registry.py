@@ -71,9 +71,17 @@ async def listed(registry: httpx.AsyncClient, *, tonnes: int, **changes: Any) ->
 
 
 async def issue(registry: httpx.AsyncClient, project_id: str, **changes: Any) -> httpx.Response:
-    report = {"report": f"MR-1-{project_id}", "verifier": "Verifier (demo)", "verified_tonnes": 3000, "tonnes": 3000, "vintage": 2021}
+    report = {
+        "report": f"MR-1-{project_id}",
+        "verifier": "Verifier (demo)",
+        "verified_tonnes": 3000,
+        "tonnes": 3000,
+        "vintage": 2021,
+    }
     return await registry.post(
-        f"/v1/projects/{project_id}/batches", json={**report, **changes}, headers={"Idempotency-Key": secrets.token_hex(8)}
+        f"/v1/projects/{project_id}/batches",
+        json={**report, **changes},
+        headers={"Idempotency-Key": secrets.token_hex(8)},
     )
 
 
@@ -169,6 +177,21 @@ async def test_s4_a_range_across_two_tonnes_names_both_serials_and_the_rest_is_p
         return mine and mine[0]["batches"] and mine[0]["batches"][0]["allocated"] == 1_040_000 and mine[0]
 
     proof = await until(counted)
+    pages = [
+        await registry.get(address)
+        for address in (
+            "/projects",
+            f"/projects/{project_id}",
+            f"/retirements/{part['first_serial']}",
+            f"/retirements/{orders[-1].order_id}",
+            "/proof",
+        )
+    ]
+    never = await registry.get(f"/retirements/{part['first_serial'].rpartition('-')[0]}-4")
+    assert [page.status_code for page in pages] == [200] * 5
+    assert "150,000" in pages[2].text
+    assert "960,000" in pages[4].text or "0.96" in pages[4].text
+    assert never.status_code == 404
     assert part["first_serial"].endswith("-1")
     assert part["last_serial"].endswith("-2")
     assert proof["wrong"] is None
@@ -228,6 +251,8 @@ async def test_a_registrar_needs_the_scope(registry: httpx.AsyncClient, issuer: 
     address = f"/v1/projects/{project_id}/listings"
     nobody = await registry.post(address, json=LISTING, headers={"If-Match": '"0"', "Authorization": ""})
     reader = await registry.post(
-        address, json=LISTING, headers={"If-Match": '"0"', "Authorization": f"Bearer {issuer[0].token('x', 'orders:read')}"}
+        address,
+        json=LISTING,
+        headers={"If-Match": '"0"', "Authorization": f"Bearer {issuer[0].token('x', 'orders:read')}"},
     )
     assert (nobody.status_code, reader.status_code) == (401, 403)

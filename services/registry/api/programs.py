@@ -1,4 +1,4 @@
-"""The registry's addresses: projects and prices, the registrar's commands, retirements, the proof of reserves."""
+"""The registry's addresses for programs: projects, the registrar's commands, retirements, the proof of reserves."""
 
 from __future__ import annotations
 
@@ -13,21 +13,8 @@ from services.registry.store import Store
 from shared.contracts import Allocation
 from shared.refusal import Refusal
 from shared.web.app import cause_of
-from shared.web.auth import PUBLIC, Access, Scope
 from shared.web.idempotency import checked, id_of
 
-REGISTRAR = Scope("registry:write")
-ACCESS: dict[str, Access] = {
-    "GET /v1/projects": PUBLIC,
-    "GET /v1/projects/{project_id}": PUBLIC,
-    "GET /v1/projects/{project_id}/pages": PUBLIC,
-    "POST /v1/projects/{project_id}/listings": REGISTRAR,
-    "POST /v1/projects/{project_id}/batches": REGISTRAR,
-    "POST /v1/projects/{project_id}/cancellations": REGISTRAR,
-    "GET /v1/retirements/orders/{order_id}": PUBLIC,
-    "GET /v1/retirements/{serial}": PUBLIC,
-    "GET /v1/proof": PUBLIC,
-}
 ProjectPath = Annotated[str, Path(pattern=r"^prj_[0-9A-HJKMNP-TV-Z]{26}$", examples=["prj_" + "0" * 25 + "1"])]
 
 
@@ -47,22 +34,6 @@ class ProofPending(Refusal):
     """The first recount has not finished (503)."""
 
     code = "proof_pending"
-
-
-STATUSES: dict[type[Refusal], int] = {
-    NothingThere: 404,
-    VersionMissing: 428,
-    ProofPending: 503,
-    domain.NotASerial: 404,
-    domain.UnknownBatch: 404,
-    domain.ListingChanged: 412,
-    domain.ExceedsVerifiedAmount: 422,
-    domain.ReportIssuedOtherwise: 409,
-    domain.SerialsOverlap: 409,
-    domain.NotEnoughToCancel: 409,
-    domain.ListingMissing: 409,
-    domain.IdentityFixed: 409,
-}
 
 
 class Project(BaseModel):
@@ -116,36 +87,18 @@ def api_router(store: Store, handlers: Handlers, *, livemode: bool) -> APIRouter
     """Build the routes for programs."""
     routes = APIRouter(tags=["registry"])
 
-    def shown(page: domain.Page) -> Project:
-        assert page.listing is not None
-        return Project(
-            project_id=page.project_id,
-            livemode=livemode,
-            listing=page.listing,
-            batches=page.batches,
-            available_g=page.available,
-            page=page.sequence,
-            page_hash=page.hash,
-        )
-
-    async def found(project_id: str) -> domain.Page:
-        page = await store.last_page(project_id)
-        if page is None or page.listing is None:
-            raise NothingThere(f"There is no project {project_id}. See /v1/projects for those that are listed.")
-        return page
-
     @routes.get("/v1/projects", operation_id="list_projects")
     async def list_projects() -> Projects:
         """List all projects with price, status and figures."""
-        return Projects(data=[shown(page) for page in await store.projects()])
+        return Projects(data=[project_shown(page, livemode=livemode) for page in await store.projects()])
 
     @routes.get("/v1/projects/{project_id}", operation_id="get_project")
     async def get_project(project_id: ProjectPath, response: Response) -> Project:
         """Return a project; its ETag is the listing version that a change must name."""
-        page = await found(project_id)
+        page = await project_page(store, project_id)
         assert page.listing is not None
         response.headers["ETag"] = f'"{page.listing.version}"'
-        return shown(page)
+        return project_shown(page, livemode=livemode)
 
     @routes.get("/v1/projects/{project_id}/pages", operation_id="list_pages")
     async def list_pages(
@@ -170,7 +123,7 @@ def api_router(store: Store, handlers: Handlers, *, livemode: bool) -> APIRouter
         if not seen.isdecimal():
             raise VersionMissing('Send If-Match with the listing version that you looked at, "0" for a new project.')
         page = await handlers.change_listing(project_id, content, seen=int(seen), cause=cause_of(request))
-        return shown(page)
+        return project_shown(page, livemode=livemode)
 
     @routes.post("/v1/projects/{project_id}/batches", operation_id="issue_batch", status_code=201)
     async def issue_batch(
@@ -181,7 +134,7 @@ def api_router(store: Store, handlers: Handlers, *, livemode: bool) -> APIRouter
     ) -> domain.Batch:
         """Issue a batch for a verified report; the same report again gives the same batch."""
         checked(idempotency_key)
-        await found(project_id)
+        await project_page(store, project_id)
         batch_id = id_of("bat", project_id, report.report_hash)
         page = await handlers.issue(project_id, report, batch_id=batch_id, cause=cause_of(request))
         return next(batch for batch in page.batches if batch.batch_id == batch_id)
@@ -195,8 +148,11 @@ def api_router(store: Store, handlers: Handlers, *, livemode: bool) -> APIRouter
     ) -> Project:
         """Cancel whole tonnes without a claim, from the end of a batch's line."""
         key = id_of("can", request.state.caller, checked(idempotency_key))
-        await found(project_id)
-        return shown(await handlers.cancel(project_id, cancellation, cancellation_id=key, cause=cause_of(request)))
+        await project_page(store, project_id)
+        return project_shown(
+            await handlers.cancel(project_id, cancellation, cancellation_id=key, cause=cause_of(request)),
+            livemode=livemode,
+        )
 
     @routes.get("/v1/retirements/orders/{order_id}", operation_id="get_retirement_of_order")
     async def get_retirement_of_order(order_id: str) -> Retirements:
@@ -217,6 +173,28 @@ def api_router(store: Store, handlers: Handlers, *, livemode: bool) -> APIRouter
         return {"livemode": livemode, "recounted_at": proof.recounted_at, "data": proof.projects}
 
     return routes
+
+
+def project_shown(page: domain.Page, *, livemode: bool) -> Project:
+    """Return the project as its newest page has it."""
+    assert page.listing is not None
+    return Project(
+        project_id=page.project_id,
+        livemode=livemode,
+        listing=page.listing,
+        batches=page.batches,
+        available_g=page.available,
+        page=page.sequence,
+        page_hash=page.hash,
+    )
+
+
+async def project_page(store: Store, project_id: str) -> domain.Page:
+    """Return the newest page of a listed project. Raises NothingThere."""
+    page = await store.last_page(project_id)
+    if page is None or page.listing is None:
+        raise NothingThere(f"There is no project {project_id}. See /projects for those that are listed.")
+    return page
 
 
 async def retirement_of_order(store: Store, order_id: str, *, livemode: bool) -> Retirements:
