@@ -19,11 +19,11 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from fastapi import FastAPI
 
 from deploy.issuer import LocalIssuer
-from shared.contracts import EVENTS, PARTITIONS, Cause, Envelope, Event, from_record, to_record
+from deploy.log import whole
+from shared.contracts import EVENTS, Cause, Envelope, Event, from_record, to_record
 from shared.messaging import broker
 from shared.settings import Settings
 
@@ -132,36 +132,22 @@ def told(event: Event, *, sequence: int = 1, at: datetime | None = None) -> Enve
 @pytest_asyncio.fixture
 async def publish(infra: Infra) -> AsyncIterator[Callable[..., Awaitable[None]]]:
     """A function that puts envelopes on their topics, in order, acknowledged."""
-    producer = broker.producer(infra.kafka, replica="test")
+    producer = broker.Producer(infra.kafka, replica="test")
     await producer.start()
 
     async def put(*envelopes: Envelope[Event]) -> None:
         for envelope in envelopes:
-            key, value, headers = to_record(envelope)
-            await producer.send_and_wait(envelope.data.topic, value=value, key=key, headers=headers)
+            await (await producer.send(envelope.data.topic, to_record(envelope)))
 
     yield put
     await producer.stop()
 
 
 async def heard(infra: Infra, *contracts: type[Event]) -> list[Envelope[Event]]:
-    """Return all that lies on the topics of the contracts (all when none is named), topic by topic."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=infra.kafka, enable_auto_commit=False, auto_offset_reset="earliest")
-    await consumer.start()
-    found: list[Envelope[Event]] = []
-    try:
-        for contract in contracts or EVENTS:
-            partitions = [TopicPartition(contract.topic, number) for number in range(PARTITIONS)]
-            consumer.assign(partitions)
-            ends = await consumer.end_offsets(partitions)
-            await consumer.seek_to_beginning(*partitions)
-            while any([await consumer.position(partition) < end for partition, end in ends.items()]):
-                for records in (await consumer.getmany(timeout_ms=500)).values():
-                    found += [
-                        from_record(contract, record.value, list(record.headers), livemode=False)
-                        for record in records
-                        if record.value is not None
-                    ]
-    finally:
-        await consumer.stop()
-    return found
+    """Return all that lies on the topics of the contracts (all when none is named), in order within a partition."""
+    by_topic = {contract.topic: contract for contract in contracts or EVENTS}
+    return [
+        from_record(by_topic[record.topic], record.value, list(record.headers), livemode=False)
+        async for record in whole(infra.kafka, *by_topic)
+        if record.value is not None
+    ]

@@ -104,7 +104,7 @@ class OtherMode(MalformedEvent):
     """An event of the other mode: a live deployment reads no test events, nor the reverse."""
 
 
-Record = tuple[bytes, bytes, list[tuple[str, bytes]]]
+Record = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]
 _JSON: JSONFormat = JSONFormat()
 _MOMENT = TypeAdapter(AwareDatetime)
 

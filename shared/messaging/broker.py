@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaConnectionError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage
 
 from shared.contracts import TOPICS
+from shared.contracts.event import Record
 
 if TYPE_CHECKING:
     from faststream.kafka.subscriber.usecase import BatchSubscriber
@@ -43,16 +46,39 @@ def reader(bootstrap_servers: str, *, replica: str) -> KafkaBroker:
     )
 
 
-def producer(bootstrap_servers: str, *, replica: str) -> AIOKafkaProducer:
-    """Return the producer that a service writes with: acknowledged by all replicas, idempotent."""
-    return AIOKafkaProducer(
-        bootstrap_servers=bootstrap_servers.split(","),
-        client_id=replica,
-        acks="all",
-        enable_idempotence=True,
-        linger_ms=5,
-        request_timeout_ms=REQUEST_TIMEOUT_MS,
-    )
+class Producer:
+    """What a service writes with: acknowledged by all replicas, idempotent; it connects when it is started."""
+
+    def __init__(self, bootstrap_servers: str, *, replica: str) -> None:
+        self._bootstrap_servers, self._replica = bootstrap_servers.split(","), replica
+        self._producer: AIOKafkaProducer | None = None
+
+    async def start(self) -> None:
+        """Connect. Raises KafkaError when Kafka does not answer; it may be called again then."""
+        await self.stop()
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=self._bootstrap_servers,
+            client_id=self._replica,
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=5,
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
+        )
+        await self._producer.start()
+
+    async def stop(self) -> None:
+        """Send what is under way and disconnect."""
+        if self._producer is not None:
+            await self._producer.stop()
+            self._producer = None
+
+    async def send(self, topic: str, record: Record) -> asyncio.Future[Any]:
+        """Hand a record over; the future is done when it is acknowledged. Raises KafkaError."""
+        if self._producer is None:
+            raise KafkaConnectionError("the producer is not connected")
+        key, value, headers = record
+        sent: asyncio.Future[Any] = await self._producer.send(topic, value=value, key=key, headers=headers)
+        return sent
 
 
 def subscribe(

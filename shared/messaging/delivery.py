@@ -10,15 +10,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from aiokafka.errors import KafkaError
 from prometheus_client import Counter
 from pymongo.errors import ExecutionTimeout, OperationFailure, PyMongoError, WTimeoutError
 
 from shared.contracts import BeneficiaryNamed, Envelope, Event, MalformedEvent, from_record
+from shared.messaging.broker import Producer
 
 Handler = Callable[[Sequence[Any]], Awaitable[None]]
 Hears = Mapping[type[Event], Handler]
@@ -36,13 +37,6 @@ RETRIED = Counter("diandian_retried_total", "Batches tried again", ["failure"])
 
 class LostRace(RuntimeError):
     """Another writer was first: load again and decide again."""
-
-
-class Kept(Protocol):
-    """Where guilty messages are put: the part of the producer that delivery uses."""
-
-    async def send_and_wait(self, topic: str, **record: Any) -> Any:
-        """Send one record and wait until it is acknowledged."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +57,7 @@ def is_infrastructure(failure: BaseException) -> bool:
 class Delivery:
     """The way from a poll of one service to its handlers; `halted` says why it stopped, if it did."""
 
-    def __init__(self, hears: Hears, *, service: str, livemode: bool, dead_letters: AIOKafkaProducer | Kept) -> None:
+    def __init__(self, hears: Hears, *, service: str, livemode: bool, dead_letters: Producer) -> None:
         self._hears = hears
         self._contracts = {event.topic: event for event in hears}
         self._service = service
@@ -161,9 +155,7 @@ class Delivery:
         delays = 0
         while True:
             try:
-                await self._dead_letters.send_and_wait(
-                    f"dead.{self._service}", value=value, key=record.key, headers=headers
-                )
+                await (await self._dead_letters.send(f"dead.{self._service}", (record.key, value, headers)))
                 break
             except KafkaError:
                 delays += 1

@@ -7,15 +7,15 @@ import contextlib
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from prometheus_client import Counter
 from pymongo.errors import PyMongoError
 
 from shared.contracts import Envelope, Event, to_record
-from shared.messaging.broker import REQUEST_TIMEOUT_MS
+from shared.messaging.broker import REQUEST_TIMEOUT_MS, Producer
 from shared.messaging.outbox import Parcel, Source
 
 # Long enough that a request of a relay that lost its lease has ended before another one takes over.
@@ -30,7 +30,7 @@ PUBLISHED = Counter("diandian_published_total", "Events acknowledged by Kafka", 
 class Relay:
     """Carries the events of one replica's sources to Kafka; several replicas may work on the same sources."""
 
-    def __init__(self, producer: AIOKafkaProducer, *, owner: str) -> None:
+    def __init__(self, producer: Producer, *, owner: str) -> None:
         self._producer = producer
         self._sources: list[Source] = []
         self._owner = owner
@@ -83,7 +83,6 @@ class Relay:
             sent = [await self._send(line[round_]) for line in by_subject.values() if len(line) > round_]
             await asyncio.gather(*sent)
 
-    async def _send(self, envelope: Envelope[Event]) -> asyncio.Future[object]:
-        key, value, headers = to_record(envelope)
+    async def _send(self, envelope: Envelope[Event]) -> asyncio.Future[Any]:
         PUBLISHED.labels(envelope.data.topic).inc()
-        return await self._producer.send(envelope.data.topic, value=value, key=key, headers=headers)  # type: ignore[no-any-return]
+        return await self._producer.send(envelope.data.topic, to_record(envelope))

@@ -29,7 +29,7 @@ class Messaging:
 
     def __init__(self, settings: Settings, *, service: str) -> None:
         self._settings, self._service = settings, service
-        self._producer = broker.producer(settings.kafka_bootstrap_servers, replica=settings.replica)
+        self._producer = broker.Producer(settings.kafka_bootstrap_servers, replica=settings.replica)
         self._broker = broker.reader(settings.kafka_bootstrap_servers, replica=settings.replica)
         self.relay = Relay(self._producer, owner=settings.replica)
         self.delivery: Delivery | None = None

@@ -11,7 +11,16 @@ import jsonschema
 import pytest
 
 from deploy.generate import SCHEMAS, generated
-from shared.contracts import EVENTS, BeneficiaryNamed, Envelope, Event, MalformedEvent, OtherMode, from_record, to_record
+from shared.contracts import (
+    EVENTS,
+    BeneficiaryNamed,
+    Envelope,
+    Event,
+    MalformedEvent,
+    OtherMode,
+    from_record,
+    to_record,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "shared/contracts/examples"
@@ -89,7 +98,9 @@ def test_no_event_but_beneficiary_named_has_a_field_for_personal_data() -> None:
     ],
 )
 def test_a_message_against_its_contract_is_refused_with_the_reason(change: dict[str, str], complaint: str) -> None:
-    contract, message = next((contract, message) for contract, message in examples() if contract.topic == "order.placed")
+    contract, message = next(
+        (contract, message) for contract, message in examples() if contract.topic == "order.placed"
+    )
     with pytest.raises(MalformedEvent, match=complaint):
         read(contract, {**message, "headers": {**message["headers"], **change}})
     with pytest.raises(MalformedEvent, match="grams"):

@@ -10,7 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.registry import domain
-from services.registry.domain import Cancel, Cancellation, ChangeListing, Hold, Issue, ListingContent, Page, Post, Release
+from services.registry.domain import (
+    Cancel,
+    Cancellation,
+    ChangeListing,
+    Hold,
+    Issue,
+    ListingContent,
+    Page,
+    Post,
+    Release,
+)
 from shared.contracts import Cause, CreditsHeld, CreditsRefused, CreditsRetired
 from shared.web.idempotency import id_of
 
@@ -307,9 +317,7 @@ _COMMANDS = st.lists(
 
 @given(commands=_COMMANDS, cuts=st.lists(st.integers(1, 5), min_size=1, max_size=40))
 @settings(max_examples=150, deadline=None)
-def test_c1_to_c6_hold_after_any_sequence_in_any_polls(
-    commands: list[tuple[str, int, int]], cuts: list[int]
-) -> None:
+def test_c1_to_c6_hold_after_any_sequence_in_any_polls(commands: list[tuple[str, int, int]], cuts: list[int]) -> None:
     chain = Chain().list_and_issue(1, 2)
     asked: list[domain.Command] = [
         hold(name, grams) if kind == "hold" else post(name) if kind == "post" else release(name)

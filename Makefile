@@ -1,0 +1,40 @@
+# The commands of the project; CI calls these and nothing else.
+.DEFAULT_GOAL := help
+.PHONY: help ready demo up down clean logs test lint bench
+
+PYTHON := .local/venv/bin/python
+
+help: ## Say what there is to say to make
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name what; do printf '%-14s %s\n' "$$name" "$$what"; done
+
+# Names what this machine lacks, then makes .local/venv if requirements.lock asks for another.
+ready:
+	@sh deploy/local/bootstrap.sh
+
+demo: up ## Start everything, walk one guest's story over HTTP, leave it running
+	@$(PYTHON) -m deploy.cli story
+
+up: ready ## Start everything and seed it; DIANDIAN_PORT=8080 is the address, the next twelve ports follow it
+	@$(PYTHON) -m deploy.local up
+	@$(PYTHON) -m deploy.cli seed
+
+down: ## Stop what was started here; data stay
+	@if [ -x $(PYTHON) ]; then $(PYTHON) -m deploy.local down; else echo "Nothing runs."; fi
+
+clean: down ## Stop, and remove .local with all data
+	rm -rf .local
+
+logs: ready ## Follow the logs of all parts
+	@$(PYTHON) -m deploy.local logs
+
+test: ready ## Run every test
+	@$(PYTHON) -m pytest
+
+lint: ready ## Check style, types and who imports whom
+	@.local/venv/bin/ruff check .
+	@.local/venv/bin/ruff format --check .
+	@.local/venv/bin/mypy
+	@.local/venv/bin/lint-imports
+
+bench: ready ## Measure
+	@$(PYTHON) -m benchmarks

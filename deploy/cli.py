@@ -1,0 +1,136 @@
+"""`diandian`: the command of those who run the system; heavy parts are imported inside the commands."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+HOME = Path(os.environ.get("DIANDIAN_HOME", Path(__file__).resolve().parent.parent / ".local"))
+PORT = int(os.environ.get("DIANDIAN_PORT", "8080"))
+STAFF_SCOPES = ("scenes:write", "registry:write", "orders:read", "certificates:revoke")
+
+diandian = typer.Typer(
+    help="Run and check Diandian: tokens, demo data, one guest's story, dead letters, audit.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+dead = typer.Typer(help="Messages that a service could not take.", no_args_is_help=True)
+diandian.add_typer(dead, name="dead")
+
+Url = Annotated[str, typer.Option(envvar="DIANDIAN_URL", help="Where the gateway answers.")]
+Kafka = Annotated[str, typer.Option(envvar="KAFKA_BOOTSTRAP_SERVERS", help="Where Kafka answers.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+URL, KAFKA, MONGODB = f"http://127.0.0.1:{PORT}", f"127.0.0.1:{PORT + 10}", f"mongodb://127.0.0.1:{PORT + 12}"
+
+
+def staff_token(url: str, subject: str = "operator", scopes: tuple[str, ...] = STAFF_SCOPES) -> str:
+    """Return a token of the local issuer."""
+    from deploy.issuer import LocalIssuer
+
+    return LocalIssuer(HOME / "issuer", issuer=url).token(subject, *scopes)
+
+
+@diandian.command()
+def token(
+    scopes: Annotated[list[str] | None, typer.Argument(help=f"Some of {', '.join(STAFF_SCOPES)}; all by default.")] = None,
+    subject: Annotated[str, typer.Option(help="Who the token is for.")] = "operator",
+    url: Url = URL,
+) -> None:
+    """Print a bearer token of the local issuer, good for an hour."""
+    print(staff_token(url, subject, tuple(scopes or STAFF_SCOPES)))
+
+
+@diandian.command()
+def seed(url: Url = URL) -> None:
+    """Put the demo's scenes and projects in; what is there already stays."""
+    from deploy.seed import seed as put_in
+
+    put_in(url, staff_token(url), print)
+
+
+@diandian.command()
+def story(
+    url: Url = URL,
+    scene: Annotated[str, typer.Option(help="Code of the scene.")] = "FORUM26",
+    name: Annotated[str, typer.Option(help="Name on the certificate.")] = "Lin Yue (demo)",
+    as_json: AsJson = False,
+) -> None:
+    """Walk one guest's way over HTTP, a line a step as it happens."""
+    from deploy.story import NotTold, tell
+
+    try:
+        told = tell(url, scene=scene, name=name, say=(lambda _: None) if as_json else print)
+    except NotTold as why:
+        raise typer.Exit(_complain(str(why))) from None
+    if as_json:
+        print(json.dumps(told, ensure_ascii=False, indent=2))
+
+
+@dead.command("list")
+def dead_list(service: str, kafka: Kafka = KAFKA, as_json: AsJson = False) -> None:
+    """List the dead letters of a service, with the reason of each."""
+    from deploy.dead import dead_letters
+
+    async def show() -> int:
+        count = 0
+        async for letter in dead_letters(kafka, service):
+            count += 1
+            shown = {
+                "place": letter.place,
+                "buried_at": letter.buried_at.isoformat(),
+                "topic": letter.topic,
+                "subject": letter.subject,
+                "reason": letter.reason,
+                "attempts": letter.attempts,
+            }
+            print(json.dumps(shown, ensure_ascii=False) if as_json else "  ".join(map(str, shown.values())))
+        return count
+
+    if not asyncio.run(show()) and not as_json:
+        print(f"dead.{service} is empty.")
+
+
+@dead.command("replay")
+def dead_replay(
+    service: str,
+    places: Annotated[list[str] | None, typer.Argument(help="partition/offset as listed; all by default.")] = None,
+    kafka: Kafka = KAFKA,
+) -> None:
+    """Give dead letters to their service again, after the fix."""
+    from deploy.dead import replay
+
+    print(f"{asyncio.run(replay(kafka, service, set(places or ())))} given to {service} again.")
+
+
+@diandian.command()
+def audit(
+    kafka: Kafka = KAFKA,
+    mongodb: Annotated[str, typer.Option(envvar="MONGODB", help="Where MongoDB answers, without a database.")] = MONGODB,
+    as_json: AsJson = False,
+) -> None:
+    """Recount credits, money, orders and events from what is stored and what was told; exit 1 when something is wrong."""
+    from deploy.audit import recount
+
+    findings = asyncio.run(recount(kafka, mongodb))
+    if as_json:
+        print(json.dumps([finding.__dict__ for finding in findings], ensure_ascii=False, indent=2))
+    else:
+        for finding in findings:
+            print(f"{'ok   ' if finding.holds else 'WRONG'}  {finding.invariant}  {finding.said}")
+    if not all(finding.holds for finding in findings):
+        raise typer.Exit(1)
+
+
+def _complain(text: str) -> int:
+    typer.echo(text, err=True)
+    return 1
+
+
+if __name__ == "__main__":
+    diandian()

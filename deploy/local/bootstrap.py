@@ -1,0 +1,103 @@
+"""Makes the project's own Python, `.local/venv`, from requirements.lock; needs nothing but the standard library."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LOCK = ROOT / "requirements.lock"
+VENV = ROOT / ".local" / "venv"
+
+TICK_SECONDS = 5
+
+
+class CommandFailed(Exception):
+    """A program that was run for one step ended badly; says the last lines of its output."""
+
+    code = "command_failed"
+
+
+def make_venv(say: Callable[[str], None] = print) -> None:
+    """Create or refresh the virtual environment unless it was made from this very lock.
+
+    Raises CommandFailed when the environment cannot be made or a package cannot be installed.
+    """
+    marker = VENV / LOCK.name
+    python = VENV / "bin" / "python"
+    if not _runs(python):
+        log = ROOT / ".local" / "logs" / "venv.log"
+        command = [sys.executable, "-m", "venv", "--clear", str(VENV)]
+        run_showing_progress(command, doing="make .local/venv", log=log, say=say)
+    if marker.exists() and marker.read_bytes() == LOCK.read_bytes():
+        return
+    run_showing_progress(
+        [
+            *(str(python), "-m", "pip", "install", "--require-hashes", "--requirement", str(LOCK)),
+            *("--no-input", "--disable-pip-version-check", "--progress-bar", "off"),
+        ],
+        doing="install what requirements.lock names",
+        log=ROOT / ".local" / "logs" / "pip.log",
+        say=say,
+    )
+    shutil.copy(LOCK, marker)
+
+
+def run_showing_progress(
+    command: list[str],
+    *,
+    doing: str,
+    log: Path,
+    say: Callable[[str], None],
+    environment: dict[str, str] | None = None,
+) -> None:
+    """Run a command to its end, its output in `log`, and say every few seconds how long it has taken and where it is.
+
+    `environment` is added to ours. Raises CommandFailed.
+    """
+    say(f"  … {doing}")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    with (
+        log.open("w") as output,
+        subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"} | (environment or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        ) as process,
+    ):
+        while (status := _wait(process)) is None:
+            say(f"    {time.monotonic() - began:3.0f} s  {last_lines(log, 1)[:90]}")
+    if status:
+        raise CommandFailed(f"Could not {doing}. The end of {log}:\n{last_lines(log, 20)}")
+    say(f"  ✓ {doing}, {time.monotonic() - began:.1f} s")
+
+
+def last_lines(log: Path, count: int) -> str:
+    """Return the end of a log, empty when there is none."""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-count:]) if log.exists() else ""
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int | None:
+    try:
+        return process.wait(TICK_SECONDS)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def _runs(python: Path) -> bool:
+    """An upgrade of the system's Python can leave an environment that does not start."""
+    return python.exists() and not subprocess.run([str(python), "-c", ""], check=False, capture_output=True).returncode
+
+
+if __name__ == "__main__":
+    try:
+        make_venv()
+    except CommandFailed as failed:
+        sys.exit(str(failed))

@@ -1,0 +1,124 @@
+"""The parts of an embedded copy as a table: how each starts, what it is told, and how it shows that it is ready."""
+
+import secrets
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.local import kafka, ready
+from deploy.local.place import ROOT, Place, Say
+
+SERVICES = ("calculator", "registry", "orders", "certificates", "ranking")
+
+# The programs of the virtual environment that runs this very code.
+PROGRAMS = Path(sys.prefix) / "bin"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One process: it gets `environment` beside ours, and `prepare` runs before each of its starts."""
+
+    name: str
+    command: Callable[[Place], list[str]]
+    environment: Callable[[Place], dict[str, str]]
+    is_ready: Callable[[Place], bool]
+    prepare: Callable[[Place, Say], None] = lambda _place, _say: None
+    # Names in PORT_OFFSETS of what it listens on beside its own name.
+    also_listens: tuple[str, ...] = ()
+
+    @property
+    def listeners(self) -> tuple[str, ...]:
+        """All that it listens on."""
+        return (self.name, *self.also_listens)
+
+
+def _mongodb(place: Place) -> list[str]:
+    return [
+        *(str(PROGRAMS / "secantusd-py"), "--standalone", "--sync-on-commit"),
+        *("--host", "127.0.0.1", "--port", str(place.port_of("mongodb"))),
+        *("--storage-path", str(place.folder("mongodb"))),
+    ]
+
+
+def _gateway(_place: Place) -> list[str]:
+    return [str(PROGRAMS / "caddy"), "run", "--config", str(ROOT / "deploy/gateway/Caddyfile")]
+
+
+def _gateway_environment(place: Place) -> dict[str, str]:
+    return {
+        "GATEWAY_ADDRESS": f"http://:{place.port}",
+        "GATEWAY_BIND": place.host,
+        "GATEWAY_FOLDER": str(ROOT / "deploy/gateway"),
+        "ISSUER_FOLDER": str(place.folder("issuer")),
+        # Caddy would else keep its own state in the person's home.
+        "XDG_CONFIG_HOME": str(place.folder("gateway")),
+        "XDG_DATA_HOME": str(place.folder("gateway")),
+    } | {name.upper(): place.address_of(name) for name in SERVICES}
+
+
+def _service(name: str) -> Part:
+    def command(place: Place) -> list[str]:
+        return [
+            *(str(PROGRAMS / "python"), "-m", "uvicorn", "--factory", f"services.{name}.app:create_app"),
+            *("--host", "127.0.0.1", "--port", str(place.port_of(name)), "--no-access-log"),
+            # A live wall never closes its stream by itself.
+            *("--timeout-graceful-shutdown", "3"),
+        ]
+
+    def environment(place: Place) -> dict[str, str]:
+        return {
+            "SERVICE": name,
+            "REPLICA": f"{name}-1",
+            "KAFKA_BOOTSTRAP_SERVERS": place.address_of("kafka"),
+            "MONGODB_URL": f"mongodb://{place.address_of('mongodb')}/{name}"
+            "?w=majority&journal=true&readConcernLevel=majority",
+            "PUBLIC_URL": place.url,
+            "ISSUER": place.url,
+            "JWKS_URL": f"{place.url}/.well-known/jwks.json",
+            "SECRET": _secret(place, name),
+            "LIVEMODE": "false",
+        }
+
+    def is_ready(place: Place) -> bool:
+        return ready.http_answers("127.0.0.1", place.port_of(name), "/health/ready")
+
+    return Part(name, command, environment, is_ready)
+
+
+def _secret(place: Place, service: str) -> str:
+    """Return the service's secret, made once: with another, no link that was handed out would open any more."""
+    file = place.folder("secrets") / service
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(32))
+    return file.read_text()
+
+
+# What services need before they start; in this order, and stopped last.
+STORES = (
+    Part(
+        "kafka",
+        kafka.command,
+        lambda _place: {},
+        lambda place: ready.kafka_answers(place.port_of("kafka")),
+        kafka.prepare,
+        also_listens=("kafka controller",),
+    ),
+    Part(
+        "mongodb",
+        _mongodb,
+        lambda _place: {},
+        lambda place: ready.mongodb_answers(place.port_of("mongodb")),
+    ),
+)
+FRONTS = (
+    *(_service(name) for name in SERVICES),
+    Part(
+        "gateway",
+        _gateway,
+        _gateway_environment,
+        lambda place: ready.http_answers(place.gateway_host, place.port, "/health"),
+    ),
+)
+PARTS = {part.name: part for part in (*STORES, *FRONTS)}

@@ -1,0 +1,58 @@
+"""Where an embedded copy lives: every folder, port and address follows from its home, its port and its host."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+PORT_OFFSETS = {
+    "gateway": 0,
+    "calculator": 1,
+    "registry": 2,
+    "orders": 3,
+    "certificates": 4,
+    "ranking": 5,
+    "kafka": 10,
+    "kafka controller": 11,
+    "mongodb": 12,
+}
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Place:
+    """The place of one embedded copy; copies with other homes and ports do not meet."""
+
+    home: Path
+    port: int
+    host: str
+
+    def port_of(self, listener: str) -> int:
+        """Return the port of a listener of PORT_OFFSETS."""
+        return self.port + PORT_OFFSETS[listener]
+
+    def address_of(self, listener: str) -> str:
+        """Return where a listener behind the gateway is: host and port, never seen from outside this machine."""
+        return f"127.0.0.1:{self.port_of(listener)}"
+
+    @property
+    def gateway_host(self) -> str:
+        """The host by which this machine itself reaches the gateway."""
+        return "127.0.0.1" if self.host == "0.0.0.0" else self.host  # noqa: S104 compared, not bound
+
+    @property
+    def url(self) -> str:
+        """The address of the whole site."""
+        return f"http://{self.gateway_host}:{self.port}"
+
+    def folder(self, name: str) -> Path:
+        """Return a folder of the home, which exists from now on."""
+        folder = self.home / name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def log(self, name: str) -> Path:
+        """Return the file that holds the output of a part or of a step."""
+        return self.folder("logs") / f"{name}.log"

@@ -1,0 +1,1 @@
+"""What certificates shows to people."""

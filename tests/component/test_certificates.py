@@ -1,0 +1,234 @@
+"""Certificates on real Kafka and MongoDB protocol: each issued once, from any order and number of messages."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from deploy.issuer import LocalIssuer
+from services.certificates import domain, stream
+from services.certificates.app import CertificatesSettings, create_app
+from services.certificates.domain import Certificate, Known
+from services.certificates.handlers import Handlers
+from services.certificates.store import Loaded, Store
+from shared.contracts import CertificateIssued, CertificateRevoked, Envelope, Event
+from shared.messaging.delivery import LostRace
+from shared.messaging.outbox import clock
+from shared.web.app import database
+from shared.web.auth import CAPABILITY_HEADER
+from tests.conftest import Infra, heard, served, until
+from tests.unit.certificates.story import GRAMS, TOKEN, Story
+
+Publish = Callable[..., Awaitable[None]]
+Issuer = tuple[LocalIssuer, str, str]
+ISSUER = domain.Issuer(name="Exchange (demo)", secret="secret")
+
+
+def settings(infra: Infra, issuer: Issuer, **more: Any) -> CertificatesSettings:
+    given = {
+        "kafka_bootstrap_servers": infra.kafka,
+        "mongodb_url": infra.mongodb_url(f"certificates_{secrets.token_hex(4)}"),
+        "secret": "secret of certificates",
+        # The same in all modules: a static member comes back to its partitions without a wait.
+        "replica": "certificates-test",
+        "issuer": issuer[1],
+        "jwks_url": issuer[2],
+    }
+    return CertificatesSettings(**{**given, **more})
+
+
+@pytest_asyncio.fixture(scope="module")
+async def certificates(infra: Infra, issuer: Issuer) -> AsyncIterator[httpx.AsyncClient]:
+    async with served(create_app(settings(infra, issuer))) as client:
+        yield client
+
+
+@pytest_asyncio.fixture(scope="module")
+async def store(infra: Infra, issuer: Issuer) -> AsyncIterator[Store]:
+    """A store without messaging, to tell messages one by one in an order that Kafka would not promise."""
+    opened = database(settings(infra, issuer))
+    store = Store(opened, livemode=False, wake=lambda: None)
+    await store.prepare()
+    yield store
+    opened.client.close()
+
+
+@pytest.fixture
+def handlers(store: Store) -> Handlers:
+    return Handlers(store, clock, ISSUER)
+
+
+async def tell(handlers: Handlers, *messages: Envelope[Any]) -> None:
+    """Hand over messages one after another, each as often as another writer was first."""
+    table = stream.hears(handlers)
+    for message in messages:
+        while True:
+            try:
+                await table[type(message.data)]([message])
+            except LostRace:
+                continue
+            break
+
+
+async def way_to(certificates: httpx.AsyncClient, story: Story) -> dict[str, Any]:
+    """Wait until the order has its certificate and return what leads its owner there."""
+
+    async def there() -> Any:
+        address = f"/v1/certificates/orders/{story.order_id}"
+        answer = await certificates.get(address, headers={CAPABILITY_HEADER: TOKEN})
+        return answer.status_code == 200 and answer.json()["status"] != "awaiting" and answer.json()
+
+    return dict(await until(there))
+
+
+async def stated(certificates: httpx.AsyncClient, code: str) -> dict[str, Any]:
+    answer = await certificates.get(f"/v1/certificates/{code}")
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+async def said_of(infra: Infra, stories: Sequence[Story]) -> list[Event]:
+    ids = {story.certificate_id for story in stories}
+    return [told.data for told in await heard(infra, CertificateIssued, CertificateRevoked) if told.subject in ids]
+
+
+async def test_s18_doubled_and_shuffled_messages_issue_each_certificate_once(
+    certificates: httpx.AsyncClient, infra: Infra, publish: Publish
+) -> None:
+    stories = [Story() for _ in range(20)]
+    messages = [message for story in stories for message in story.whole() * 2]
+    random.Random(1).shuffle(messages)
+    await publish(*messages)
+    ways = [await way_to(certificates, story) for story in stories]
+
+    async def all_said() -> bool:
+        return len(await said_of(infra, stories)) >= len(stories)
+
+    await until(all_said)
+    said = await said_of(infra, stories)
+    assert sorted(event.order_id for event in said if isinstance(event, CertificateIssued)) == sorted(
+        story.order_id for story in stories
+    )
+    by_order = {event.order_id: event for event in said if isinstance(event, CertificateIssued)}
+    for story, way in zip(stories, ways, strict=True):
+        event, facts = by_order[story.order_id], await stated(certificates, way["code"])
+        assert (event.number, event.grams, event.beneficiary_id) == (way["number"], GRAMS, story.beneficiary_id)
+        assert (event.scene_id, event.project_id, event.footprint_ids) == (
+            story.scene_id,
+            story.project_id,
+            (story.footprint_id,),
+        )
+        assert (facts["number"], facts["mass_g"], facts["holder"]) == (way["number"], GRAMS, "Lin Yue (demo)")
+
+
+async def test_any_order_of_messages_makes_the_same_certificate(store: Store, handlers: Handlers) -> None:
+    made = []
+    for seed in range(30):
+        story = Story(project_id="prj_" + "1" * 26, scene_id="scn_" + f"{seed:026}", beneficiary_id="ben_" + f"{seed:026}")
+        messages = story.whole() * 2
+        random.Random(seed).shuffle(messages)
+        await tell(handlers, *messages)
+        loaded = (await store.certificates([story.certificate_id]))[story.certificate_id]
+        assert loaded.document["said"] == 1
+        assert loaded.certificate.facts is not None
+        (version,) = loaded.certificate.versions
+        frozen = loaded.certificate.facts.model_dump(exclude={"number", "issued_at", "scene"})
+        made.append((version.holder, frozen, loaded.certificate.facts.scene is not None))
+    assert all(certificate == made[0] for certificate in made)
+    assert made[0][0] == "Lin Yue (demo)"
+
+
+class Interrupted(Store):
+    """The store, in which another writer does its whole work at one point of a handler's, once."""
+
+    def __init__(self, store: Store, point: str, other: Callable[[], Awaitable[None]]) -> None:
+        self.__dict__.update(store.__dict__)
+        self._point, self._other = point, [other]
+
+    async def certificates(self, certificate_ids: Iterable[str]) -> dict[str, Loaded]:
+        found = await super().certificates(certificate_ids)
+        await self._reached("loaded")
+        return found
+
+    async def known(self, certificates: Mapping[str, Certificate]) -> dict[str, Known]:
+        found = await super().known(certificates)
+        await self._reached("read the copies")
+        return found
+
+    async def _reached(self, point: str) -> None:
+        if point == self._point:
+            await self.interrupt()
+
+    async def interrupt(self) -> None:
+        """Let the other one work, if it has not."""
+        if self._other:
+            await self._other.pop()()
+
+
+async def interleaved(store: Store, message: Envelope[Any], *, by: Envelope[Any], at: str) -> None:
+    """Tell one message, and another one to another replica while the first is at that point, or right after."""
+    interrupted = Interrupted(store, at, lambda: tell(Handlers(store, clock, ISSUER), by))
+    await tell(Handlers(interrupted, clock, ISSUER), message)
+    await interrupted.interrupt()
+
+
+@pytest.mark.parametrize("at", ["loaded", "read the copies"])
+async def test_two_replicas_at_once_leave_no_certificate_waiting(store: Store, handlers: Handlers, at: str) -> None:
+    stories = []
+    for first, second in itertools.permutations(range(5), 2):
+        story = Story()
+        whole = story.whole()
+        await tell(handlers, *(message for index, message in enumerate(whole) if index not in (first, second)))
+        await interleaved(store, whole[first], by=whole[second], at=at)
+        stories.append(story)
+    loaded = await store.certificates([story.certificate_id for story in stories])
+    assert [(found.document["said"], len(found.certificate.versions)) for found in loaded.values()] == [(1, 1)] * 20
+
+
+@pytest.mark.parametrize("at", ["loaded", "read the copies"])
+async def test_s27_a_name_that_changes_during_the_issue_is_corrected_or_taken_out(
+    store: Store, handlers: Handlers, at: str
+) -> None:
+    ends = []
+    for last in range(5):
+        for erased in (False, True):
+            story = Story()
+            messages = story.whole()
+            message = messages.pop(last)
+            correction = story.named("Second", sequence=2, corrects=(story.order_id,))
+            await tell(handlers, *messages)
+            change = story.erased(sequence=2) if erased else correction
+            # Of one key nothing comes before what was told before.
+            if message.data.topic == change.data.topic:
+                await tell(handlers, message)
+                message = story.purchased()
+            await interleaved(store, message, by=change, at=at)
+            loaded = (await store.certificates([story.certificate_id]))[story.certificate_id]
+            ends.append([version.holder for version in loaded.certificate.versions])
+    assert ends == [["Lin Yue (demo)", "Second"], [None]] * 5
+
+
+async def test_a_copy_keeps_the_latest_telling(store: Store, handlers: Handlers) -> None:
+    story = Story()
+    await tell(handlers, story.listed(sequence=3, name="Third"), story.listed(sequence=2, name="Second"))
+    await tell(handlers, story.published(), story.named(), story.purchased(), story.retired())
+    certificate = (await store.certificates([story.certificate_id]))[story.certificate_id].certificate
+    assert certificate.facts is not None
+    assert certificate.facts.project.names["en"] == "Third"
+
+
+async def test_only_the_guilty_of_two_orders_is_refused(store: Store, handlers: Handlers) -> None:
+    good, wrong = Story(), Story()
+    await tell(handlers, *good.whole()[:-1], *wrong.whole()[:-1])
+    with pytest.raises(domain.AllocationsDiffer):
+        await tell(handlers, wrong.retired(grams=GRAMS + 1))
+    await tell(handlers, good.retired())
+    loaded = await store.certificates([good.certificate_id, wrong.certificate_id])
+    assert [bool(loaded[story.certificate_id].certificate.facts) for story in (good, wrong)] == [True, False]

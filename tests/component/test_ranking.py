@@ -1,0 +1,496 @@
+"""Ranking as a process of its own would run: real Kafka, real MongoDB protocol, its HTTP side."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from pymongo import MongoClient
+
+from services.ranking.app import create_app
+from shared.contracts import (
+    PARTITIONS,
+    BeneficiaryNamed,
+    CertificateIssued,
+    CertificateRevoked,
+    Event,
+    ScenePublished,
+    to_record,
+)
+from shared.messaging import broker
+from shared.web.auth import CAPABILITY_HEADER, hash_of
+from shared.web.idempotency import id_of
+from tests.conftest import Infra, served, told, until
+
+Publish = Callable[..., Awaitable[None]]
+Make = Callable[..., Any]
+
+
+def new_id(kind: str) -> str:
+    return id_of(kind, secrets.token_hex(8))
+
+
+class Town:
+    """Scenes, guests and certificates of one test, in a city of its own, for the log is shared with other tests."""
+
+    def __init__(self, publish: Publish) -> None:
+        self.city = f"CN-SC Town {secrets.token_hex(4)}"
+        self._publish = publish
+
+    async def scene(self) -> ScenePublished:
+        """Publish a scene of this town."""
+        event = ScenePublished(
+            scene_id=new_id("scn"),
+            code=secrets.token_hex(5).upper(),
+            names={"en": "Forum (demo)", "zh": "论坛（示例）"},
+            kind="conference",
+            country="CN",
+            city=self.city,
+            starts_on=date(2026, 11, 1),
+            ends_on=None,
+            time_zone="Asia/Shanghai",
+            organiser_id="org_demo",
+            status="open",
+        )
+        await self._publish(told(event))
+        return event
+
+    async def name(
+        self, beneficiary_id: str, text: str | None, *, board: Any = "alias", sequence: int = 1, token: str = "t"
+    ) -> None:
+        """Name a guest; without a text, erase."""
+        event = BeneficiaryNamed(
+            beneficiary_id=beneficiary_id,
+            name=text and f"{text} in full",
+            alias=text,
+            kind="person",
+            board=board,
+            profile_hash=hash_of("ben", beneficiary_id, token) if text else None,
+            erased=text is None,
+        )
+        await self._publish(told(event, sequence=sequence))
+
+    async def certify(
+        self, beneficiary_id: str, *scenes: ScenePublished, grams: int = 1000, at: datetime | None = None
+    ) -> list[CertificateIssued]:
+        """Issue a certificate for each scene."""
+        events = [
+            CertificateIssued(
+                certificate_id=new_id("cert"),
+                number=f"DD-{secrets.token_hex(4)}",
+                order_id=new_id("ord"),
+                beneficiary_id=beneficiary_id,
+                beneficiary_kind="person",
+                scene_id=scene.scene_id,
+                project_id=new_id("prj"),
+                footprint_ids=(),
+                grams=grams,
+                issued_at=at or datetime.now(UTC),
+            )
+            for scene in scenes
+        ]
+        await self._publish(*(told(event) for event in events))
+        return events
+
+
+@pytest.fixture
+def town(publish: Publish) -> Town:
+    return Town(publish)
+
+
+async def rows(ranking: httpx.AsyncClient, board: str = "people", **asked: Any) -> list[dict[str, Any]]:
+    """Return all lines of a board, page by page."""
+    found: list[dict[str, Any]] = []
+    while True:
+        answer = await ranking.get(f"/v1/boards/{board}", params=asked)
+        assert answer.status_code == 200, answer.text
+        page = answer.json()
+        found += page["data"]
+        if not page["has_more"]:
+            assert page["next_cursor"] is None
+            assert page["members"] == len(found)
+            return found
+        asked["cursor"] = page["next_cursor"]
+
+
+async def four_guests(town: Town) -> list[str]:
+    """Let four guests take part in 9, 7, 7 and 5 scenes of the town; return their ids."""
+    scenes = [await town.scene() for _ in range(9)]
+    guests = [new_id("ben") for _ in range(4)]
+    for guest, count, name in zip(guests, (9, 7, 7, 5), ("Ginkgo", "Heron", "Lantern", "Teapot"), strict=True):
+        await town.certify(guest, *scenes[:count])
+        await town.name(guest, name, token=f"token of {name}")
+    return guests
+
+
+async def test_s25_and_b2_four_guests_stand_1_2_2_4_on_pages_of_every_size_and_agree_with_my_rank(
+    settings: Make, town: Town
+) -> None:
+    async with served(create_app(settings("ranking"))) as ranking:
+        guests = await four_guests(town)
+
+        async def all_there() -> bool:
+            return [row["value"] for row in await rows(ranking, city=town.city)] == [9, 7, 7, 5]
+
+        await until(all_there)
+        for size in range(1, 6):
+            lines = await rows(ranking, city=town.city, limit=size)
+            assert [(row["rank"], row["tied"], row["value"]) for row in lines] == [
+                (1, False, 9),
+                (2, True, 7),
+                (2, True, 7),
+                (4, False, 5),
+            ]
+        for guest, line in zip(guests, lines, strict=True):
+            headers = {CAPABILITY_HEADER: f"token of {line['name']}"}
+            asked = {"city": town.city, "beneficiary": guest}
+            answer = await ranking.get("/v1/boards/people/my-rank", params=asked, headers=headers)
+            assert answer.json()["me"] == {**line, "me": True}
+            assert answer.json()["members"] == 4
+
+
+async def test_my_rank_wants_the_capability_of_the_profile_by_cookie_or_by_header(settings: Make, town: Town) -> None:
+    async with served(create_app(settings("ranking"))) as ranking:
+        scene, guest = await town.scene(), new_id("ben")
+        await town.name(guest, "Heron", token="right")
+        await town.certify(guest, scene)
+        await until(lambda: rows(ranking, city=town.city))
+        for address in ("/v1/boards/people/my-rank", "/v1/boards/people/around-me"):
+            assert (await ranking.get(address)).status_code == 401
+            answer = await ranking.get(address, headers={"Cookie": f"{guest}=wrong"})
+            assert answer.status_code == 403
+            answer = await ranking.get(
+                address, params={"beneficiary": new_id("ben")}, headers={CAPABILITY_HEADER: "right"}
+            )
+            assert answer.status_code == 403
+        answer = await ranking.get(
+            "/v1/boards/people/my-rank",
+            params={"city": town.city},
+            headers={"Cookie": f"{new_id('ben')}=x; {guest}=right"},
+        )
+        assert answer.json()["me"]["rank"] == 1
+        # On a board on which the guest does not stand there is no line, and that is no error.
+        asked = {"city": town.city, "measure": "mass_g"}
+        answer = await ranking.get("/v1/boards/people/my-rank", params=asked, headers={"Cookie": f"{guest}=right"})
+        assert (answer.status_code, answer.json()["me"]) == (200, None)
+
+
+async def test_around_me_shows_five_neighbours_on_each_side(settings: Make, town: Town) -> None:
+    async with served(create_app(settings("ranking"))) as ranking:
+        scene, start = await town.scene(), datetime.now(UTC)
+        guests = [new_id("ben") for _ in range(13)]
+        for number, guest in enumerate(guests):
+            await town.name(guest, f"Guest {number}", token="t")
+            await town.certify(guest, scene, at=start + timedelta(milliseconds=number))
+
+        async def all_there() -> bool:
+            return len(await rows(ranking, scene=scene.scene_id)) == 13
+
+        await until(all_there)
+
+        async def around(number: int) -> list[str]:
+            headers = {"Cookie": f"{guests[number]}=t"}
+            answer = await ranking.get("/v1/boards/people/around-me", params={"scene": scene.code}, headers=headers)
+            mine = [row["name"] for row in answer.json()["data"] if row["me"]]
+            assert mine == [f"Guest {number}"]
+            assert {(row["rank"], row["tied"]) for row in answer.json()["data"]} == {(1, True)}
+            return [row["name"] for row in answer.json()["data"]]
+
+        assert await around(6) == [f"Guest {number}" for number in range(1, 12)]
+        assert await around(0) == [f"Guest {number}" for number in range(6)]
+        assert await around(12) == [f"Guest {number}" for number in range(7, 13)]
+
+
+async def test_s26_a_wiped_database_and_a_restart_give_the_same_boards_to_the_byte(
+    settings: Make, infra: Infra, town: Town
+) -> None:
+    chosen = settings("ranking")
+    guests = await four_guests(town)
+    asked = [
+        f"/v1/boards/{board}?{query}"
+        for board, query in [
+            ("people", f"city={town.city}&limit=3"),
+            ("people", "limit=100"),
+            ("people", "measure=mass_g"),
+            ("people", "window=day&limit=2"),
+            ("companies", ""),
+            ("scenes", ""),
+            ("scenes", "measure=mass_g"),
+        ]
+    ]
+
+    async def boards() -> list[bytes]:
+        async with served(create_app(chosen)) as ranking:
+            # Readiness alone says that all is folded: nothing is waited for.
+            assert (await ranking.get(asked[0])).json()["members"] == len(guests)
+            return [(await ranking.get(address)).content for address in asked]
+
+    before = await boards()
+    with MongoClient[dict[str, Any]](chosen.mongodb_url) as client:
+        client.drop_database(client.get_default_database().name)
+    assert await boards() == before
+
+
+async def test_s27_erasure_and_b4_hiding_leave_the_screen_within_two_seconds_and_no_gap(
+    settings: Make, town: Town
+) -> None:
+    async with served(create_app(settings("ranking"))) as ranking:
+        ginkgo, heron, _, teapot = await four_guests(town)
+
+        async def shown() -> list[tuple[int, str]]:
+            return [(row["rank"], row["name"]) for row in await rows(ranking, city=town.city)]
+
+        async def all_there() -> bool:
+            return len(await shown()) == 4
+
+        await until(all_there)
+        await town.name(ginkgo, None, sequence=2)
+        await town.name(heron, "Heron", board="hidden", sequence=2, token="token of Heron")
+        await town.name(teapot, "Teapot", board="named", sequence=2)
+
+        async def changed() -> bool:
+            return await shown() == [(1, "Lantern"), (2, "Teapot in full")]
+
+        await until(changed, seconds=2)
+        page = await ranking.get("/boards/people", params={"city": town.city})
+        assert "Lantern" in page.text
+        assert "Ginkgo" not in page.text
+        assert "Heron" not in page.text
+        # The erased profile opens nothing any more; the hidden one still does, and stands nowhere.
+        for guest, token, status in ((ginkgo, "token of Ginkgo", 403), (heron, "token of Heron", 200)):
+            answer = await ranking.get("/v1/boards/people/my-rank", headers={"Cookie": f"{guest}={token}"})
+            assert answer.status_code == status
+        assert answer.json()["me"] is None
+    async with served(create_app(settings("ranking"))) as rebuilt:
+        assert [row["name"] for row in await rows(rebuilt, city=town.city)] == ["Lantern", "Teapot in full"]
+
+
+async def test_b1_a_revoked_certificate_leaves_the_board(settings: Make, town: Town, publish: Publish) -> None:
+    async with served(create_app(settings("ranking"))) as ranking:
+        guest = new_id("ben")
+        await town.name(guest, "Heron")
+        (certificate,) = await town.certify(guest, await town.scene())
+        await until(lambda: rows(ranking, city=town.city))
+        revoked = CertificateRevoked(
+            certificate_id=certificate.certificate_id,
+            number=certificate.number,
+            order_id=certificate.order_id,
+            beneficiary_id=guest,
+            reason="issued_in_error",
+            revoked_at=datetime.now(UTC),
+        )
+        await publish(told(revoked, sequence=2))
+
+        async def gone() -> bool:
+            return await rows(ranking, city=town.city) == []
+
+        await until(gone)
+
+
+async def test_b3_a_certificate_of_yesterday_stands_in_its_own_day(settings: Make, town: Town) -> None:
+    async with served(create_app(settings("ranking"))) as ranking:
+        early, late, scene = new_id("ben"), new_id("ben"), await town.scene()
+        await town.name(early, "Early")
+        await town.name(late, "Late")
+        await town.certify(late, scene)
+        await town.certify(early, scene, at=datetime.now(UTC) - timedelta(days=1))
+
+        async def both() -> bool:
+            return len(await rows(ranking, city=town.city)) == 2
+
+        await until(both)
+        assert [row["name"] for row in await rows(ranking, city=town.city, window="day")] == ["Late"]
+
+
+async def dead(infra: Infra) -> list[Any]:
+    """Return all dead letters of ranking."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=infra.kafka, enable_auto_commit=False, auto_offset_reset="earliest")
+    partitions = [TopicPartition("dead.ranking", number) for number in range(PARTITIONS)]
+    consumer.assign(partitions)
+    await consumer.start()
+    try:
+        ends = await consumer.end_offsets(partitions)
+        found: list[Any] = []
+        while len(found) < sum(ends.values()):
+            for records in (await consumer.getmany(timeout_ms=500)).values():
+                found += records
+        return found
+    finally:
+        await consumer.stop()
+
+
+async def test_a_poison_message_is_skipped_and_lies_once_on_the_dead_letters_whoever_meets_it_how_often(
+    settings: Make, infra: Infra, town: Town
+) -> None:
+    marks = [secrets.token_hex(8).encode() for _ in range(4)]
+    guest = new_id("ben")
+    named = BeneficiaryNamed(
+        beneficiary_id=guest, name="Li Wei", alias="Heron", kind="person", board="alias", profile_hash=None
+    )
+    _, value, headers = to_record(told(named))
+    other_mode = [(name, b"true" if name == "ce_livemode" else text) for name, text in headers]
+    places = []
+    producer = broker.Producer(infra.kafka, replica="test")
+    await producer.start()
+    try:
+        for topic, body, attributes, mark in (
+            ("certificate.issued", b"\xff not json", [("ce_specversion", b"\xff")], marks[0]),
+            ("footprint.calculated", b"{}", headers, marks[1]),
+            ("beneficiary.named", value, other_mode, marks[2]),
+            ("certificate.revoked", None, [], marks[3]),
+        ):
+            at = await (await producer.send(topic, (mark, body, attributes)))
+            places.append(f"{topic}-{at.partition}-{at.offset}".encode())
+    finally:
+        await producer.stop()
+    for _ in range(2):
+        async with served(create_app(settings("ranking"))) as ranking:
+            await town.name(guest, "Heron", sequence=2)
+            await town.certify(guest, await town.scene())
+            await until(lambda: rows(ranking, city=town.city))
+    letters = [letter for letter in await dead(infra) if letter.key in places]
+    # A null is no message; each of the others lies there once, although two starts met it.
+    assert sorted(letter.key for letter in letters) == sorted(places[:3])
+    by_key = {letter.key: letter for letter in letters}
+    assert by_key[places[0]].value == b"\xff not json"
+    assert b"ce_type" in dict(by_key[places[1]].headers)["dead_reason"]
+    told_headers = dict(by_key[places[2]].headers)
+    assert told_headers["dead_topic"] == b"beneficiary.named"
+    assert b"OtherMode" in told_headers["dead_reason"]
+    # Of a name the place only: its bytes leave the log when it is erased.
+    assert by_key[places[2]].value == b""
+
+
+async def test_without_kafka_it_says_so_and_it_reads_as_soon_as_kafka_is_there(
+    settings: Make, infra: Infra, town: Town
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    app = create_app(settings("ranking", kafka_bootstrap_servers=f"127.0.0.1:{port}"))
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://diandian.test") as ranking:
+            answer = await ranking.get("/health/ready")
+            assert answer.status_code == 503
+            assert answer.json()["reader"] == "Kafka does not answer"
+            guest = new_id("ben")
+            await town.name(guest, "Heron")
+            await town.certify(guest, await town.scene())
+            async with forwarded(port, infra.kafka):
+
+                async def ready() -> bool:
+                    return (await ranking.get("/health/ready")).status_code == 200
+
+                await until(ready)
+                assert [row["name"] for row in await rows(ranking, city=town.city)] == ["Heron"]
+
+
+@contextlib.asynccontextmanager
+async def forwarded(port: int, address: str) -> AsyncIterator[None]:
+    """Let the port lead to Kafka, which then tells its own address, as any broker does."""
+    host, _, beyond = address.partition(":")
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        from_kafka, to_kafka = await asyncio.open_connection(host, int(beyond))
+        await asyncio.gather(_carry(reader, to_kafka), _carry(from_kafka, writer), return_exceptions=True)
+
+    server = await asyncio.start_server(serve, "127.0.0.1", port)
+    yield
+    server.close()
+
+
+async def _carry(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    try:
+        while data := await source.read(65_536):
+            target.write(data)
+            await target.drain()
+    finally:
+        target.close()
+
+
+async def test_the_page_brings_the_own_line_along_and_names_the_ranks_between(settings: Make, town: Town) -> None:
+    async with served(create_app(settings("ranking"))) as ranking:
+        scene, start = await town.scene(), datetime.now(UTC)
+        guests = [new_id("ben") for _ in range(31)]
+        for number, guest in enumerate(guests):
+            await town.name(guest, f"Guest {number:02}", token="t")
+            await town.certify(guest, scene, at=start + timedelta(milliseconds=number))
+
+        async def all_there() -> bool:
+            return len(await rows(ranking, scene=scene.code)) == 31
+
+        await until(all_there)
+        address = f"/boards/people?scene={scene.code}"
+        page = (await ranking.get(address, headers={"Cookie": f"{guests[30]}=t"})).text
+        assert "Guest 19" in page
+        assert "Guest 20" not in page
+        assert "Ranks 1 to 1" in page
+        assert "Guest 25" in page
+        assert "You, Guest 30" in page
+        assert "The next ranks" not in page
+        assert "Forum (demo)" in page
+        page = (await ranking.get(address)).text
+        assert "You, " not in page
+        following = page.split('class="third" href="')[1].split('"')[0].replace("&amp;", "&")
+        page = (await ranking.get(following)).text
+        assert "Guest 19" not in page
+        assert "Guest 20" in page
+        assert "Guest 30" in page
+
+
+async def test_pages_of_an_empty_board_of_an_unknown_scene_and_of_a_wrong_cursor_answer_in_words(
+    settings: Make, town: Town
+) -> None:
+    async with served(create_app(settings("ranking"))) as ranking:
+        scene = await town.scene()
+
+        async def known() -> bool:
+            return (await ranking.get("/boards/people", params={"scene": scene.code})).status_code == 200
+
+        await until(known)
+        page = await ranking.get("/boards/people", params={"scene": scene.code, "window": "week"})
+        assert "Nobody is on this board yet" in page.text
+        assert (await ranking.get("/boards/people", params={"scene": "NOWHERE"})).status_code == 404
+        assert (await ranking.get("/boards/people", params={"after": "nonsense"})).status_code == 422
+        assert (await ranking.get("/boards")).headers["location"] == "/boards/people"
+
+
+@pytest.mark.parametrize(
+    ("address", "status", "pointer"),
+    [
+        ("/v1/boards/people?measure=share", 422, "measure"),
+        ("/v1/boards/scenes?window=day&measure=share", 422, "window"),
+        ("/v1/boards/people?cursor=abc", 422, "cursor"),
+        ("/v1/boards/people?limit=1000", 422, "limit"),
+        ("/v1/boards/people?window=century", 422, "window"),
+        ("/v1/boards/people?colour=red", 422, "colour"),
+        ("/v1/boards/people?scene=NOWHERE", 404, "scene"),
+        ("/v1/boards/trees", 422, "board"),
+    ],
+)
+async def test_a_board_that_there_is_not_is_refused_with_the_field_named(
+    settings: Make, address: str, status: int, pointer: str
+) -> None:
+    async with served(create_app(settings("ranking"))) as ranking:
+        answer = await ranking.get(address)
+        assert answer.status_code == status
+        assert pointer in answer.json()["errors"][0]["pointer"]
+
+
+def test_ranking_says_nothing_and_hears_what_its_card_says() -> None:
+    from services import ranking
+    from services.ranking import stream
+    from services.ranking.handlers import Handlers
+
+    heard: list[type[Event]] = list(stream.hears(Handlers()))
+    assert all(event.topic in (ranking.__doc__ or "") for event in heard)
+    assert stream.SAYS == ()

@@ -1,0 +1,39 @@
+"""Kafka with its topics and a MongoDB protocol server for one test session, started as `make up` starts them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from deploy.local import Local
+from deploy.topics import create
+
+PORTS_NEEDED = 20
+
+
+def free_port() -> int:
+    """Return a port from which on as many are free as a whole system takes."""
+    for first in range(23_000, 60_000, PORTS_NEEDED):
+        if all(_free(first + offset) for offset in range(PORTS_NEEDED)):
+            return first
+    raise RuntimeError("no free ports")
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as tried:
+        return tried.connect_ex(("127.0.0.1", port)) != 0
+
+
+@contextlib.contextmanager
+def embedded(home: Path) -> Iterator[tuple[str, str]]:
+    """Yield the addresses of Kafka and MongoDB, and stop both afterwards."""
+    local = Local(home, free_port(), parts=("kafka", "mongodb"))
+    local.up(say=lambda _line: None)
+    try:
+        asyncio.run(create(local.place.address_of("kafka")))
+        yield local.place.address_of("kafka"), f"mongodb://{local.place.address_of('mongodb')}"
+    finally:
+        local.down(say=lambda _line: None)

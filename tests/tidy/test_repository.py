@@ -1,0 +1,163 @@
+"""The repository tests itself: its folders, its documents, its promises about what is committed."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deploy.generate import card, heard_by, said_by
+from shared.contracts import SERVICES
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVICE_HAS = {"__init__", "domain", "store", "handlers", "api", "stream", "app", "pages", "factors", "templates"}
+SHARED_HAS = {"__init__", "contracts", "messaging", "web", "settings", "refusal"}
+ROOT_HAS = {
+    ".ci", ".gitignore", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "NOTICE",
+    "README.md", "benchmarks", "deploy", "diandian", "docs", "pyproject.toml", "requirements.lock", "services",
+    "shared", "tests",
+}  # fmt: skip
+TESTS_HAS = {"__init__", "conftest", "embedded", "unit", "component", "contracts", "system", "e2e", "tidy"}
+
+
+def tracked(*patterns: str) -> list[Path]:
+    """The files that are, or would be, committed."""
+    listed = ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard", "--", *patterns]
+    found = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split("\n")
+    return [ROOT / name for name in found if name and (ROOT / name).exists()]
+
+
+def names_in(folder: Path) -> set[str]:
+    return {path.relative_to(folder).parts[0].removesuffix(".py") for path in tracked(f"{folder}/")}
+
+
+def test_folders_hold_only_the_known_names() -> None:
+    assert {path.relative_to(ROOT).parts[0] for path in tracked()} == ROOT_HAS
+    assert names_in(ROOT / "shared") == SHARED_HAS
+    assert names_in(ROOT / "tests") == TESTS_HAS
+    assert names_in(ROOT / "services") == {"__init__", *SERVICES}
+    for service in SERVICES:
+        assert names_in(ROOT / "services" / service) <= SERVICE_HAS, service
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_cards_say_what_the_stream_tables_do(service: str) -> None:
+    lines = card(service)
+
+    def topics(line: str) -> set[str]:
+        return set(re.findall(r"[a-z]+\.[a-z]+", lines[line]))
+
+    assert topics("Hears") == {event.topic for event in heard_by(service)}
+    assert topics("Says") == {event.topic for event in said_by(service)}
+
+
+def test_links_between_documents_resolve() -> None:
+    broken = []
+    for document in tracked("*.md"):
+        for link in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", document.read_text()):
+            if "://" not in link and not link.startswith("/") and not (document.parent / link).exists():
+                broken.append(f"{document.relative_to(ROOT)}: {link}")
+    assert not broken
+
+
+def test_commands_in_the_readme_exist() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    commands = re.findall(r"^ {4}(make|\./diandian) ([a-z]+)", (ROOT / "README.md").read_text(), re.MULTILINE)
+    operator = importlib.import_module("deploy.cli").diandian
+    known = {command.name or command.callback.__name__ for command in operator.registered_commands}
+    known |= {group.name for group in operator.registered_groups}
+    assert commands
+    for program, word in commands:
+        assert word in (targets if program == "make" else known), f"{program} {word}"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_boots_from_a_folder_that_holds_only_itself_and_shared(service: str, tmp_path: Path) -> None:
+    (tmp_path / "services").mkdir()
+    shutil.copy(ROOT / "services/__init__.py", tmp_path / "services")
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "services" / service, tmp_path / "services" / service, ignore=ignored)
+    shutil.copytree(ROOT / "shared", tmp_path / "shared", ignore=ignored)
+    program = f"from services.{service}.app import create_app; assert create_app().title"
+    environment = {
+        "PATH": os.environ["PATH"],
+        "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+        "MONGODB_URL": f"mongodb://127.0.0.1:1/{service}",
+        "SECRET": "-",
+        "REPLICA": "-",
+    }
+    booted = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert booted.returncode == 0, booted.stderr
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_route_has_its_line_in_the_access_table(service: str) -> None:
+    """`create_app` walks its routes and refuses to start otherwise; here a line is taken away to see it refuse."""
+    api = importlib.import_module(f"services.{service}.api")
+    app = importlib.import_module(f"services.{service}.app")
+    kind = getattr(app, "Settings", None) or importlib.import_module("shared.settings").Settings
+    settings = kind(kafka_bootstrap_servers="k:1", mongodb_url=f"mongodb://m:1/{service}", secret="-", replica="-")
+    app.create_app(settings)
+    line, access = api.ACCESS.popitem()
+    try:
+        with pytest.raises(LookupError, match=re.escape(line)):
+            app.create_app(settings)
+    finally:
+        api.ACCESS[line] = access
+
+
+def test_nothing_committed_names_a_machine_a_registry_s_host_or_an_unfinished_mark() -> None:
+    hosts = "|".join(
+        ("pypi" + r"\.org", "python" + "hosted", r"registry\.npm" + "js", r"repo1?\.mav" + "en", r"crates\." + "io")
+    )
+    marks = "|".join(("TO" + "DO", "FIX" + "ME", "X" * 3, "HA" + "CK"))
+    forbidden = re.compile(rf"{hosts}|(?:^|[^\w.-])/(?:work|root)/|\b(?:{marks})\b")
+    text = (".py", ".md", ".toml", ".lock", ".json", ".html", ".css", ".yml", ".xml", ".properties", "", ".sh", ".typ")
+    found = [
+        f"{path.relative_to(ROOT)}: {match.group()}"
+        for path in tracked()
+        if path.suffix in text and (match := forbidden.search(path.read_text(errors="replace")))
+    ]
+    assert not found
+
+
+def test_the_lock_has_hashes_and_no_addresses() -> None:
+    lock = (ROOT / "requirements.lock").read_text()
+    pinned = re.findall(r"^[a-z0-9_.-]+==", lock, re.MULTILINE | re.IGNORECASE)
+    assert len(pinned) > 50
+    assert lock.count("--hash=sha256:") >= len(pinned)
+    assert "://" not in lock
+    assert "--index-url" not in lock
+
+
+def test_no_test_is_skipped_and_every_test_asserts() -> None:
+    silent, skipped = [], []
+    for path in tracked("tests/*.py"):
+        source = path.read_text()
+        if re.search(r"mark\.(?:skip|xfail)|importor" + "skip", source) and path != Path(__file__):
+            skipped.append(path.name)
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+                text = ast.unparse(node)
+                if not re.search(r"assert|raises|expect\(|check|until\(|holds\(", text):
+                    silent.append(f"{path.name}: {node.name}")
+    assert not silent
+    assert not skipped
+
+
+def test_python_files_stay_small_enough_to_know_by_heart() -> None:
+    large = {
+        path.relative_to(ROOT).as_posix(): lines
+        for path in tracked("services/*.py", "shared/*.py", "deploy/*.py")
+        if (lines := len(path.read_text().splitlines())) > 300
+    }
+    assert not large
