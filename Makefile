@@ -27,7 +27,8 @@ clean: down ## Stop, and remove .local with all data
 logs: ready ## Follow the logs of all parts
 	@$(PYTHON) -m deploy.local logs
 
-test: ready ## Run every test
+test: ready ## Run every test; installs what they need beyond the lock, or names it
+	@sh deploy/local/tools.sh
 	@$(PYTHON) -m pytest
 
 lint: ready ## Check style, types and who imports whom

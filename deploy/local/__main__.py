@@ -3,8 +3,9 @@
 import argparse
 import os
 import sys
+from pathlib import Path
 
-from deploy.local import CommandFailed, Local, OtherPort, PartFailed, PortTaken
+from deploy.local import ROOT, CommandFailed, Local, OtherPort, PartFailed, PortTaken
 from deploy.local.place import PORT_OFFSETS
 
 PORT_MAX = 65_535 - max(PORT_OFFSETS.values())
@@ -15,7 +16,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m deploy.local", description=__doc__)
     parser.add_argument("do", choices=["up", "down", "status", "logs"])
     do = parser.parse_args().do
-    local = Local(port=_port(), host=os.environ.get("DIANDIAN_HOST", "127.0.0.1"))
+    home = Path(os.environ.get("DIANDIAN_HOME", ROOT / ".local"))
+    local = Local(home, _port(), host=os.environ.get("DIANDIAN_HOST", "127.0.0.1"))
     try:
         match do:
             case "up":

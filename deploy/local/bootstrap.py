@@ -72,8 +72,13 @@ def run_showing_progress(
             stderr=subprocess.STDOUT,
         ) as process,
     ):
-        while (status := _wait(process)) is None:
-            say(f"    {time.monotonic() - began:3.0f} s  {last_lines(log, 1)[:90]}")
+        try:
+            while (status := _wait(process)) is None:
+                say(f"    {time.monotonic() - began:3.0f} s  {last_lines(log, 1)[:90]}")
+        except BaseException:
+            # Who stops us must not find it still at work when they come again.
+            process.kill()
+            raise
     if status:
         raise CommandFailed(f"Could not {doing}. The end of {log}:\n{last_lines(log, 20)}")
     say(f"  ✓ {doing}, {time.monotonic() - began:.1f} s")

@@ -33,22 +33,35 @@ def prepare(place: Place, say: Say) -> None:
     """
     _fetch_jars(say)
     data = place.folder("kafka") / "data"
+    if not data.exists():
+        _format(place, data, say)
+    _write_properties(place, data)
+
+
+def _format(place: Place, data: Path, say: Say) -> None:
+    """Make the folder under another name first, so that one that is there is whole."""
+    partial = data.with_suffix(".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    _write_properties(place, partial)
+    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    run_showing_progress(
+        [
+            *(*_java(), "kafka.tools.StorageTool", "format", "--standalone"),
+            # With an equals sign, since an id may begin with a dash.
+            *(f"--cluster-id={cluster_id}", "--config", str(_properties(place))),
+        ],
+        doing="format Kafka's folder",
+        log=place.log("kafka-format"),
+        say=say,
+    )
+    partial.rename(data)
+
+
+def _write_properties(place: Place, data: Path) -> None:
     settings = Template((HERE / "kafka.properties").read_text()).substitute(
         broker=place.address_of("kafka"), controller=place.address_of("kafka controller"), data=data
     )
     _properties(place).write_text(settings)
-    if not (data / "meta.properties").exists():
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        run_showing_progress(
-            [
-                *(*_java(), "kafka.tools.StorageTool", "format", "--standalone"),
-                # With an equals sign, since an id may begin with a dash.
-                *(f"--cluster-id={cluster_id}", "--config", str(_properties(place))),
-            ],
-            doing="format Kafka's folder",
-            log=place.log("kafka-format"),
-            say=say,
-        )
 
 
 def _fetch_jars(say: Say) -> None:

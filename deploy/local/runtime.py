@@ -48,7 +48,7 @@ class Local:
         host: str = "127.0.0.1",
         parts: Iterable[str] = tuple(PARTS),
     ) -> None:
-        self.place = Place(home, port, host)
+        self.place = Place(home.resolve(), port, host)
         self._parts = set(parts)
 
     @property
@@ -147,9 +147,9 @@ class Local:
                 if part.is_ready(self.place):
                     waiting.remove(part)
                     say(f"  ✓ {part.name} on port {self.place.port_of(part.name)}, {elapsed:.1f} s")
-            if elapsed > READY_SECONDS_MAX and waiting:
+            if waiting and elapsed > READY_SECONDS_MAX:
                 raise self._failure(waiting[0].name, f"is not ready after {READY_SECONDS_MAX} s")
-            if elapsed > (ticks + 1) * TICK_SECONDS:
+            if waiting and elapsed > (ticks + 1) * TICK_SECONDS:
                 ticks += 1
                 say(f"    {elapsed:3.0f} s  waiting for {', '.join(part.name for part in waiting)}")
             time.sleep(0.1)

@@ -11,7 +11,7 @@ from pymongo.errors import DuplicateKeyError
 
 from services.registry.domain import Batch, Entry, Page, events_of
 from shared.messaging.delivery import LostRace
-from shared.messaging.outbox import Parcel
+from shared.messaging.outbox import LEASE_SECONDS, Parcel
 
 # Pages that a relay takes on at once: many enough to keep Kafka busy, few enough for a lease.
 PAGES_PER_CLAIM = 20
@@ -31,6 +31,7 @@ class Store:
         self._database = database
         self._livemode = livemode
         self._wake = wake
+        self._owner = ""
 
     async def prepare(self) -> None:
         """Create the indexes; the unique one on entry keys is what keeps a decision from being made twice."""
@@ -126,7 +127,11 @@ class Store:
 
     # The ledger as the source of its own events.
 
-    async def claim(self, owner: str, *, now: datetime, lease_seconds: float) -> list[Parcel]:
+    def adopt(self, owner: str) -> None:
+        """Take leases in this name from now on."""
+        self._owner = owner
+
+    async def take(self, *, now: datetime) -> list[Parcel]:
         """Lease the projects with unpublished pages, and return these pages in order."""
         free = {"$or": [{"lease": None}, {"lease.until": {"$lt": now}}]}
         parcels: list[Parcel] = []
@@ -134,12 +139,15 @@ class Store:
             pages = await self._pages_from(place["_id"], place["next"])
             if not pages:
                 continue
-            lease = {"owner": owner, "until": now + timedelta(seconds=lease_seconds)}
+            until = now + timedelta(seconds=LEASE_SECONDS)
             taken = await self._places.update_one(
-                {"_id": place["_id"], "next": place["next"], **free}, {"$set": {"lease": lease}}
+                {"_id": place["_id"], "next": place["next"], **free},
+                {"$set": {"lease": {"owner": self._owner, "until": until}}},
             )
             if taken.matched_count:
-                parcels.append(self._parcel(place, pages))
+                envelopes = tuple(envelope for page in pages for envelope in events_of(page, livemode=self._livemode))
+                mark = (place["_id"], place["next"], pages[-1].sequence + 1)
+                parcels.append(Parcel(envelopes, until=until, mark=mark))
         return parcels
 
     async def settle(self, parcels: Sequence[Parcel]) -> None:
@@ -150,18 +158,14 @@ class Store:
                 {"_id": project_id, "next": first}, {"$set": {"next": beyond}, "$unset": {"lease": ""}}
             )
 
-    async def release(self, owner: str) -> None:
-        """End the owner's leases, as after its restart."""
-        await self._places.update_many({"lease.owner": owner}, {"$unset": {"lease": ""}})
+    async def release(self) -> None:
+        """End all leases of this owner."""
+        await self._places.update_many({"lease.owner": self._owner}, {"$unset": {"lease": ""}})
 
     async def _pages_from(self, project_id: str, sequence: int) -> list[Page]:
         query = {"_id": {"$gte": _page_id(project_id, sequence), "$lt": f"{project_id}/"}}
         found = await self._pages.find(query).sort("_id", 1).limit(PAGES_PER_CLAIM).to_list(PAGES_PER_CLAIM)
         return [_page(page) for page in found]
-
-    def _parcel(self, place: Document, pages: Sequence[Page]) -> Parcel:
-        envelopes = [envelope for page in pages for envelope in events_of(page, livemode=self._livemode)]
-        return Parcel(tuple(envelopes), mark=(place["_id"], place["next"], pages[-1].sequence + 1))
 
 
 def _of(project_id: str) -> Document:

@@ -1,8 +1,10 @@
 """State and events in one write: events lie in the document that changed until the relay has published them.
 
 A document with an outbox has `version` (writes are conditional on it), `said` (how many events its aggregate has told),
-`outbox` (what is not yet published, oldest first), and while a relay publishes, `lease`. Whoever takes over a lease
-publishes all of the outbox again, so that the latest state lies on top of what its forerunner may have sent.
+`outbox` (what is not yet published, oldest first), and as long as something lies there `lease`: which relay publishes
+it, and until when nobody else may. Whoever writes the first event takes the lease in the same write and hands the
+events to its own relay; whoever adds one while another holds the lease leaves it to that one. A lease that has ended is
+what a crash has left: the next sweep takes it over and publishes all of the outbox again.
 """
 
 from __future__ import annotations
@@ -17,10 +19,14 @@ from motor.motor_asyncio import AsyncIOMotorCollection
 from pymongo.errors import DuplicateKeyError
 
 from shared.contracts import EVENTS, Cause, Envelope, Event
+from shared.messaging.broker import REQUEST_TIMEOUT_MS
 from shared.messaging.delivery import LostRace
 
-CLAIM_MAX = 200
+# Long enough that a request of a relay that lost its lease has ended before another one takes over.
+LEASE_SECONDS = 3 * REQUEST_TIMEOUT_MS / 1000
+PARCELS_MAX = 50
 CONTRACTS = {event.topic: event for event in EVENTS}
+ENDED = datetime.fromtimestamp(0, UTC)
 Document = dict[str, Any]
 
 
@@ -32,33 +38,35 @@ def clock() -> datetime:
 
 @dataclass(frozen=True)
 class Parcel:
-    """What a relay took on: envelopes to publish in this order, and the mark that settles them."""
+    """What a relay took on: envelopes to publish in this order before the lease ends, and what settles them."""
 
     envelopes: tuple[Envelope[Event], ...]
+    until: datetime
     mark: Any = None
 
 
 class Source(Protocol):
     """A place where unpublished events lie."""
 
-    async def claim(self, owner: str, *, now: datetime, lease_seconds: float) -> list[Parcel]:
-        """Take on what nobody else has taken on; an empty list when there is nothing."""
+    def adopt(self, owner: str) -> None:
+        """Take leases in this name from now on: that of the replica, the same after a restart."""
+
+    async def take(self, *, now: datetime) -> list[Parcel]:
+        """Return what is to be published and nobody else is publishing; an empty list when there is nothing."""
 
     async def settle(self, parcels: Sequence[Parcel]) -> None:
-        """Forget what was published."""
+        """Forget what was published; what was added meanwhile is taken next."""
 
-    async def release(self, owner: str) -> None:
-        """Give up what the owner has taken on and not settled."""
+    async def release(self) -> None:
+        """End all leases of this owner, as after its restart or when Kafka does not take its parcels."""
 
 
-def packed(
-    events: Sequence[Event], *, said: int, now: datetime, cause: Cause, livemode: bool
-) -> tuple[list[Document], list[Envelope[Event]]]:
-    """Return the events of one aggregate as they lie in an outbox, and as envelopes.
+def packed(events: Sequence[Event], *, said: int, now: datetime, cause: Cause, livemode: bool) -> list[Envelope[Event]]:
+    """Return the events of one aggregate in their envelopes.
 
     The id is `<subject>.<sequence>`: whoever decides the same again tells the same event again.
     """
-    envelopes = [
+    return [
         Envelope(
             id=f"{getattr(event, event.subject)}.{sequence}",
             time=now,
@@ -70,7 +78,6 @@ def packed(
         )
         for sequence, event in enumerate(events, start=said + 1)
     ]
-    return [_to_document(envelope) for envelope in envelopes], envelopes
 
 
 def _to_document(envelope: Envelope[Event]) -> Document:
@@ -107,10 +114,14 @@ class Outbox:
         self._collection = collection
         self._livemode = livemode
         self._wake = wake
+        self._owner = ""
+        # Of this process alone: after a restart the same owner is another holder.
+        self._token = secrets.token_hex(8)
+        self._fresh: list[Parcel] = []
 
     async def prepare(self) -> None:
-        """Create the index by which the sweep finds what is unpublished."""
-        await self._collection.create_index("outbox.id", sparse=True)
+        """Create the index by which the sweep finds leases that have ended; settled documents are not in it."""
+        await self._collection.create_index("lease.until", sparse=True)
 
     async def insert(
         self, document: Mapping[str, Any], events: Sequence[Event], *, now: datetime, cause: Cause
@@ -119,10 +130,11 @@ class Outbox:
 
         Raises DuplicateKeyError when another unique index refuses it.
         """
-        lying, _ = packed(events, said=0, now=now, cause=cause, livemode=self._livemode)
-        whole = {**document, "version": 1, "said": len(lying)}
-        if lying:
-            whole["outbox"] = lying
+        envelopes = packed(events, said=0, now=now, cause=cause, livemode=self._livemode)
+        whole = {**document, "version": 1, "said": len(envelopes)}
+        lease = self._lease()
+        if envelopes:
+            whole |= {"outbox": [_to_document(envelope) for envelope in envelopes], "lease": lease}
         try:
             await self._collection.insert_one(whole)
         except DuplicateKeyError:
@@ -130,8 +142,7 @@ class Outbox:
             if await self._collection.find_one({"_id": whole["_id"]}, {"_id": 1}):
                 return False
             raise
-        if lying:
-            self._wake()
+        self._hand_over(whole["_id"], envelopes, lease)
         return True
 
     async def change(
@@ -147,55 +158,85 @@ class Outbox:
 
         Raises LostRace when it has changed since.
         """
-        lying, _ = packed(events, said=document["said"], now=now, cause=cause, livemode=self._livemode)
+        envelopes = packed(events, said=document["said"], now=now, cause=cause, livemode=self._livemode)
+        loaded = {"_id": document["_id"], "version": document["version"]}
         update: Document = {
-            "$set": {
-                **fields,
-                "version": document["version"] + 1,
-                "said": document["said"] + len(lying),
-            }
+            "$set": {**fields, "version": document["version"] + 1, "said": document["said"] + len(envelopes)}
         }
-        if lying:
-            update["$push"] = {"outbox": {"$each": lying}}
-        result = await self._collection.update_one({"_id": document["_id"], "version": document["version"]}, update)
-        if result.matched_count == 0:
-            raise LostRace(f"{self._collection.name} {document['_id']} has changed since version {document['version']}")
-        if lying:
-            self._wake()
+        if not envelopes:
+            if (await self._collection.update_one(loaded, update)).matched_count:
+                return
+        else:
+            update["$push"] = {"outbox": {"$each": [_to_document(envelope) for envelope in envelopes]}}
+            lease = self._lease()
+            leased = {**update, "$set": {**update["$set"], "lease": lease}}
+            if (await self._collection.update_one({**loaded, "lease": None}, leased)).matched_count:
+                self._hand_over(document["_id"], envelopes, lease)
+                return
+            # Somebody is publishing an earlier event of this document, and finds this one when that is done.
+            if (await self._collection.update_one({**loaded, "lease": {"$ne": None}}, update)).matched_count:
+                return
+        raise LostRace(f"{self._collection.name} {document['_id']} has changed since version {document['version']}")
 
-    async def claim(self, owner: str, *, now: datetime, lease_seconds: float) -> list[Parcel]:
-        """Lease documents with unpublished events, and return one parcel a document."""
-        free: Document = {"$or": [{"lease": None}, {"lease.until": {"$lt": now}}]}
-        unsent: Document = {"outbox.id": {"$gt": ""}}
-        found = await self._collection.find({**unsent, **free}, {"_id": 1}).limit(CLAIM_MAX).to_list(CLAIM_MAX)
-        if not found:
-            return []
-        token = secrets.token_hex(8)
-        until = now + timedelta(seconds=lease_seconds)
-        ids = [document["_id"] for document in found]
-        await self._collection.update_many(
-            {"_id": {"$in": ids}, **free}, {"$set": {"lease": {"owner": owner, "token": token, "until": until}}}
-        )
-        leased = self._collection.find({"_id": {"$in": ids}, "lease.token": token}, {"outbox": 1})
-        return [
-            Parcel(tuple(map(_from_document, document["outbox"])), mark=(document["_id"], token))
-            async for document in leased
-        ]
+    # The outbox as a source of the relay.
+
+    def adopt(self, owner: str) -> None:
+        """Take leases in this name from now on."""
+        self._owner = owner
+
+    async def take(self, *, now: datetime) -> list[Parcel]:
+        """Return what this process has written just now, else what lies under leases that have ended."""
+        fresh, self._fresh = self._fresh[:PARCELS_MAX], self._fresh[PARCELS_MAX:]
+        return [parcel for parcel in fresh if parcel.until > now] or await self._take_over(now)
 
     async def settle(self, parcels: Sequence[Parcel]) -> None:
         """Take published events out of their documents and end the leases."""
-        by_token: dict[str, list[Parcel]] = {}
-        for parcel in parcels:
-            by_token.setdefault(parcel.mark[1], []).append(parcel)
-        for token, mine in by_token.items():
-            await self._collection.update_many(
-                {"_id": {"$in": [parcel.mark[0] for parcel in mine]}, "lease.token": token},
-                {
-                    "$pull": {"outbox": {"id": {"$in": [sent.id for parcel in mine for sent in parcel.envelopes]}}},
-                    "$unset": {"lease": ""},
-                },
-            )
+        ids = [parcel.mark for parcel in parcels]
+        mine: Document = {"_id": {"$in": ids}, "lease.token": self._token}
+        # The usual case: one event, and none was added. Nobody but the holder of the lease takes events out, so the
+        # one that lies there is the one that was published.
+        settled = await self._collection.update_many(
+            {**mine, "outbox.1": {"$exists": False}}, {"$set": {"outbox": []}, "$unset": {"lease": ""}}
+        )
+        if settled.modified_count == len(parcels):
+            return
+        sent = [envelope.id for parcel in parcels for envelope in parcel.envelopes]
+        unsent = {"$filter": {"input": "$outbox", "as": "lying", "cond": {"$not": [{"$in": ["$$lying.id", sent]}]}}}
+        lease = {"$cond": [{"$eq": ["$outbox", []]}, "$$REMOVE", "$lease"]}
+        await self._collection.update_many(mine, [{"$set": {"outbox": unsent}}, {"$set": {"lease": lease}}])
+        async for document in self._collection.find(mine, {"outbox": 1, "lease": 1}):
+            self._fresh.append(_parcel(document))
+            self._wake()
 
-    async def release(self, owner: str) -> None:
-        """Let others, or this replica after its restart, take on at once what the owner had leased."""
-        await self._collection.update_many({"lease.owner": owner}, {"$unset": {"lease": ""}})
+    async def release(self) -> None:
+        """End all leases of this owner; the next sweep of any replica takes them over."""
+        self._fresh.clear()
+        await self._collection.update_many(
+            {"lease.until": {"$gt": ENDED}, "lease.owner": self._owner}, {"$set": {"lease.until": ENDED}}
+        )
+
+    async def _take_over(self, now: datetime) -> list[Parcel]:
+        ended: Document = {"lease.until": {"$lt": now}}
+        found = await self._collection.find(ended, {"_id": 1}).limit(PARCELS_MAX).to_list(PARCELS_MAX)
+        if not found:
+            return []
+        ids = {"$in": [document["_id"] for document in found]}
+        lease = self._lease()
+        await self._collection.update_many({"_id": ids, **ended}, {"$set": {"lease": lease}})
+        taken = self._collection.find(
+            {"_id": ids, "lease.token": self._token, "lease.until": lease["until"]}, {"outbox": 1, "lease": 1}
+        )
+        return [_parcel(document) async for document in taken]
+
+    def _lease(self) -> Document:
+        return {"owner": self._owner, "token": self._token, "until": clock() + timedelta(seconds=LEASE_SECONDS)}
+
+    def _hand_over(self, document_id: str, envelopes: Sequence[Envelope[Event]], lease: Document) -> None:
+        if envelopes:
+            self._fresh.append(Parcel(tuple(envelopes), until=lease["until"], mark=document_id))
+            self._wake()
+
+
+def _parcel(document: Document) -> Parcel:
+    until = document["lease"]["until"].replace(tzinfo=UTC)
+    return Parcel(tuple(map(_from_document, document["outbox"])), until=until, mark=document["_id"])

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -18,8 +17,6 @@ from shared.contracts import Envelope, Event, to_record
 from shared.messaging.broker import REQUEST_TIMEOUT_MS, Producer
 from shared.messaging.outbox import Parcel, Source
 
-# Long enough that a request of a relay that lost its lease has ended before another one takes over.
-LEASE_SECONDS = 3 * REQUEST_TIMEOUT_MS / 1000
 SWEEP_SECONDS = 0.2
 BACK_OFF_SECONDS = 0.5
 
@@ -38,6 +35,7 @@ class Relay:
 
     def add(self, source: Source) -> None:
         """Take a source into the round."""
+        source.adopt(self._owner)
         self._sources.append(source)
 
     def wake(self) -> None:
@@ -46,39 +44,41 @@ class Relay:
 
     async def run(self) -> None:
         """Publish for ever; the producer is started already."""
-        released: set[int] = set()
+        # What lies under leases of this name is from before a restart, or Kafka has just refused it.
+        begins = True
         while True:
             try:
                 for source in self._sources:
-                    if id(source) not in released:
-                        await source.release(self._owner)
-                        released.add(id(source))
-                    await self._drain(source)
+                    if begins:
+                        await source.release()
+                begins = False
+                await asyncio.gather(*map(self._drain, self._sources))
             except (KafkaError, PyMongoError, OSError, TimeoutError) as failure:
                 log.warning("relay waits", failure=repr(failure)[:300])
-                released.clear()
+                begins = True
                 await asyncio.sleep(BACK_OFF_SECONDS)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), SWEEP_SECONDS)
             self._woken.clear()
 
     async def _drain(self, source: Source) -> None:
-        while parcels := await source.claim(self._owner, now=datetime.now(UTC), lease_seconds=LEASE_SECONDS):
-            await self.publish(parcels, until=time.monotonic() + LEASE_SECONDS - REQUEST_TIMEOUT_MS / 1000)
+        while parcels := await source.take(now=datetime.now(UTC)):
+            await self.publish(parcels)
             await source.settle(parcels)
 
-    async def publish(self, parcels: Sequence[Parcel], *, until: float) -> None:
+    async def publish(self, parcels: Sequence[Parcel]) -> None:
         """Return when all events are acknowledged; an event waits for the one before of its own subject only.
 
-        Raises TimeoutError rather than send anything after `until` (monotonic): by then another relay may have taken
-        over, and a late message would lie on top of its newer ones.
+        Raises TimeoutError rather than send anything when a lease is about to end: by then another relay may have
+        taken over, and a late message would lie on top of its newer ones.
         """
+        until = min(parcel.until for parcel in parcels) - timedelta(milliseconds=REQUEST_TIMEOUT_MS)
         by_subject: dict[str, list[Envelope[Event]]] = {}
         for parcel in parcels:
             for envelope in parcel.envelopes:
                 by_subject.setdefault(envelope.subject, []).append(envelope)
         for round_ in range(max(map(len, by_subject.values()), default=0)):
-            if time.monotonic() > until:
+            if datetime.now(UTC) > until:
                 raise TimeoutError("the lease is about to end")
             sent = [await self._send(line[round_]) for line in by_subject.values() if len(line) > round_]
             await asyncio.gather(*sent)

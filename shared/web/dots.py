@@ -53,10 +53,10 @@ def count(grams: int, unit_grams: int) -> int:
 
 
 def shares(parts: Sequence[int], total: int) -> list[int]:
-    """Split `total` into whole shares in proportion to the parts, by largest remainder; a positive part gets at least one.
+    """Split `total` in proportion to the parts, by largest remainder; a positive part gets at least one.
 
-    The shares sum to `total`, or to the number of positive parts where there are more of them. Of equal remainders the
-    earlier part goes first.
+    The whole shares sum to `total`, or to the number of positive parts where there are more of them. Of equal
+    remainders the earlier part goes first.
     """
     whole = sum(parts)
     if whole == 0:
@@ -88,7 +88,7 @@ def field(
 ) -> Markup:
     """Draw the parts of a mass, each a state and its grams, as one field of dots.
 
-    `label` says the same in numbers. Without `unit_grams` the field finds its own unit. The patterns must be on the page.
+    `label` says the same in numbers. Without `unit_grams` the field finds its own unit. The page holds the patterns.
     """
     ordered = sorted(parts, key=lambda part: _ORDER.index(part[0]))
     masses = [grams for _, grams in ordered]

@@ -1,4 +1,4 @@
-"""How a service's pages are made: its templates over the shared frame, and how figures and times are written in English."""
+"""How a service's pages are made: templates over the shared frame, and figures and times as English writes them."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _ROUND_STEPS = tuple(map(Decimal, ("1", "1.2", "1.5", "2", "2.5", "3", "4", "5",
 class Pages:
     """The pages of one service: its own folder of templates over what all services share."""
 
-    def __init__(self, folder: Path, service: str, livemode: bool) -> None:
+    def __init__(self, folder: Path, service: str, *, livemode: bool) -> None:
         # The digest in the address lets browsers keep the stylesheet for good and still get the next one.
         digest = hashlib.sha256(STYLESHEET.read_bytes()).hexdigest()[:8]
-        self._templates = Environment(
+        self.templates = Environment(
             loader=FileSystemLoader([folder, STYLESHEET.parent]),
             autoescape=True,
             undefined=StrictUndefined,
@@ -35,7 +35,7 @@ class Pages:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self._templates.filters |= {
+        self.templates.filters |= {
             "mass": mass,
             "exact": exact,
             "tonnes": tonnes,
@@ -49,7 +49,7 @@ class Pages:
             "moment": moment,
             "english": english,
         }
-        self._templates.globals |= {
+        self.templates.globals |= {
             "service": service,
             "livemode": livemode,
             "stylesheet": f"{STYLESHEET_ADDRESS}?{digest}",
@@ -71,7 +71,7 @@ class Pages:
 
     def render(self, name: str, **context: object) -> str:
         """Return the page. Raises jinja2.UndefinedError when the context lacks what the head of the template lists."""
-        return self._templates.get_template(name).render(context)
+        return self.templates.get_template(name).render(context)
 
 
 def english(names: Mapping[str, str]) -> str:

@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from deploy.issuer import LocalIssuer
 from services.certificates import domain, stream
-from services.certificates.app import CertificatesSettings, create_app
+from services.certificates.app import Settings, create_app
 from services.certificates.domain import Certificate, Known
 from services.certificates.handlers import Handlers
 from services.certificates.store import Loaded, Store
@@ -24,14 +24,14 @@ from shared.messaging.outbox import clock
 from shared.web.app import database
 from shared.web.auth import CAPABILITY_HEADER
 from tests.conftest import Infra, heard, served, until
-from tests.unit.certificates.story import GRAMS, TOKEN, Story
+from tests.unit.certificates.story import GRAMS, TOKEN, Story, new_id
 
 Publish = Callable[..., Awaitable[None]]
 Issuer = tuple[LocalIssuer, str, str]
 ISSUER = domain.Issuer(name="Exchange (demo)", secret="secret")
 
 
-def settings(infra: Infra, issuer: Issuer, **more: Any) -> CertificatesSettings:
+def settings(infra: Infra, issuer: Issuer, **more: Any) -> Settings:
     given = {
         "kafka_bootstrap_servers": infra.kafka,
         "mongodb_url": infra.mongodb_url(f"certificates_{secrets.token_hex(4)}"),
@@ -41,7 +41,7 @@ def settings(infra: Infra, issuer: Issuer, **more: Any) -> CertificatesSettings:
         "issuer": issuer[1],
         "jwks_url": issuer[2],
     }
-    return CertificatesSettings(**{**given, **more})
+    return Settings(**{**given, **more})
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -95,8 +95,10 @@ async def stated(certificates: httpx.AsyncClient, code: str) -> dict[str, Any]:
 
 
 async def said_of(infra: Infra, stories: Sequence[Story]) -> list[Event]:
+    """Return what was said of these orders' certificates, of each in its order."""
     ids = {story.certificate_id for story in stories}
-    return [told.data for told in await heard(infra, CertificateIssued, CertificateRevoked) if told.subject in ids]
+    said = [told for told in await heard(infra, CertificateIssued, CertificateRevoked) if told.subject in ids]
+    return [told.data for told in sorted(said, key=lambda told: (told.subject, told.sequence))]
 
 
 async def test_s18_doubled_and_shuffled_messages_issue_each_certificate_once(
@@ -129,9 +131,9 @@ async def test_s18_doubled_and_shuffled_messages_issue_each_certificate_once(
 
 
 async def test_any_order_of_messages_makes_the_same_certificate(store: Store, handlers: Handlers) -> None:
-    made = []
+    made, project_id = [], new_id("prj")
     for seed in range(30):
-        story = Story(project_id="prj_" + "1" * 26, scene_id="scn_" + f"{seed:026}", beneficiary_id="ben_" + f"{seed:026}")
+        story = Story(project_id=project_id)
         messages = story.whole() * 2
         random.Random(seed).shuffle(messages)
         await tell(handlers, *messages)
@@ -222,6 +224,15 @@ async def test_a_copy_keeps_the_latest_telling(store: Store, handlers: Handlers)
     certificate = (await store.certificates([story.certificate_id]))[story.certificate_id].certificate
     assert certificate.facts is not None
     assert certificate.facts.project.names["en"] == "Third"
+
+
+async def test_s27_an_old_name_beside_an_erasure_brings_nothing_back(store: Store, handlers: Handlers) -> None:
+    story = Story()
+    await tell(handlers, *story.whole())
+    await handlers.beneficiaries_named([story.named(), story.erased(sequence=3), story.named("Old", sequence=2)])
+    await tell(handlers, story.named("Late", sequence=4, corrects=(story.order_id,)))
+    certificate = (await store.certificates([story.certificate_id]))[story.certificate_id].certificate
+    assert [version.holder for version in certificate.versions] == [None]
 
 
 async def test_only_the_guilty_of_two_orders_is_refused(store: Store, handlers: Handlers) -> None:

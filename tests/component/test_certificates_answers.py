@@ -17,7 +17,7 @@ from deploy.issuer import LocalIssuer
 from services.certificates.app import create_app
 from shared.contracts import CertificateIssued, CertificateRevoked
 from shared.web.auth import CAPABILITY_HEADER
-from shared.web.pages import exact, grouped, likely
+from shared.web.pages import exact, grouped
 from tests.component.test_certificates import Issuer, Publish, said_of, settings, stated, way_to
 from tests.conftest import Infra, served, until
 from tests.unit.certificates.story import TOKEN, Story
@@ -82,9 +82,10 @@ async def test_s24_a_code_in_each_state_gets_its_own_honest_answer(
         "affected_by_reversal": "The credits behind it were reversed.",
     }
     for state, code in codes.items():
-        verified = (await certificates.get(f"/v1/verifications/{code}")).json()
+        verified = await certificates.get(f"/v1/verifications/{code}")
         page = await certificates.get(f"/c/{code}")
-        assert (verified["status"], page.status_code) == (state, 200)
+        assert (verified.json()["status"], page.status_code) == (state, 200)
+        assert verified.headers["cache-control"] == page.headers["cache-control"] == "no-store"
         assert (await stated(certificates, code))["status"] == state
         assert [other for other, word in words.items() if word in text_of_page(page.text)] == [state]
         # Who the certificate was for is shown only while it counts.
@@ -102,7 +103,7 @@ async def test_k2_unknown_codes_all_look_alike(certificates: httpx.AsyncClient) 
         body = answer.json()
         del body["checked_at"]
         answers.append((answer.status_code, body))
-        pages.append((page.status_code, page.text.replace(html.escape(code), "CODE")))
+        pages.append((page.status_code, page.text.replace(f'value="{code}"', "")))
     assert all(answer == answers[0] for answer in answers)
     assert all(page == pages[0] for page in pages)
     assert (answers[0][0], answers[0][1]["status"]) == (200, "unknown")
@@ -147,7 +148,7 @@ async def test_k1_page_sheet_and_api_show_the_same(certificates: httpx.AsyncClie
     for text in shown_by_all:
         assert text in page
         assert "".join(text.split()) in sheet
-    for text in (facts["issuer"], *facts["factor_releases"], likely(facts["low_g"], facts["high_g"], "to")):
+    for text in (facts["issuer"], *facts["factor_releases"], "390 to 680 kg"):
         assert "".join(text.split()) in sheet
     assert facts["ledger"]["page_hash"] in page
     assert sum(line["to_gram"] - line["from_gram"] for line in facts["serials"]) == facts["mass_g"]
@@ -207,7 +208,8 @@ async def test_a_correction_changes_only_the_orders_that_it_lists(
     await publish(*listed.whole(), unlisted.purchased(), unlisted.retired())
     untouched = (await way_to(certificates, unlisted))["code"]
     _, new = await corrected(certificates, publish, listed, "Lin Yue-Wang (demo)")
-    assert ((await stated(certificates, new))["version"], (await stated(certificates, new))["holder"]) == (2, "Lin Yue-Wang (demo)")
+    facts = await stated(certificates, new)
+    assert (facts["version"], facts["holder"]) == (2, "Lin Yue-Wang (demo)")
     assert (await stated(certificates, untouched))["holder"] == "Lin Yue (demo)"
     assert (await way_to(certificates, unlisted))["code"] == untouched
 
@@ -238,7 +240,8 @@ async def test_only_staff_with_the_scope_revoke_and_it_is_said_once(
     issued, revoked = await until(said)
     assert isinstance(issued, CertificateIssued)
     assert isinstance(revoked, CertificateRevoked)
-    assert (revoked.number, revoked.beneficiary_id, revoked.reason) == (issued.number, story.beneficiary_id, "issued_in_error")
+    assert (revoked.number, revoked.beneficiary_id) == (issued.number, story.beneficiary_id)
+    assert revoked.reason == "issued_in_error"
 
 
 async def test_only_the_owner_of_an_order_is_led_to_its_certificate(
@@ -263,13 +266,14 @@ async def test_only_the_owner_of_an_order_is_led_to_its_certificate(
         assert (await certificates.get(address, headers={CAPABILITY_HEADER: "1" * 26})).status_code == 403
     with_link = await certificates.get(page, params={"t": TOKEN})
     assert (with_link.status_code, with_link.headers["location"]) == (303, page)
-    led = await certificates.get(page, cookies={story.order_id: TOKEN})
+    # The link has become a cookie.
+    led = await certificates.get(page)
     assert (led.status_code, led.headers["location"]) == (303, f"/c/{code}")
 
 
 async def test_k2_that_we_cannot_check_is_none_of_the_answers(infra: Infra, issuer: Issuer) -> None:
-    nowhere = "mongodb://127.0.0.1:1/certificates"
-    transport = httpx.ASGITransport(create_app(settings(infra, issuer, mongodb_url=nowhere)), raise_app_exceptions=False)
+    app = create_app(settings(infra, issuer, mongodb_url="mongodb://127.0.0.1:1/certificates"))
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://diandian.test") as client:
         addresses = ("/c/7K3M-9QXD-4TVB", "/v?code=7K3M-9QXD-4TVB", "/v1/verifications/7K3M-9QXD-4TVB")
         page, asked, program = await asyncio.gather(*(client.get(address) for address in addresses))

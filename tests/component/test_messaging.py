@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -28,8 +27,8 @@ from shared.contracts import (
 )
 from shared.messaging import broker, delivery
 from shared.messaging.delivery import Delivery, LostRace
-from shared.messaging.outbox import Outbox, Parcel, clock
-from shared.messaging.relay import LEASE_SECONDS, Relay
+from shared.messaging.outbox import LEASE_SECONDS, Outbox, Parcel, clock
+from shared.messaging.relay import Relay
 from shared.messaging.service import Messaging
 from shared.settings import Settings
 from shared.web.app import database
@@ -207,19 +206,22 @@ async def test_a_document_and_its_events_are_one_write_and_the_relay_empties_the
     assert (await orders.find_one({"_id": order.order_id}))["state"] == "cancelled"
 
 
+async def unpublished(orders: Any) -> int:
+    return int(await orders.count_documents({"lease": {"$ne": None}}))
+
+
 async def test_two_relays_share_the_work_and_a_lease_keeps_one_out(infra: Infra, producer: Any, orders: Any) -> None:
-    outbox = Outbox(orders, livemode=False, wake=lambda: None)
-    await outbox.prepare()
-    mine = [placed() for _ in range(40)]
-    for order in mine:
-        await outbox.insert({"_id": order.order_id}, [order], now=clock(), cause=BECAUSE)
+    outboxes = [Outbox(orders, livemode=False, wake=lambda: None) for _ in range(2)]
     relays = [Relay(producer, owner=name) for name in ("one", "two")]
-    for relay in relays:
+    for relay, outbox in zip(relays, outboxes, strict=True):
         relay.add(outbox)
+    mine = [placed() for _ in range(60)]
+    for number, order in enumerate(mine):
+        await outboxes[number % 2].insert({"_id": order.order_id}, [order], now=clock(), cause=BECAUSE)
     works = [asyncio.create_task(relay.run()) for relay in relays]
 
     async def empty() -> bool:
-        return await orders.count_documents({"outbox.id": {"$gt": ""}}) == 0
+        return await unpublished(orders) == 0
 
     await until(empty)
     for work in works:
@@ -229,31 +231,66 @@ async def test_two_relays_share_the_work_and_a_lease_keeps_one_out(infra: Infra,
     assert sorted(found) == sorted(ids)
 
 
+async def test_an_event_added_while_another_relay_publishes_is_left_to_it_and_goes_after_the_first(
+    infra: Infra, producer: Any, orders: Any
+) -> None:
+    first, second = (Outbox(orders, livemode=False, wake=lambda: None) for _ in range(2))
+    relay = Relay(producer, owner="one")
+    relay.add(first)
+    second.adopt("two")
+    order = placed()
+    closed = OrderClosed(order_id=order.order_id, project_id=order.project_id, why="cancelled")
+    await first.insert({"_id": order.order_id}, [order], now=clock(), cause=BECAUSE)
+    (parcel,) = await first.take(now=datetime.now(UTC))
+    loaded = await orders.find_one({"_id": order.order_id})
+    await second.change(loaded, {}, [closed], now=clock(), cause=BECAUSE)
+    assert await second.take(now=datetime.now(UTC)) == []
+    await relay.publish([parcel])
+    await first.settle([parcel])
+    (rest,) = await first.take(now=datetime.now(UTC))
+    assert [event.data.topic for event in rest.envelopes] == ["order.closed"]
+    await first.settle([rest])
+    assert await unpublished(orders) == 0
+    assert (await orders.find_one({"_id": order.order_id}))["outbox"] == []
+
+
 async def test_a_crash_between_publish_and_mark_publishes_again_and_loses_nothing(
     infra: Infra, producer: Any, orders: Any
 ) -> None:
-    outbox = Outbox(orders, livemode=False, wake=lambda: None)
+    crashed, other = (Outbox(orders, livemode=False, wake=lambda: None) for _ in range(2))
+    relay = Relay(producer, owner="crashed")
+    relay.add(crashed)
+    other.adopt("other")
     order = placed()
-    await outbox.insert({"_id": order.order_id}, [order], now=clock(), cause=BECAUSE)
+    await crashed.insert({"_id": order.order_id}, [order], now=clock(), cause=BECAUSE)
     now = datetime.now(UTC)
-    parcels = await outbox.claim("crashed", now=now, lease_seconds=LEASE_SECONDS)
-    await Relay(producer, owner="crashed").publish(parcels, until=time.monotonic() + 1)
-    assert await outbox.claim("other", now=now, lease_seconds=LEASE_SECONDS) == []
-    after = now + timedelta(seconds=LEASE_SECONDS + 1)
-    again = await outbox.claim("other", now=after, lease_seconds=LEASE_SECONDS)
+    parcels = await crashed.take(now=now)
+    await relay.publish(parcels)
+    assert await other.take(now=now) == []
+    again = await other.take(now=now + timedelta(seconds=LEASE_SECONDS + 1))
     assert [parcel.envelopes[0].id for parcel in again] == [f"{order.order_id}.1"]
-    await outbox.release("other")
-    (mine,) = await outbox.claim("other", now=now, lease_seconds=LEASE_SECONDS)
-    await outbox.settle(again)
-    assert await orders.count_documents({"outbox.id": {"$gt": ""}}) == 1, "a lost lease settles nothing"
-    await outbox.settle([mine])
-    assert await orders.count_documents({"outbox.id": {"$gt": ""}}) == 0
+    await crashed.settle(parcels)
+    assert await unpublished(orders) == 1, "a lost lease settles nothing"
+    await other.settle(again)
+    assert await unpublished(orders) == 0
+
+
+async def test_a_replica_that_restarts_takes_up_at_once_what_it_had_leased(orders: Any) -> None:
+    before, after = (Outbox(orders, livemode=False, wake=lambda: None) for _ in range(2))
+    before.adopt("orders-1")
+    after.adopt("orders-1")
+    order = placed()
+    await before.insert({"_id": order.order_id}, [order], now=clock(), cause=BECAUSE)
+    assert await after.take(now=datetime.now(UTC)) == []
+    await after.release()
+    (parcel,) = await after.take(now=datetime.now(UTC))
+    assert parcel.envelopes[0].subject == order.order_id
 
 
 async def test_a_relay_that_takes_over_publishes_all_that_its_forerunner_may_have_sent_with_the_latest_on_top(
     orders: Any,
 ) -> None:
-    outbox = Outbox(orders, livemode=False, wake=lambda: None)
+    stuck, other = (Outbox(orders, livemode=False, wake=lambda: None) for _ in range(2))
     first = ProjectListed(
         project_id=id_of("prj", secrets.token_hex(8)),
         names={"en": "x (demo)"},
@@ -265,19 +302,17 @@ async def test_a_relay_that_takes_over_publishes_all_that_its_forerunner_may_hav
         listing_version=1,
         status="listed",
     )
-    await outbox.insert({"_id": first.project_id}, [first], now=clock(), cause=BECAUSE)
-    now = datetime.now(UTC)
-    await outbox.claim("stuck", now=now, lease_seconds=1)
+    await stuck.insert({"_id": first.project_id}, [first], now=clock(), cause=BECAUSE)
     loaded = await orders.find_one({"_id": first.project_id})
-    await outbox.change(loaded, {}, [first.model_copy(update={"listing_version": 2})], now=clock(), cause=BECAUSE)
-    (parcel,) = await outbox.claim("other", now=now + timedelta(seconds=2), lease_seconds=1)
+    await other.change(loaded, {}, [first.model_copy(update={"listing_version": 2})], now=clock(), cause=BECAUSE)
+    (parcel,) = await other.take(now=datetime.now(UTC) + timedelta(seconds=LEASE_SECONDS + 1))
     assert [event.sequence for event in parcel.envelopes] == [1, 2]
 
 
 async def test_a_relay_whose_lease_is_about_to_end_sends_nothing_more(producer: Any) -> None:
-    parcel = Parcel((told(placed()),))
+    parcel = Parcel((told(placed()),), until=datetime.now(UTC) + timedelta(seconds=1))
     with pytest.raises(TimeoutError):
-        await Relay(producer, owner="slow").publish([parcel], until=time.monotonic() - 1)
+        await Relay(producer, owner="slow").publish([parcel])
 
 
 async def test_the_settings_that_decide_whether_money_is_lost_are_in_the_running_objects(

@@ -22,7 +22,7 @@ def test_a_code_is_read_in_any_case_and_grouping_and_by_its_look_alikes() -> Non
 
 
 def test_what_cannot_be_a_code_is_none() -> None:
-    for typed in ("", "7K3M-9QXD-4TV", "7K3M-9QXD-4TVBB", "7K3M-9QXD-4TVU", "7K3M-9QXD-4TV点", "cert_2CKZ1DHS", "😀" * 12):
+    for typed in ("", "7K3M-9QXD-4TV", "7K3M-9QXD-4TVBB", "7K3M-9QXD-4TVU", "7K3M-9QXD-4TV点", "cert_2CKZ1DHS"):
         assert read_code(typed) is None
 
 

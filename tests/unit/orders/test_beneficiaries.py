@@ -1,0 +1,125 @@
+"""Names, aliases and erasure."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from services.orders import domain
+from shared.web.idempotency import id_of
+from tests.unit.orders.examples import NOW, ORDER
+
+BENEFICIARY = id_of("ben", "a")
+
+
+def beneficiary(naming: domain.Naming | None = None, mandate: str = domain.MANDATE_VERSION) -> domain.Beneficiary:
+    return domain.make_beneficiary(
+        naming or domain.Naming(),
+        beneficiary_id=BENEFICIARY,
+        profile_hash="4" * 64,
+        request_hash="5" * 64,
+        mandate_version=mandate,
+        now=NOW,
+    )
+
+
+def test_an_alias_is_two_words_and_two_digits_and_follows_from_the_id() -> None:
+    aliases = [domain.alias_of(id_of("ben", str(number))) for number in range(2_000)]
+    assert all(re.fullmatch(r"[A-Z][a-z]+ [A-Z][a-z]+ [1-9][0-9]", alias) for alias in aliases)
+    assert aliases == [domain.alias_of(id_of("ben", str(number))) for number in range(2_000)]
+    assert len(set(aliases)) > 1_980, "few guests share one"
+
+
+def test_without_a_name_the_alias_stands_on_the_certificate() -> None:
+    made = beneficiary()
+    assert (made.name, made.alias, made.board) == (domain.alias_of(BENEFICIARY), domain.alias_of(BENEFICIARY), "alias")
+
+
+def test_a_name_is_for_the_certificate_and_boards_keep_the_alias() -> None:
+    made = beneficiary(domain.Naming(name="  Lin   Yue "))
+    assert (made.name, made.board) == ("Lin Yue", "alias")
+
+
+def test_a_company_bears_its_name_everywhere() -> None:
+    made = beneficiary(domain.Naming(kind="company", name="Groves Ltd (demo)"))
+    assert (made.kind, made.name, made.board) == ("company", "Groves Ltd (demo)", "named")
+    with pytest.raises(domain.NameMissing):
+        beneficiary(domain.Naming(kind="company"))
+
+
+@pytest.mark.parametrize(
+    "name", ["林月", "字" * 40, "a" * 80, "राष्ट्र", "O’Neill-Šťastný", "Groves №7", "\u0915\u094d\u200d\u0937"]
+)
+def test_names_of_all_scripts_are_taken(name: str) -> None:
+    assert domain.checked_name(name) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "   ",
+        "字" * 41,
+        "a" * 81,
+        "字" * 40 + "a",
+        "a\nb",
+        "a\tb",
+        "a\x00",
+        "a\u202eb",
+        "\ud800",
+        "...",
+        "a\u2028b",
+        "\u200d",
+    ],
+)
+def test_names_that_cannot_be_written_are_refused_with_their_field(name: str) -> None:
+    with pytest.raises(domain.NameInvalid) as refusal:
+        domain.checked_name(name)
+    assert refusal.value.field == "beneficiary/name"
+
+
+def test_a_name_has_one_form() -> None:
+    assert domain.checked_name("Ame\u0301lie") == "Am\u00e9lie"
+
+
+def test_another_mandate_than_the_one_in_force_is_refused_and_the_right_one_named() -> None:
+    with pytest.raises(domain.MandateOutdated) as refusal:
+        beneficiary(mandate="0")
+    assert refusal.value.facts == {"mandate_version": domain.MANDATE_VERSION}
+
+
+def test_a_change_counts_up_what_is_told_and_no_change_does_not() -> None:
+    made = beneficiary(domain.Naming(name="Lin Yue"))
+    assert domain.renamed(made, name="Lin Yue", board=None) == made
+    renamed = domain.renamed(made, name="Lin Yun", board="named")
+    assert (renamed.name, renamed.board, renamed.sequence) == ("Lin Yun", "named", 2)
+    event = domain.named(renamed, [ORDER])
+    assert (event.name, event.board, event.corrects, event.erased) == ("Lin Yun", "named", (ORDER,), False)
+
+
+def test_a_further_order_keeps_the_name_or_takes_the_one_wished_for() -> None:
+    made = beneficiary(domain.Naming(name="Lin Yue"))
+    assert domain.ordering(made, None) == made
+    assert domain.ordering(made, domain.Naming(name="Lin Yue")) == made
+    assert domain.ordering(made, domain.Naming()).name == made.alias
+    with pytest.raises(domain.KindFixed):
+        domain.ordering(made, domain.Naming(kind="company", name="Lin Ltd (demo)"))
+
+
+def test_an_erased_beneficiary_has_no_name_takes_no_order_and_no_name_and_stays_so() -> None:
+    made = beneficiary(domain.Naming(name="Lin Yue"))
+    gone = domain.erased(made)
+    event = domain.named(gone)
+    assert (event.name, event.alias, event.profile_hash, event.board, event.erased) == (
+        None,
+        None,
+        None,
+        "hidden",
+        True,
+    )
+    assert domain.erased(gone) == gone
+    with pytest.raises(domain.BeneficiaryErased):
+        domain.ordering(gone, None)
+    with pytest.raises(domain.BeneficiaryErased):
+        domain.renamed(gone, name="Lin Yue", board=None)

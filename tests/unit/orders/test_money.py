@@ -1,0 +1,79 @@
+"""Money and mass: exact, rounded once, and never more than was offered."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.orders import domain
+from shared.contracts import ProjectListed
+from tests.unit.orders.examples import LISTING, PROJECT, made
+
+prices = st.integers(1, 10**9)
+masses = st.integers(1, domain.ORDER_GRAMS_MAX)
+amounts = st.integers(1, domain.ORDER_MONEY_FEN_MAX)
+
+
+def test_s11_500_fen_at_4800_fen_a_tonne_buy_104166_grams() -> None:
+    assert domain.grams_for(500, 4800) == 104_166
+    order = made(domain.Wish(PROJECT, 3, money_fen=500)).order
+    assert (order.grams, order.subtotal_fen, order.total_fen) == (104_166, 500, 700)
+
+
+def test_the_worked_example_costs_27_59_with_the_fee() -> None:
+    order = made(domain.Wish(PROJECT, 3, mass_g=533_014)).order
+    assert (order.subtotal_fen, order.fee_fen, order.total_fen) == (2559, 200, 2759)
+
+
+@given(masses, prices)
+def test_a_price_is_exact_and_rounded_up_once(grams: int, unit_price_fen: int) -> None:
+    exact = Fraction(grams * unit_price_fen, 10**6)
+    assert 0 <= domain.cost_fen(grams, unit_price_fen) - exact < 1
+
+
+@given(amounts, prices)
+def test_money_buys_what_it_pays_for_and_one_gram_more_would_cost_more(money_fen: int, unit_price_fen: int) -> None:
+    grams = domain.grams_for(money_fen, unit_price_fen)
+    assert domain.cost_fen(grams, unit_price_fen) <= money_fen
+    assert domain.cost_fen(grams + 1, unit_price_fen) > money_fen
+
+
+@given(masses, prices)
+def test_every_order_adds_up(grams: int, unit_price_fen: int) -> None:
+    listing = LISTING.model_copy(update={"unit_price_fen": unit_price_fen})
+    order = made(domain.Wish(PROJECT, 3, mass_g=grams), listing=listing).order
+    assert order.total_fen == domain.cost_fen(grams, unit_price_fen) + 200
+    assert order.total_fen <= 10**15, "what the contract can carry"
+
+
+@pytest.mark.parametrize(("wish", "field"), [({"money_fen": 1}, "money_fen"), ({"mass_g": 10**12 + 1}, "mass_g")])
+def test_less_than_a_gram_or_more_than_an_order_holds_is_refused(wish: dict[str, int], field: str) -> None:
+    listing = LISTING.model_copy(update={"unit_price_fen": 10**9})
+    with pytest.raises(domain.AmountOutOfRange) as refusal:
+        made(domain.Wish(PROJECT, 3, **wish), listing=listing)
+    assert (refusal.value.code, refusal.value.field) == ("amount_out_of_range", field)
+
+
+def test_offers_show_cdcer_first_then_the_cheaper() -> None:
+    def listing(name: str, **changes: object) -> ProjectListed:
+        return LISTING.model_copy(update={"project_id": f"prj_{name}", **changes})
+
+    listings = [
+        listing("gs", standard="GS", unit_price_fen=100),
+        listing("dear", unit_price_fen=9000),
+        listing("cheap", unit_price_fen=4500),
+        listing("gone", status="delisted"),
+        listing("paused", status="suspended"),
+        listing("free", unit_price_fen=0),
+        listing("dollars", currency="USD"),
+    ]
+    offers = domain.offers(listings, mass_g=1_000_000, money_fen=None, fee_fen=200)
+    assert [offer.listing.project_id for offer in offers] == ["prj_cheap", "prj_dear", "prj_gs"]
+    assert [offer.total_fen for offer in offers] == [4700, 9200, 300]
+    by_money = domain.offers(
+        [listing("a"), listing("huge", unit_price_fen=10**9)], mass_g=None, money_fen=500, fee_fen=200
+    )
+    assert [(offer.listing.project_id, offer.grams) for offer in by_money] == [("prj_a", 104_166)]

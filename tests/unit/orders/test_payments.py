@@ -1,0 +1,161 @@
+"""Money: a payment credits once, what does not belong to the order goes back in full, and a refund is tried until made."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import timedelta
+
+import pytest
+
+from services.orders import domain
+from shared.contracts import OffsetPurchased, OrderClosed
+from shared.web.idempotency import id_of
+from tests.unit.orders.examples import (
+    BUYER,
+    CERTIFIED,
+    HELD,
+    MINUTE,
+    NOW,
+    ORDER,
+    PAYMENT,
+    POST_REFUSED,
+    PROJECT,
+    RETIRED,
+    footprint,
+    known,
+    made,
+    money,
+    offered,
+    paying,
+)
+
+OTHER = id_of("pay", "b")
+
+
+def held() -> domain.Order:
+    """A held order by footprint, with a payment started."""
+    placed = made(domain.Wish(PROJECT, 3, offered=offered("a")), known(footprint())).order
+    return paying(domain.hear(placed, HELD, now=NOW).order)
+
+
+def refund_of(order: domain.Order, payment_id: str = PAYMENT) -> domain.Refund | None:
+    payment = order.payment(payment_id)
+    assert payment is not None
+    return payment.refund
+
+
+def test_a_paid_notice_buys_the_order_and_tells_the_whole_claim() -> None:
+    decision = domain.hear_provider(held(), PAYMENT, money(), now=NOW)
+    (event,) = decision.events
+    assert isinstance(event, OffsetPurchased)
+    assert (event.order_id, event.payment_id, event.order_hash) == (ORDER, PAYMENT, "1" * 64)
+    assert (event.subtotal_fen, event.fee_fen, event.total_fen, event.currency) == (2559, 200, 2759, "CNY")
+    assert (event.owner_id, event.unit_price_fen, event.listing_version) == ("own_groves", 4800, 3)
+    claim = event.claim
+    assert (claim.beneficiary_id, claim.name_sequence) == (BUYER.beneficiary_id, 1)
+    assert (claim.jurisdiction, claim.scene_id, claim.mandate_version) == ("CN", footprint().scene_id, "1")
+    assert [(one.grams, one.low_grams, one.high_grams, one.release) for one in claim.footprints] == [
+        (533_014, 390_000, 680_000, "2026.1")
+    ]
+
+
+def test_s9_a_notice_that_comes_twice_buys_once() -> None:
+    bought = domain.hear_provider(held(), PAYMENT, money(), now=NOW).order
+    assert domain.hear_provider(bought, PAYMENT, money(), now=NOW + MINUTE) == domain.Decision(bought)
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [(money(2758), "wrong_amount"), (money(2760), "wrong_amount"), (money(2759, "USD"), "wrong_currency")],
+)
+def test_s9_another_amount_or_currency_goes_back_and_leaves_the_order_as_it_was(said: domain.Said, why: str) -> None:
+    order = held()
+    decision = domain.hear_provider(order, PAYMENT, said, now=NOW)
+    refund = refund_of(decision.order)
+    assert refund is not None
+    assert (refund.state, refund.why) == ("requested", why)
+    assert decision.events == ()
+    assert (decision.order.state, decision.order.history, decision.order.deadline) == (
+        "held",
+        order.history,
+        order.deadline,
+    )
+    again = paying(decision.order, OTHER)
+    assert domain.hear_provider(again, OTHER, money(), now=NOW).order.state == "purchased"
+
+
+@pytest.mark.parametrize("end", [domain.cancel, lambda order, now: domain.expire(order, now=now + 16 * MINUTE)])
+def test_s10_money_that_comes_after_the_end_goes_back_and_the_order_says_so(end: object) -> None:
+    ended = end(held(), now=NOW).order  # type: ignore[operator]
+    decision = domain.hear_provider(ended, PAYMENT, money(), now=NOW + 17 * MINUTE)
+    refund = refund_of(decision.order)
+    assert refund is not None
+    assert refund.why == "late"
+    assert (decision.order.state, decision.events) == (ended.state, ())
+    made_good = domain.refund_made(decision.order, PAYMENT, reference="r", now=NOW + 18 * MINUTE)
+    assert (made_good.order.state, made_good.events) == (ended.state, ()), "an order that has ended is not ended again"
+
+
+@pytest.mark.parametrize("until", [(), (RETIRED,), (RETIRED, CERTIFIED)])
+def test_a_second_payment_goes_back_whatever_became_of_the_first(until: tuple[domain.Answer, ...]) -> None:
+    order = domain.hear_provider(paying(held(), OTHER), PAYMENT, money(), now=NOW).order
+    for said in until:
+        order = domain.hear(order, said, now=NOW).order
+    decision = domain.hear_provider(order, OTHER, money(), now=NOW)
+    refund = refund_of(decision.order, OTHER)
+    assert refund is not None
+    assert (refund.why, decision.order.state, decision.events) == ("second", order.state, ())
+    assert refund_of(decision.order, PAYMENT) is None
+
+
+def test_a_declined_payment_leaves_the_order_held_and_another_may_be_started() -> None:
+    declined = domain.hear_provider(held(), PAYMENT, domain.Said("declined"), now=NOW).order
+    assert declined.state == "held"
+    assert domain.hear_provider(paying(declined, OTHER), OTHER, money(), now=NOW).order.state == "purchased"
+
+
+def test_credits_that_cannot_be_posted_give_the_money_back_and_then_close_the_order_once() -> None:
+    bought = domain.hear_provider(held(), PAYMENT, money(), now=NOW).order
+    refunding = domain.hear(bought, POST_REFUSED, now=NOW)
+    refund = refund_of(refunding.order)
+    assert refund is not None
+    assert (refunding.order.state, refund.why, refunding.events) == ("refunding", "credits_refused", ())
+    refunded = domain.refund_made(refunding.order, PAYMENT, reference="r-1", now=NOW + MINUTE)
+    assert refunded.order.state == "refunded"
+    assert refunded.events == (OrderClosed(order_id=ORDER, project_id=PROJECT, why="refunded"),)
+    assert domain.refund_made(refunded.order, PAYMENT, reference="r-2", now=NOW) == domain.Decision(refunded.order)
+
+
+def test_a_refund_that_fails_is_tried_again_ever_more_rarely_until_it_is_made() -> None:
+    order = domain.hear_provider(held(), PAYMENT, money(1), now=NOW).order
+    now, waits = NOW, []
+    assert len(domain.refunds_due(order, now=now)) == 1
+    for _ in range(12):
+        order = domain.refund_failed(order, PAYMENT, now=now).order
+        assert domain.refunds_due(order, now=now) == ()
+        start = now
+        while not domain.refunds_due(order, now=now):
+            now += timedelta(seconds=1)
+        waits.append((now - start).total_seconds())
+    assert waits == [4, 8, 16, 32, 64, 128, 256, 300, 300, 300, 300, 300]
+    order = domain.refund_made(order, PAYMENT, reference="r", now=now).order
+    assert domain.refunds_due(order, now=now + timedelta(days=1)) == ()
+    assert domain.refund_failed(order, PAYMENT, now=now).order == order
+
+
+def test_a_payment_that_the_order_does_not_have_is_unknown() -> None:
+    with pytest.raises(domain.PaymentUnknown):
+        domain.hear_provider(held(), OTHER, money(), now=NOW)
+
+
+def test_s18_answers_heard_twice_in_any_order_leave_the_same_order_and_the_same_events() -> None:
+    bought = domain.hear_provider(held(), PAYMENT, money(), now=NOW)
+    ends = set()
+    for line in itertools.permutations([HELD, RETIRED, CERTIFIED, RETIRED, CERTIFIED]):
+        order, told = bought.order, [*bought.events]
+        for said in line:
+            decision = domain.hear(order, said, now=NOW)
+            order, told = decision.order, [*told, *decision.events]
+        ends.add((order.state, order.certified, order.allocations, tuple(type(event) for event in told)))
+    assert len(ends) == 1
+    assert ends.pop()[0] == "completed"
