@@ -97,8 +97,9 @@ def _wait(process: subprocess.Popen[bytes]) -> int | None:
 
 
 def _runs(python: Path) -> bool:
-    """An upgrade of the system's Python can leave an environment that does not start."""
-    return python.exists() and not subprocess.run([str(python), "-c", ""], check=False, capture_output=True).returncode
+    """An upgrade of the system's Python, or an end half-way, can leave an environment that does not start."""
+    question = [str(python), "-c", "import pip"]
+    return python.exists() and subprocess.run(question, check=False, capture_output=True).returncode == 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,51 @@
+"""Puts certificates together."""
+
+from pathlib import Path
+
+from fastapi import FastAPI
+
+import services.certificates as card
+from services.certificates import api, domain, stream
+from services.certificates.handlers import Handlers
+from services.certificates.pages.print import Printer
+from services.certificates.store import Store
+from shared import settings as shared_settings
+from shared.messaging.outbox import clock
+from shared.messaging.service import Messaging
+from shared.web.app import create, database
+from shared.web.pages import Pages
+
+
+class Settings(shared_settings.Settings):
+    """What certificates is told beside what every service is."""
+
+    # Who stands on the sheet as its issuer.
+    certificate_issuer: str = "Chengdu Environment Exchange (demo)"
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Return the app of certificates; nothing runs before its lifespan begins."""
+    settings = settings or Settings()
+    messaging = Messaging(settings, service="certificates")
+    store = Store(database(settings), livemode=settings.livemode, wake=messaging.wake)
+    issuer = domain.Issuer(name=settings.certificate_issuer, secret=settings.secret.get_secret_value())
+    handlers = Handlers(store, clock, issuer)
+    sheets = api.Sheets(Printer(), public_url=settings.public_url, livemode=settings.livemode)
+    pages = Pages(Path(__file__).parent / "pages", service="certificates", livemode=settings.livemode)
+    messaging.hears(stream.hears(handlers))
+    messaging.publishes(store.outbox)
+    return create(
+        settings,
+        service="certificates",
+        description=card.__doc__ or "",
+        routers=[
+            api.api_router(handlers, clock=clock, public_url=settings.public_url, livemode=settings.livemode),
+            api.page_router(handlers, sheets, pages, clock=clock),
+        ],
+        access=api.ACCESS,
+        statuses=api.STATUSES,
+        store=store,
+        pages=pages,
+        hashes={"ord": handlers.order_hash},
+        parts=[messaging],
+    )

@@ -1,0 +1,182 @@
+"""When a certificate is issued, gets another version, loses its name, or is revoked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from services.certificates.domain.certificate import (
+    Certificate,
+    Facts,
+    Frozen,
+    Project,
+    Purchase,
+    Retirement,
+    Revocation,
+    RevocationReason,
+    Scene,
+    Version,
+    business_day,
+)
+from services.certificates.domain.claims import claim_words
+from services.certificates.domain.names import Holder
+from services.certificates.domain.numbers import code_of, number_of
+from shared.contracts import CreditsRetired, Event, OffsetPurchased
+from shared.refusal import Refusal
+
+
+class UnknownCertificate(Refusal):
+    """No certificate is known under this (404)."""
+
+    code = "certificate_unknown"
+
+
+class PurchaseUnknown(Refusal):
+    """The purchase of the order has not been told here, so nobody can be known as its owner (404)."""
+
+    code = "purchase_unknown"
+
+
+class NotIssuedYet(Refusal):
+    """What is not issued cannot be revoked (409)."""
+
+    code = "certificate_awaiting"
+
+
+class RevokedOtherwise(Refusal):
+    """The certificate is revoked already, for another reason (409)."""
+
+    code = "revoked_otherwise"
+
+
+class AllocationsDiffer(ValueError):
+    """The registry allocated another mass than was bought; a certificate of it would not be true."""
+
+
+class Known(Frozen):
+    """What others have told so far of what one certificate names."""
+
+    scene: Scene | None = None
+    project: Project | None = None
+    holder: Holder = Holder()
+
+
+@dataclass(frozen=True)
+class Issuer:
+    """Who issues: the name on the sheet, and the secret that numbers and codes follow from."""
+
+    name: str
+    secret: str = field(repr=False)
+
+
+def taken(certificate: Certificate | None, event: Event) -> Certificate | None:
+    """Return the certificate with what the event tells of its order; the first telling stands.
+
+    Raises AllocationsDiffer when what was bought and what was retired do not fit.
+    """
+    match event:
+        case OffsetPurchased():
+            certificate = certificate or Certificate(order_id=event.order_id)
+            purchase = Purchase(
+                project_id=event.project_id, grams=event.grams, order_hash=event.order_hash, claim=event.claim
+            )
+            certificate = certificate.model_copy(update={"purchase": certificate.purchase or purchase})
+        case CreditsRetired():
+            certificate = certificate or Certificate(order_id=event.order_id)
+            retirement = Retirement(allocations=event.allocations, ledger=event.ledger)
+            certificate = certificate.model_copy(update={"retirement": certificate.retirement or retirement})
+    if certificate and certificate.purchase and certificate.retirement:
+        bought, allocated = certificate.purchase.grams, certificate.retirement.grams
+        if bought != allocated:
+            raise AllocationsDiffer(f"{certificate.order_id}: {allocated} g allocated, {bought} g bought")
+    return certificate
+
+
+def settled(certificate: Certificate, known: Known, *, issuer: Issuer, now: datetime) -> Certificate:
+    """Return the certificate as it follows from what is known: issued, corrected, without an erased name.
+
+    What follows already stays as it is, so that deciding again changes nothing.
+    """
+    issued = _issued(certificate, known, issuer=issuer, now=now)
+    if known.holder.erased:
+        return _nameless(issued)
+    return _corrected(issued, known.holder, issuer=issuer, now=now)
+
+
+def revoked(certificate: Certificate | None, reason: RevocationReason, *, now: datetime) -> Certificate:
+    """Return the certificate revoked; the same reason again changes nothing.
+
+    Raises UnknownCertificate, NotIssuedYet, or RevokedOtherwise.
+    """
+    if certificate is None:
+        raise UnknownCertificate("There is no certificate with this id. Take it from certificate.issued.")
+    if certificate.facts is None:
+        raise NotIssuedYet("The certificate is not issued yet: it awaits what it needs. Nothing counts until then.")
+    if certificate.revocation is None:
+        return certificate.model_copy(update={"revocation": Revocation(reason=reason, revoked_at=now)})
+    if certificate.revocation.reason != reason:
+        stands = certificate.revocation.reason
+        raise RevokedOtherwise(f"It is revoked already, as {stands}; that stands.", field="reason", reason=stands)
+    return certificate
+
+
+def _issued(certificate: Certificate, known: Known, *, issuer: Issuer, now: datetime) -> Certificate:
+    purchase, retirement = certificate.purchase, certificate.retirement
+    if certificate.facts or not purchase or not retirement or not known.project:
+        return certificate
+    claim = purchase.claim
+    name = known.holder.first(claim.name_sequence)
+    if (claim.scene_id and not known.scene) or not (name or known.holder.erased):
+        return certificate
+    facts = Facts(
+        number=number_of(issuer.secret, certificate.order_id, business_day(now).year),
+        issued_at=now,
+        issuer=issuer.name,
+        words=claim_words(claim.jurisdiction, business_day(now)),
+        jurisdiction=claim.jurisdiction,
+        grams=purchase.grams,
+        low_grams=sum(footprint.low_grams for footprint in claim.footprints) if claim.footprints else None,
+        high_grams=sum(footprint.high_grams for footprint in claim.footprints) if claim.footprints else None,
+        releases=tuple(sorted({footprint.release for footprint in claim.footprints})),
+        scene=known.scene,
+        project=known.project,
+        allocations=retirement.allocations,
+        ledger=retirement.ledger,
+    )
+    first = Version(
+        version=1,
+        code=code_of(issuer.secret, certificate.order_id, 1),
+        holder=name.name if name else None,
+        name_sequence=name.sequence if name else claim.name_sequence,
+        made_at=now,
+    )
+    return certificate.model_copy(update={"facts": facts, "versions": (first,)})
+
+
+def _corrected(certificate: Certificate, holder: Holder, *, issuer: Issuer, now: datetime) -> Certificate:
+    """Add a version for each name that corrects the last one; a revoked certificate stays as it was."""
+    if certificate.facts is None or certificate.revocation is not None:
+        return certificate
+    versions = list(certificate.versions)
+    issued_at = certificate.facts.issued_at
+    for name in holder.corrections(certificate.order_id, after=versions[-1].name_sequence, issued_at=issued_at):
+        # A profile is told anew when only its alias changes: the same name makes no version.
+        if name.name == versions[-1].holder:
+            continue
+        number = len(versions) + 1
+        versions.append(
+            Version(
+                version=number,
+                code=code_of(issuer.secret, certificate.order_id, number),
+                holder=name.name,
+                name_sequence=name.sequence,
+                made_at=now,
+            )
+        )
+    return certificate.model_copy(update={"versions": tuple(versions)})
+
+
+def _nameless(certificate: Certificate) -> Certificate:
+    """Take the name out of every version; codes, numbers and figures stay."""
+    versions = tuple(version.model_copy(update={"holder": None}) for version in certificate.versions)
+    return certificate.model_copy(update={"versions": versions})

@@ -1,0 +1,52 @@
+"""Which serials stand behind a certificate, line by line: what its page, its sheet and its programs' answer show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from services.certificates.domain.certificate import Frozen
+from shared.contracts import Allocation
+
+GRAMS_PER_TONNE = 1_000_000
+# A guest's grams touch one or two serials, a company's can touch thousands: then a line stands for a whole range.
+SINGLE_SERIALS_MAX = 100
+
+
+class SerialLine(Frozen):
+    """The half-open gram range of a batch that one serial, or an unbroken range of serials, gives to a certificate."""
+
+    serial: str
+    from_gram: int
+    to_gram: int
+
+
+def serial_lines(allocations: Sequence[Allocation]) -> tuple[SerialLine, ...]:
+    """Return one line a serial, or one an allocation where those would be too many; together they are all the grams."""
+    tonnes = [
+        range(part.from_gram // GRAMS_PER_TONNE, (part.to_gram - 1) // GRAMS_PER_TONNE + 1) for part in allocations
+    ]
+    if sum(map(len, tonnes)) > SINGLE_SERIALS_MAX:
+        return tuple(
+            SerialLine(serial=_range_text(part), from_gram=part.from_gram, to_gram=part.to_gram) for part in allocations
+        )
+    return tuple(
+        SerialLine(
+            serial=_serial(part, tonne - touched[0]),
+            from_gram=max(part.from_gram, tonne * GRAMS_PER_TONNE),
+            to_gram=min(part.to_gram, (tonne + 1) * GRAMS_PER_TONNE),
+        )
+        for part, touched in zip(allocations, tonnes, strict=True)
+        for tonne in touched
+    )
+
+
+def _serial(part: Allocation, further: int) -> str:
+    """The single serial so many after the first: its number is the last part of its text."""
+    prefix, _, first = part.first_serial.rpartition("-")
+    return f"{prefix}-{int(first) + further}"
+
+
+def _range_text(part: Allocation) -> str:
+    if part.first_serial == part.last_serial:
+        return part.first_serial
+    return f"{part.first_serial}-{part.last_serial.rpartition('-')[2]}"

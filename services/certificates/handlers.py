@@ -1,0 +1,159 @@
+"""What certificates does because of something: takes in what it hears until nothing more follows, and revokes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import reduce
+from itertools import islice
+
+from services.certificates import domain
+from services.certificates.store import Store
+from shared.contracts import (
+    BeneficiaryNamed,
+    Cause,
+    CreditsRetired,
+    Envelope,
+    Event,
+    OffsetPurchased,
+    ProjectListed,
+    ScenePublished,
+)
+from shared.contracts.event import EventT
+from shared.messaging.delivery import LostRace
+
+ATTEMPTS_BY_HTTP_MAX = 5
+CERTIFICATES_AT_ONCE = 500
+NO_CODE = ""
+Heard = Mapping[str, Sequence[Envelope[Event]]]
+
+
+class Handlers:
+    """The acts of certificates."""
+
+    def __init__(self, store: Store, clock: Callable[[], datetime], issuer: domain.Issuer) -> None:
+        self._store = store
+        self._clock = clock
+        self._issuer = issuer
+
+    async def poll(self, events: Sequence[Envelope[OffsetPurchased | CreditsRetired]]) -> None:
+        """Take what was told of orders into their certificates. Raises LostRace when another writer was first."""
+        heard: dict[str, list[Envelope[Event]]] = {}
+        for event in events:
+            heard.setdefault(domain.certificate_id_of(event.data.order_id), []).append(event)
+        await self._settle(heard)
+
+    async def scenes_published(self, events: Sequence[Envelope[ScenePublished]]) -> None:
+        """Copy scenes, then issue what waited for them."""
+        await self._store.keep_scenes(events)
+        latest = _latest(events)
+        await self._settle_touched(await self._store.waiting_for_scenes(latest), latest)
+
+    async def projects_listed(self, events: Sequence[Envelope[ProjectListed]]) -> None:
+        """Copy projects, then issue what waited for them."""
+        await self._store.keep_projects(events)
+        latest = _latest(events)
+        await self._settle_touched(await self._store.waiting_for_projects(latest), latest)
+
+    async def beneficiaries_named(self, events: Sequence[Envelope[BeneficiaryNamed]]) -> None:
+        """Keep names, then issue what waited for them, correct what they correct, or take them out everywhere."""
+        await self._store.keep_names(events)
+        latest = _latest(events)
+        erased = [beneficiary_id for beneficiary_id, event in latest.items() if domain.erases(event.data)]
+        corrected = {
+            domain.certificate_id_of(order_id): event.subject for event in events for order_id in event.data.corrects
+        }
+        waiting = await self._store.waiting_for_holders(latest)
+        await self._settle_touched(corrected | waiting | await self._store.held_by(erased), latest)
+
+    async def opened(self, text: str) -> domain.Opened | None:
+        """Return what a code opens, however it was typed; whatever opens nothing costs the same look."""
+        code = domain.read_code(text)
+        return domain.opened(await self._store.with_code(code or NO_CODE), code)
+
+    async def of_order(self, order_id: str) -> domain.Opened | None:
+        """Return the newest version of an order's certificate; none while it awaits something."""
+        return domain.opened(await self._store.of_order(order_id))
+
+    async def order_hash(self, order_id: str) -> str:
+        """Return the hash of the order's capability. Raises PurchaseUnknown."""
+        certificate = await self._store.of_order(order_id)
+        if certificate is None or certificate.purchase is None:
+            raise domain.PurchaseUnknown(
+                "No purchase of this order is known here. If it was paid this minute, ask again in a moment."
+            )
+        return certificate.purchase.order_hash
+
+    async def revoke(self, certificate_id: str, reason: domain.RevocationReason, *, cause: Cause) -> domain.Certificate:
+        """Revoke a certificate, once. Raises the refusals of `domain.revoked`, or LostRace after five tries."""
+        for _ in range(ATTEMPTS_BY_HTTP_MAX - 1):
+            try:
+                return await self._revoke(certificate_id, reason, cause)
+            except LostRace:
+                continue
+        return await self._revoke(certificate_id, reason, cause)
+
+    async def _revoke(self, certificate_id: str, reason: domain.RevocationReason, cause: Cause) -> domain.Certificate:
+        now = self._clock()
+        loaded = (await self._store.certificates([certificate_id])).get(certificate_id)
+        before = loaded.certificate if loaded else None
+        after = domain.revoked(before, reason, now=now)
+        if after != before:
+            await self._store.record(loaded, after, domain.told(before, after), now=now, cause=cause)
+        return after
+
+    async def _settle_touched(self, touched: Mapping[str, str], latest: Mapping[str, Envelope[Event]]) -> None:
+        """Settle certificates, each because of the subject that touches it."""
+        certificates = iter(touched.items())
+        while some := list(islice(certificates, CERTIFICATES_AT_ONCE)):
+            await self._settle({certificate_id: [latest[subject]] for certificate_id, subject in some})
+
+    async def _settle(self, heard: Heard) -> None:
+        """Load, decide, record, until nothing follows from what was heard of these certificates.
+
+        So what a certificate awaits or copies is read again after each write: a copy that was made in between could
+        not find the certificate, and now the certificate finds the copy.
+        """
+        while heard:
+            now = self._clock()
+            loaded = await self._store.certificates(heard)
+            before = {certificate_id: found.certificate for certificate_id, found in loaded.items()}
+            taken = {
+                certificate_id: certificate
+                for certificate_id, events in heard.items()
+                if (certificate := _taken(before.get(certificate_id), events))
+            }
+            known = await self._store.known(taken)
+            after = {
+                certificate_id: domain.settled(certificate, known[certificate_id], issuer=self._issuer, now=now)
+                for certificate_id, certificate in taken.items()
+            }
+            changed = [
+                certificate_id
+                for certificate_id, certificate in after.items()
+                if certificate != before.get(certificate_id)
+            ]
+            writes = [
+                self._store.record(
+                    loaded.get(certificate_id),
+                    after[certificate_id],
+                    domain.told(before.get(certificate_id), after[certificate_id]),
+                    now=now,
+                    cause=heard[certificate_id][-1].cause,
+                )
+                for certificate_id in changed
+            ]
+            for failure in await asyncio.gather(*writes, return_exceptions=True):
+                if isinstance(failure, BaseException):
+                    raise failure
+            heard = {certificate_id: heard[certificate_id] for certificate_id in changed}
+
+
+def _taken(certificate: domain.Certificate | None, events: Sequence[Envelope[Event]]) -> domain.Certificate | None:
+    return reduce(lambda so_far, event: domain.taken(so_far, event.data), events, certificate)
+
+
+def _latest(events: Sequence[Envelope[EventT]]) -> dict[str, Envelope[EventT]]:
+    """Return the latest telling of each subject, wherever it stands among these."""
+    return {event.subject: event for event in sorted(events, key=lambda event: event.sequence)}

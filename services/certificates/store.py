@@ -1,0 +1,180 @@
+"""What certificates remembers in MongoDB: certificates by order, and copies of scenes, projects and names."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import reduce
+from operator import getitem
+from typing import Any
+
+from pymongo.errors import DuplicateKeyError
+
+from services.certificates.domain import Certificate, Holder, Known, Project, Scene, certificate_id_of, erases
+from shared.contracts import BeneficiaryNamed, Cause, Envelope, Event, ProjectListed, ScenePublished
+from shared.messaging.delivery import LostRace
+from shared.messaging.outbox import Outbox
+
+Document = dict[str, Any]
+SCENE, PROJECT, HOLDER = "purchase.claim.scene_id", "purchase.project_id", "purchase.claim.beneficiary_id"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A certificate together with the document that a change of it is conditional on."""
+
+    document: Document
+    certificate: Certificate
+
+
+class Store:
+    """Certificates by id and code; copies by the id of what they copy."""
+
+    def __init__(self, database: Any, *, livemode: bool, wake: Callable[[], None]) -> None:
+        self._database = database
+        self._certificates = database["certificates"]
+        self._scenes = database["scenes"]
+        self._projects = database["projects"]
+        self._holders = database["holders"]
+        self.outbox = Outbox(self._certificates, livemode=livemode, wake=wake)
+
+    async def prepare(self) -> None:
+        """Create the indexes; codes and numbers are unique, and what awaits something is found by it."""
+        await self.outbox.prepare()
+        await self._certificates.create_index("versions.code", unique=True, sparse=True)
+        await self._certificates.create_index("facts.number", unique=True, sparse=True)
+        await self._certificates.create_index(HOLDER)
+        for awaited in (SCENE, PROJECT):
+            await self._certificates.create_index(awaited, partialFilterExpression={"awaiting": True})
+
+    async def ping(self) -> None:
+        """Raise PyMongoError when the database does not answer."""
+        await self._database.command("ping")
+
+    async def certificates(self, certificate_ids: Iterable[str]) -> dict[str, Loaded]:
+        """Return those of the certificates that exist, by id."""
+        found = self._certificates.find({"_id": {"$in": list(certificate_ids)}})
+        return {document["_id"]: Loaded(document, _certificate(document)) async for document in found}
+
+    async def with_code(self, code: str) -> Certificate | None:
+        """Return the certificate that has a version with this code."""
+        found = await self._certificates.find_one({"versions.code": code})
+        return _certificate(found) if found else None
+
+    async def of_order(self, order_id: str) -> Certificate | None:
+        """Return the certificate of an order, be it issued or awaiting."""
+        found = await self._certificates.find_one({"_id": certificate_id_of(order_id)})
+        return _certificate(found) if found else None
+
+    async def record(
+        self, loaded: Loaded | None, certificate: Certificate, events: Sequence[Event], *, now: datetime, cause: Cause
+    ) -> None:
+        """Write the certificate with its events. Raises LostRace when it is not as it was loaded."""
+        # What is not there yet is left out, so that unique indexes do not see it.
+        fields = {**certificate.model_dump(exclude_defaults=True), "awaiting": certificate.facts is None}
+        if loaded is not None:
+            await self.outbox.change(loaded.document, fields, events, now=now, cause=cause)
+        elif not await self.outbox.insert({"_id": certificate.certificate_id, **fields}, events, now=now, cause=cause):
+            raise LostRace(f"certificate {certificate.certificate_id} was begun by another")
+
+    async def waiting_for_scenes(self, scene_ids: Iterable[str]) -> dict[str, str]:
+        """Return the certificates that await something and name one of the scenes: id to scene."""
+        return await self._with(SCENE, scene_ids, {"awaiting": True})
+
+    async def waiting_for_projects(self, project_ids: Iterable[str]) -> dict[str, str]:
+        """Return the certificates that await something and name one of the projects: id to project."""
+        return await self._with(PROJECT, project_ids, {"awaiting": True})
+
+    async def waiting_for_holders(self, beneficiary_ids: Iterable[str]) -> dict[str, str]:
+        """Return the certificates that await something and are for one of the beneficiaries: id to beneficiary."""
+        return await self._with(HOLDER, beneficiary_ids, {"awaiting": True})
+
+    async def held_by(self, beneficiary_ids: Iterable[str]) -> dict[str, str]:
+        """Return all certificates of the beneficiaries: id to beneficiary."""
+        return await self._with(HOLDER, beneficiary_ids, {})
+
+    async def known(self, certificates: Mapping[str, Certificate]) -> dict[str, Known]:
+        """Return what the copies say now of what each certificate names."""
+        purchases = [certificate.purchase for certificate in certificates.values() if certificate.purchase]
+        scenes, projects, holders = await asyncio.gather(
+            _by_id(self._scenes, {purchase.claim.scene_id for purchase in purchases} - {None}),
+            _by_id(self._projects, {purchase.project_id for purchase in purchases}),
+            _by_id(self._holders, {purchase.claim.beneficiary_id for purchase in purchases}),
+        )
+
+        def of(certificate: Certificate) -> Known:
+            if certificate.purchase is None:
+                return Known()
+            scene = scenes.get(certificate.purchase.claim.scene_id)
+            project = projects.get(certificate.purchase.project_id)
+            holder = holders.get(certificate.purchase.claim.beneficiary_id)
+            return Known(
+                scene=Scene(scene_id=scene["_id"], names=scene["names"]) if scene else None,
+                project=Project(project_id=project["_id"], names=project["names"], standard=project["standard"])
+                if project
+                else None,
+                holder=Holder.model_validate(holder) if holder else Holder(),
+            )
+
+        return {certificate_id: of(certificate) for certificate_id, certificate in certificates.items()}
+
+    async def keep_scenes(self, events: Sequence[Envelope[ScenePublished]]) -> None:
+        """Copy scenes unless a later telling is here."""
+        await _keep(self._scenes, [(event, {"$set": {"names": event.data.names}}) for event in events])
+
+    async def keep_projects(self, events: Sequence[Envelope[ProjectListed]]) -> None:
+        """Copy projects unless a later telling is here."""
+        copies = [{"names": event.data.names, "standard": event.data.standard} for event in events]
+        await _keep(self._projects, [(event, {"$set": copy}) for event, copy in zip(events, copies, strict=True)])
+
+    async def keep_names(self, events: Sequence[Envelope[BeneficiaryNamed]]) -> None:
+        """Add names to those of their beneficiaries; an erasure removes all of them, for good."""
+        await _keep(self._holders, [(event, _change_of_names(event)) for event in events])
+
+    async def _with(self, path: str, ids: Iterable[str], more: Document) -> dict[str, str]:
+        """Return what stands under `path` in the certificates that have one of these ids there."""
+        wanted = list(ids)
+        if not wanted:
+            return {}
+        found = self._certificates.find({**more, path: {"$in": wanted}}, {path: 1})
+        return {document["_id"]: reduce(getitem, path.split("."), document) async for document in found}
+
+
+def _change_of_names(event: Envelope[BeneficiaryNamed]) -> Document:
+    named = event.data
+    if erases(named):
+        return {"$set": {"erased": True, "names": []}}
+    name = {"sequence": event.sequence, "name": named.name, "corrects": list(named.corrects), "named_at": event.time}
+    return {"$push": {"names": name}}
+
+
+async def _by_id(collection: Any, ids: Iterable[Any]) -> dict[Any, Document]:
+    wanted = list(ids)
+    if not wanted:
+        return {}
+    return {document["_id"]: document async for document in collection.find({"_id": {"$in": wanted}})}
+
+
+async def _keep(collection: Any, copies: Iterable[tuple[Envelope[Event], Document]]) -> None:
+    """Update the copy of each event's subject if the event is later than what is there, of one subject in order."""
+    by_subject: dict[str, list[tuple[Envelope[Event], Document]]] = {}
+    for event, update in copies:
+        by_subject.setdefault(event.subject, []).append((event, update))
+
+    async def keep(line: Sequence[tuple[Envelope[Event], Document]]) -> None:
+        for event, update in line:
+            earlier = {"_id": event.subject, "sequence": {"$lt": event.sequence}, "erased": {"$ne": True}}
+            whole = {**update, "$set": {**update.get("$set", {}), "sequence": event.sequence}}
+            try:
+                await collection.update_one(earlier, whole, upsert=True)
+            except DuplicateKeyError:
+                # There is one: as late or later, or begun by another at this moment and then perhaps earlier.
+                await collection.update_one(earlier, whole)
+
+    await asyncio.gather(*map(keep, by_subject.values()))
+
+
+def _certificate(document: Document) -> Certificate:
+    return Certificate.model_validate(document)

@@ -1,0 +1,69 @@
+"""The addresses of orders: for programs under /v1, for people everywhere else, and those of the payment provider."""
+
+from services.orders import domain
+from services.orders.api.payments import SANDBOX_NOTICES, payment_router
+from services.orders.api.people import page_router
+from services.orders.api.profiles import profile_router
+from services.orders.api.programs import CursorUnknown, FootprintUnknown, api_router
+from services.orders.api.served import Served
+from shared.refusal import Refusal
+from shared.web.auth import PUBLIC, Access, Capability, Scope
+
+BUYER = Capability("ord", "order_id")
+PROFILE = Capability("ben", "beneficiary_id")
+BACK_OFFICE = Scope("orders:read")
+ACCESS: dict[str, Access] = {
+    "POST /v1/quotes": PUBLIC,
+    # The capabilities of the footprints, and of the profile if there is one, come in the request itself.
+    "POST /v1/orders": PUBLIC,
+    "GET /v1/orders": BACK_OFFICE,
+    "GET /v1/orders/payables": BACK_OFFICE,
+    "GET /v1/orders/{order_id}": BUYER,
+    "GET /v1/orders/{order_id}/events": BUYER,
+    "POST /v1/orders/{order_id}/cancel": BUYER,
+    "POST /v1/orders/{order_id}/payments": BUYER,
+    "PATCH /v1/beneficiaries/{beneficiary_id}": PROFILE,
+    "DELETE /v1/beneficiaries/{beneficiary_id}": PROFILE,
+    # Whoever signs a notice is the provider.
+    f"POST {SANDBOX_NOTICES}": PUBLIC,
+    # The sandbox plays a provider's site: whoever knows a payment's address may decide it.
+    "POST /v1/sandbox/payments/{payment_id}/approve": PUBLIC,
+    "POST /v1/sandbox/payments/{payment_id}/decline": PUBLIC,
+    "GET /sandbox/payments/{payment_id}": PUBLIC,
+    "POST /sandbox/payments/{payment_id}": PUBLIC,
+    "GET /orders/new": PUBLIC,
+    "POST /orders": PUBLIC,
+    "GET /orders/{order_id}": BUYER,
+    "POST /orders/{order_id}/payments": BUYER,
+    "POST /orders/{order_id}/cancel": BUYER,
+}
+STATUSES: dict[type[Refusal], int] = {
+    CursorUnknown: 422,
+    FootprintUnknown: 404,
+    domain.DoesNotFit: 409,
+    domain.ProjectUnknown: 404,
+    domain.ProjectNotForSale: 409,
+    domain.PriceChanged: 409,
+    domain.AmountOutOfRange: 422,
+    domain.ClaimRefused: 409,
+    domain.ClaimMismatch: 403,
+    domain.MandateOutdated: 409,
+    domain.NameInvalid: 422,
+    domain.NameMissing: 422,
+    domain.KindFixed: 409,
+    domain.BeneficiaryErased: 409,
+    domain.PaymentUnknown: 404,
+    domain.PaymentDecided: 409,
+    domain.NoticeForged: 401,
+}
+
+__all__ = [
+    "ACCESS",
+    "SANDBOX_NOTICES",
+    "STATUSES",
+    "Served",
+    "api_router",
+    "page_router",
+    "payment_router",
+    "profile_router",
+]

@@ -1,0 +1,94 @@
+"""Who asks, and what follows from it: whom a key is bound to, and the ids and capabilities of what a request makes."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import Request
+
+from services.orders import domain
+from services.orders.api.served import Served
+from services.orders.api.shapes import OrderMade
+from services.orders.handlers import Keyed
+from shared.web.app import cause_of
+from shared.web.auth import Forbidden, hash_of, shown, token_of
+from shared.web.idempotency import body_hash, checked, id_of
+
+GUEST = "guest"
+
+
+async def profile_of(request: Request, served: Served, named: str | None) -> str | None:
+    """Return the profile whose capability is shown: the one named, else the first that the browser holds.
+
+    Raises Forbidden when the capability of the one named is missing or does not fit.
+    """
+    held = [named] if named else [name for name in request.cookies if name.startswith("ben_")]
+    for beneficiary_id in held:
+        token, stored = shown(request, beneficiary_id), await served.store.profile_hash(beneficiary_id)
+        if token and stored and secrets.compare_digest(stored, hash_of("ben", beneficiary_id, token)):
+            return beneficiary_id
+    if named:
+        raise Forbidden(f"The capability of {named} is missing or does not fit. Send it, or order without a profile.")
+    return None
+
+
+def offered(claims: Sequence[tuple[str, str]]) -> tuple[domain.Offered, ...]:
+    """Return footprints with the hashes of the tokens shown for them."""
+    return tuple(domain.Offered(footprint_id, hash_of("fp", footprint_id, token)) for footprint_id, token in claims)
+
+
+async def make_order(
+    request: Request,
+    served: Served,
+    *,
+    key: str | None,
+    body: dict[str, Any],
+    wish: domain.Wish,
+    naming: domain.Naming | None,
+    profile_id: str | None,
+    mandate_version: str,
+) -> tuple[OrderMade, bool]:
+    """Make the order that is asked for, and return it as made, and whether it was there already."""
+    key = checked(key)
+    caller = await _caller(request, served, wish, profile_id, key)
+    order_id, beneficiary_id = id_of("ord", caller, key), id_of("ben", caller, key)
+    capability = token_of(served.secret, "ord", order_id, key)
+    profile_capability = token_of(served.secret, "ben", beneficiary_id, key)
+    made = await served.handlers.make(
+        wish,
+        naming,
+        mandate_version=mandate_version,
+        profile_id=profile_id,
+        keyed=Keyed(
+            order_id=order_id,
+            capability_hash=hash_of("ord", order_id, capability),
+            beneficiary_id=beneficiary_id,
+            profile_hash=hash_of("ben", beneficiary_id, profile_capability),
+            request_hash=body_hash(body),
+        ),
+        cause=cause_of(request),
+    )
+    is_new_profile = made.order.buyer.beneficiary_id == beneficiary_id
+    shown_order = OrderMade.made(
+        made.order,
+        livemode=served.settings.livemode,
+        capability=capability,
+        profile_capability=profile_capability if is_new_profile else None,
+    )
+    return shown_order, made.replayed
+
+
+async def _caller(request: Request, served: Served, wish: domain.Wish, profile_id: str | None, key: str) -> str:
+    """Return whom the key is bound to: the first footprint's capability, else the profile's, else nobody known.
+
+    A guest whose first order made the profile may repeat that order with the profile in hand: it is still a guest's.
+    """
+    if wish.offered:
+        return wish.offered[0].token_hash
+    if profile_id is None or await served.store.order_hash(id_of("ord", GUEST, key)):
+        return GUEST
+    token = shown(request, profile_id)
+    assert token is not None
+    return hash_of("ben", profile_id, token)

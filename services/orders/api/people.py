@@ -1,0 +1,224 @@
+"""The addresses of orders for people: choosing a project, and an order from its making to its end."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from services.orders import domain
+from services.orders.api.asking import GUEST, make_order, offered, profile_of
+from services.orders.api.payments import start_payment
+from services.orders.api.programs import OrderPath
+from services.orders.api.served import Served
+from shared.web.app import cause_of, keep_capability
+from shared.web.auth import shown
+from shared.web.idempotency import id_of
+
+OFFERS_MAX = 12
+FootprintText = Annotated[str, Query(pattern=r"^(fp_[0-9A-HJKMNP-TV-Z]{26})?$")]
+FootprintField = Annotated[str, Form(pattern=r"^(fp_[0-9A-HJKMNP-TV-Z]{26})?$")]
+MassText = Annotated[int | None, Query(gt=0, le=domain.ORDER_GRAMS_MAX)]
+MassField = Annotated[int | None, Form(gt=0, le=domain.ORDER_GRAMS_MAX)]
+Text = Annotated[str, Form(max_length=200)]
+# The refusals that a buyer can mend on the form, and the field that each is about.
+MENDED_AT: Mapping[type[Exception], str] = {
+    domain.PriceChanged: "offer",
+    domain.ProjectNotForSale: "offer",
+    domain.ProjectUnknown: "offer",
+    domain.NameInvalid: "name",
+}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a buyer came for: a footprint, with the token that the browser holds for it, or a mass."""
+
+    footprint_id: str
+    token: str
+    mass_g: int | None
+
+    @property
+    def offered(self) -> tuple[domain.Offered, ...]:
+        """The footprint as it is offered for a claim."""
+        return offered([(self.footprint_id, self.token)]) if self.footprint_id else ()
+
+
+def page_router(served: Served) -> APIRouter:
+    """Build the routes for people."""
+    routes = APIRouter(include_in_schema=False)
+    store, handlers, pages = served.store, served.handlers, served.pages
+
+    async def choose(
+        request: Request,
+        subject: Subject,
+        *,
+        key: str,
+        answers: Mapping[str, str] | None = None,
+        errors: Mapping[str, str] | None = None,
+    ) -> HTMLResponse:
+        grams = subject.mass_g
+        if subject.footprint_id:
+            known = domain.claimed(subject.offered, await store.known([subject.footprint_id]))
+            grams = known[0].grams if known else None
+        listings = await store.copies.listings()
+        offers = domain.offers(listings, mass_g=grams, money_fen=None, fee_fen=served.fee_fen)
+        profile_id = await profile_of(request, served, None)
+        profile = await store.beneficiary(profile_id) if profile_id else None
+        caller = subject.offered[0].token_hash if subject.offered else GUEST
+        alias = (profile and profile.value.alias) or domain.alias_of(id_of("ben", caller, key))
+        named = bool(profile and profile.value.name and profile.value.name != alias)
+        first = {"offer": "", "name_kind": "own" if named else "alias", "name": "", "mandate": ""}
+        if profile and named:
+            first["name"] = profile.value.name or ""
+        page = pages.render(
+            "choose.html",
+            footprint_id=subject.footprint_id,
+            mass_g=subject.mass_g,
+            grams=grams,
+            offers=[_offer(offer) for offer in offers[:OFFERS_MAX]],
+            fee_fen=served.fee_fen,
+            currency=domain.CURRENCY,
+            alias=alias,
+            mandate_version=domain.MANDATE_VERSION,
+            mandate_text=domain.MANDATE_TEXT,
+            idempotency_key=key,
+            answers=answers or first,
+            errors=errors or {},
+        )
+        return HTMLResponse(page, 422 if errors else 200)
+
+    @routes.get("/orders/new")
+    async def new_order(request: Request, footprint: FootprintText = "", mass_g: MassText = None) -> Any:
+        if not footprint and mass_g is None:
+            return RedirectResponse("/", 303)
+        subject = Subject(footprint, shown(request, footprint) or "", None if footprint else mass_g)
+        return await choose(request, subject, key=secrets.token_hex(16))
+
+    @routes.post("/orders")
+    async def post_order(
+        request: Request,
+        idempotency_key: Text,
+        footprint: FootprintField = "",
+        mass_g: MassField = None,
+        offer: Text = "",
+        name_kind: Text = "alias",
+        name: Text = "",
+        mandate: Text = "",
+    ) -> Any:
+        subject = Subject(footprint, shown(request, footprint) or "", None if footprint else mass_g)
+        answers = {"offer": offer, "name_kind": name_kind, "name": name, "mandate": mandate}
+        project_id, _, version = offer.partition(":")
+        errors = {}
+        if not version.isdecimal():
+            errors["offer"] = "Choose a project."
+        if name_kind == "own" and not name.strip():
+            errors["name"] = "Write your name, or take the alias."
+        if mandate != "yes":
+            errors["mandate"] = "Without the mandate the credits cannot be cancelled for you."
+        if errors:
+            return await choose(request, subject, key=idempotency_key, answers=answers, errors=errors)
+        wish = domain.Wish(
+            project_id=project_id, seen_version=int(version), offered=subject.offered, mass_g=subject.mass_g
+        )
+        try:
+            made, _ = await make_order(
+                request,
+                served,
+                key=idempotency_key,
+                body={"footprint": footprint, "mass_g": mass_g, **answers},
+                wish=wish,
+                naming=domain.Naming(name=name if name_kind == "own" else None),
+                profile_id=await profile_of(request, served, None),
+                mandate_version=domain.MANDATE_VERSION,
+            )
+        except tuple(MENDED_AT) as refusal:
+            errors = {MENDED_AT[type(refusal)]: str(refusal)}
+            return await choose(request, subject, key=idempotency_key, answers=answers, errors=errors)
+        answer = RedirectResponse(f"/orders/{made.order_id}", 303)
+        keep_capability(answer, made.order_id, made.capability, secure=served.secure)
+        if made.profile_capability:
+            keep_capability(answer, made.beneficiary_id, made.profile_capability, secure=served.secure)
+        return answer
+
+    @routes.get("/orders/{order_id}")
+    async def order_page(order_id: OrderPath) -> HTMLResponse:
+        loaded = await store.order(order_id)
+        assert loaded is not None, "the guard has seen it"
+        return HTMLResponse(pages.render("order.html", **_order(loaded.value, served)))
+
+    @routes.post("/orders/{order_id}/payments")
+    async def pay(
+        request: Request, order_id: OrderPath, idempotency_key: Text, method: Text = "sandbox"
+    ) -> RedirectResponse:
+        started = await start_payment(request, served, order_id, key=idempotency_key, method=method)
+        return RedirectResponse(started.url, 303)
+
+    @routes.post("/orders/{order_id}/cancel")
+    async def cancel(request: Request, order_id: OrderPath) -> RedirectResponse:
+        await handlers.cancel(order_id, cause=cause_of(request))
+        return RedirectResponse(f"/orders/{order_id}", 303)
+
+    return routes
+
+
+def _offer(offer: domain.Offer) -> dict[str, Any]:
+    listing = offer.listing
+    return {
+        "project_id": listing.project_id,
+        "listing_version": listing.listing_version,
+        "names": listing.names,
+        "standard": listing.standard,
+        "type": listing.type,
+        "unit_price_fen": listing.unit_price_fen,
+        "subtotal_fen": offer.subtotal_fen,
+        "total_fen": offer.total_fen,
+    }
+
+
+def _order(order: domain.Order, served: Served) -> dict[str, Any]:
+    refused, footprints = order.refused, order.wish.footprint_ids
+    return {
+        "order_id": order.order_id,
+        "state": order.state,
+        "now": served.clock(),
+        "footprint_id": footprints[0] if len(footprints) == 1 else "",
+        "grams": order.grams,
+        "project": order.listing.names,
+        "unit_price_fen": order.listing.unit_price_fen,
+        "subtotal_fen": order.subtotal_fen,
+        "total_fen": order.total_fen,
+        "fee_fen": order.fee_fen,
+        "currency": order.listing.currency,
+        "made_at": order.created_at,
+        "deadline": order.due,
+        "held_at": order.reached("held"),
+        "purchased_at": order.reached("purchased"),
+        "retired_at": order.reached("retired"),
+        "completed_at": order.reached("completed"),
+        "ended_at": order.reached("refused", "expired", "cancelled", "refunded"),
+        "reason": refused.reason if refused else "",
+        "available_grams": refused.available_grams if refused else None,
+        "current_price_fen": refused.unit_price_fen if refused else None,
+        "serials": order.allocations,
+        "payments": [_payment(payment, served) for payment in order.payments if payment.received],
+        "methods": [{"id": served.sandbox.name, "name": served.sandbox.title}],
+        "certificate_number": order.certified.number if order.certified else "",
+        "certificate_href": f"/c/orders/{order.order_id}",
+        "idempotency_key": secrets.token_hex(16),
+    }
+
+
+def _payment(payment: domain.Payment, served: Served) -> dict[str, Any]:
+    received, refund = payment.received, payment.refund
+    assert received is not None
+    return {
+        "method": served.sandbox.title,
+        "total_fen": received.amount_fen,
+        "paid_at": received.at,
+        "refund": refund and {"state": refund.state, "at": refund.changed_at, "reference": refund.reference},
+    }

@@ -1,0 +1,217 @@
+"""The addresses of orders for programs: quotes, orders and their progress, and what the back office asks."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from services.orders import domain
+from services.orders.api.asking import make_order, offered, profile_of
+from services.orders.api.served import Served
+from services.orders.api.shapes import (
+    OfferShown,
+    OrderAsked,
+    OrderMade,
+    Orders,
+    OrderShown,
+    Payables,
+    PayableShown,
+    Quote,
+    QuoteAsked,
+)
+from services.orders.store import Loaded
+from shared.refusal import Refusal
+from shared.web.app import cause_of, keep_capability
+
+PROGRESS_SECONDS = 0.3
+KEEP_ALIVE_SECONDS = 15
+OrderPath = Annotated[str, Path(pattern=r"^ord_[0-9A-HJKMNP-TV-Z]{26}$", examples=["ord_" + "0" * 25 + "1"])]
+
+
+class FootprintUnknown(Refusal):
+    """The footprint has not been heard of yet (404)."""
+
+    code = "footprint_unknown"
+
+
+class CursorUnknown(Refusal):
+    """The cursor is not one that was given (422)."""
+
+    code = "cursor_unknown"
+
+
+def api_router(served: Served) -> APIRouter:
+    """Build the routes for programs."""
+    routes = APIRouter(tags=["orders"])
+    store, handlers, livemode = served.store, served.handlers, served.settings.livemode
+
+    async def shown_orders(orders: Sequence[domain.Order]) -> list[OrderShown]:
+        names = await store.copies.scene_names({order.priced.scene_id or "" for order in orders if order.priced})
+        return [
+            OrderShown.of(
+                order,
+                scene_names=names.get(order.priced.scene_id or "", {}) if order.priced else {},
+                livemode=livemode,
+            )
+            for order in orders
+        ]
+
+    async def found(order_id: str) -> Loaded[domain.Order]:
+        loaded = await store.order(order_id)
+        assert loaded is not None, "the guard has seen it"
+        return loaded
+
+    @routes.post("/v1/quotes", operation_id="make_quote")
+    async def make_quote(asked: QuoteAsked) -> Quote:
+        """Return the price of exactly this at every project on sale."""
+        mass_g = asked.mass_g
+        if asked.footprint_ids:
+            known = await store.known(asked.footprint_ids)
+            if missing := [one for one in asked.footprint_ids if one not in known.footprints]:
+                raise FootprintUnknown(
+                    f"{missing[0]} is not known here. If it was counted just now, ask again in a second.",
+                    field="footprint_ids",
+                )
+            mass_g = sum(footprint.grams for footprint in known.footprints.values())
+        offers = domain.offers(
+            await store.copies.listings(), mass_g=mass_g, money_fen=asked.money_fen, fee_fen=served.fee_fen
+        )
+        return Quote(
+            livemode=livemode,
+            mandate_version=domain.MANDATE_VERSION,
+            mandate_text=domain.MANDATE_TEXT,
+            ask_again_at=served.clock() + domain.QUOTE_LIFE,
+            data=[_offer(offer) for offer in offers],
+        )
+
+    @routes.post("/v1/orders", operation_id="make_order", status_code=201)
+    async def post_order(
+        request: Request,
+        response: Response,
+        asked: OrderAsked,
+        idempotency_key: Annotated[str | None, Header()] = None,
+    ) -> OrderMade:
+        """Make an order; a repeat with the same key and body gets the same answer, marked Idempotency-Replayed."""
+        made, replayed = await make_order(
+            request,
+            served,
+            key=idempotency_key,
+            body=asked.model_dump(mode="json"),
+            wish=domain.Wish(
+                project_id=asked.project_id,
+                seen_version=asked.listing_version,
+                offered=offered([(claim.footprint_id, claim.token) for claim in asked.claims]),
+                mass_g=asked.mass_g,
+                money_fen=asked.money_fen,
+                country=asked.country,
+            ),
+            naming=asked.beneficiary.naming if asked.beneficiary else None,
+            profile_id=await profile_of(request, served, asked.beneficiary_id),
+            mandate_version=asked.mandate_version,
+        )
+        if replayed:
+            response.headers["Idempotency-Replayed"] = "true"
+        keep_capability(response, made.order_id, made.capability, secure=served.secure)
+        if made.profile_capability:
+            keep_capability(response, made.beneficiary_id, made.profile_capability, secure=served.secure)
+        response.headers["Location"] = f"/v1/orders/{made.order_id}"
+        return made
+
+    @routes.get("/v1/orders", operation_id="list_orders")
+    async def list_orders(
+        state: domain.State | None = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+        cursor: Annotated[str | None, Query(max_length=200)] = None,
+    ) -> Orders:
+        """Return orders by time and id, for the back office."""
+        page = await store.page(state=state, after=_place(cursor) if cursor else None, limit=limit + 1)
+        orders = [loaded.value for loaded in page[:limit]]
+        has_more = len(page) > limit
+        return Orders(
+            data=await shown_orders(orders),
+            has_more=has_more,
+            next_cursor=_cursor(orders[-1]) if has_more else None,
+        )
+
+    @routes.get("/v1/orders/payables", operation_id="list_payables")
+    async def list_payables() -> Payables:
+        """Return what each project owner is due: the subtotals of all retired orders."""
+        return Payables(
+            livemode=livemode,
+            data=[
+                PayableShown(
+                    owner_id=payable.owner_id,
+                    currency=payable.currency,
+                    orders=payable.orders,
+                    mass_g=payable.grams,
+                    subtotal_fen=payable.subtotal_fen,
+                )
+                for payable in await store.payables()
+            ],
+        )
+
+    @routes.get("/v1/orders/{order_id}", operation_id="get_order")
+    async def get_order(order_id: OrderPath) -> OrderShown:
+        """Return an order as it stands."""
+        return (await shown_orders([(await found(order_id)).value]))[0]
+
+    @routes.get("/v1/orders/{order_id}/events", operation_id="follow_order", response_class=EventSourceResponse)
+    async def follow_order(order_id: OrderPath) -> EventSourceResponse:
+        """Stream the order each time it changes, as snapshots, until it has reached a final state."""
+
+        async def snapshots() -> AsyncIterator[ServerSentEvent]:
+            version = 0
+            while True:
+                loaded = await found(order_id)
+                if loaded.version != version:
+                    version = loaded.version
+                    (shown,) = await shown_orders([loaded.value])
+                    yield ServerSentEvent(shown.model_dump_json(), event="order", id=str(version))
+                if loaded.value.is_over:
+                    return
+                await asyncio.sleep(PROGRESS_SECONDS)
+
+        return EventSourceResponse(snapshots(), ping=KEEP_ALIVE_SECONDS)
+
+    @routes.post("/v1/orders/{order_id}/cancel", operation_id="cancel_order")
+    async def cancel_order(request: Request, order_id: OrderPath) -> OrderShown:
+        """End an order that is not paid; nothing is charged."""
+        return (await shown_orders([await handlers.cancel(order_id, cause=cause_of(request))]))[0]
+
+    return routes
+
+
+def _offer(offer: domain.Offer) -> OfferShown:
+    listing = offer.listing
+    return OfferShown(
+        project_id=listing.project_id,
+        names=listing.names,
+        standard=listing.standard,
+        type=listing.type,
+        listing_version=listing.listing_version,
+        unit_price_fen=listing.unit_price_fen,
+        mass_g=offer.grams,
+        subtotal_fen=offer.subtotal_fen,
+        fee_fen=offer.fee_fen,
+        total_fen=offer.total_fen,
+        currency=listing.currency,
+    )
+
+
+def _cursor(order: domain.Order) -> str:
+    place = f"{order.created_at.isoformat()} {order.order_id}"
+    return base64.urlsafe_b64encode(place.encode()).decode()
+
+
+def _place(cursor: str) -> tuple[datetime, str]:
+    try:
+        moment, order_id = base64.urlsafe_b64decode(cursor).decode().split(" ")
+        return datetime.fromisoformat(moment), order_id
+    except ValueError:
+        raise CursorUnknown("Start again without a cursor; this one was not given here.", field="cursor") from None

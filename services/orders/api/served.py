@@ -1,0 +1,36 @@
+"""What the routes of orders stand on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.orders.handlers import Handlers, Payments, Sandbox
+from services.orders.store import Store
+from shared.settings import Settings
+from shared.web.pages import Pages
+
+
+@dataclass(frozen=True)
+class Served:
+    """The parts of one replica that its routes use."""
+
+    settings: Settings
+    store: Store
+    handlers: Handlers
+    payments: Payments
+    sandbox: Sandbox
+    pages: Pages
+    clock: Callable[[], datetime]
+    fee_fen: int
+
+    @property
+    def secret(self) -> str:
+        """The key of the capabilities that are handed out."""
+        return self.settings.secret.get_secret_value()
+
+    @property
+    def secure(self) -> bool:
+        """Whether cookies travel by HTTPS alone."""
+        return self.settings.public_url.startswith("https")

@@ -1,0 +1,97 @@
+"""What programs send to orders."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from services.orders import domain
+from shared.contracts.event import BeneficiaryId, Country, FootprintId, ProjectId
+from shared.contracts.orders import Board
+
+Mass = Annotated[int, Field(gt=0, le=domain.ORDER_GRAMS_MAX, strict=True, description="whole grams")]
+Money = Annotated[int, Field(gt=0, le=domain.ORDER_MONEY_FEN_MAX, strict=True, description="fen, for credits alone")]
+Token = Annotated[str, Field(min_length=1, max_length=64, description="the capability that came with the object")]
+# Longer texts are refused before anybody looks at them; what a name may be, the domain says.
+NameText = Annotated[str, Field(max_length=200, examples=["Lin Yue"])]
+
+
+class Asked(BaseModel):
+    """A body that is sent: unknown fields are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class QuoteAsked(Asked):
+    """What is to be priced: footprints, or a mass, or what money buys; exactly one of them."""
+
+    footprint_ids: Annotated[list[FootprintId], Field(max_length=domain.FOOTPRINTS_MAX)] = []
+    mass_g: Mass | None = None
+    money_fen: Money | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        _exactly_one(footprint_ids=self.footprint_ids, mass_g=self.mass_g, money_fen=self.money_fen)
+        return self
+
+
+class ClaimAsked(Asked):
+    """A footprint to be neutralised, with its capability."""
+
+    footprint_id: FootprintId
+    token: Token
+
+
+class NamingAsked(Asked):
+    """How the beneficiary is to be called and shown; without a name, by an alias that is made for it."""
+
+    kind: Literal["person", "company"] = "person"
+    name: NameText | None = None
+    board: Board | None = None
+
+    @property
+    def naming(self) -> domain.Naming:
+        """Itself in the domain's words."""
+        return domain.Naming(self.kind, self.name, self.board)
+
+
+class OrderAsked(Asked):
+    """An order by footprints, by mass, or by money; exactly one of them. `listing_version` is what the buyer saw."""
+
+    project_id: ProjectId
+    listing_version: Annotated[int, Field(ge=1, strict=True)]
+    claims: Annotated[list[ClaimAsked], Field(max_length=domain.FOOTPRINTS_MAX)] = []
+    mass_g: Mass | None = None
+    money_fen: Money | None = None
+    country: Annotated[Country, Field(description="whose rules the claim follows; footprints bring their own")] = "CN"
+    beneficiary: NamingAsked | None = None
+    beneficiary_id: Annotated[
+        BeneficiaryId | None, Field(description="a profile made before; its capability goes into the header")
+    ] = None
+    mandate_version: Annotated[str, Field(description="the mandate that the buyer gives; quotes show it")]
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        _exactly_one(claims=self.claims, mass_g=self.mass_g, money_fen=self.money_fen)
+        if len({claim.footprint_id for claim in self.claims}) < len(self.claims):
+            raise ValueError("claims names a footprint twice")
+        return self
+
+
+class PaymentAsked(Asked):
+    """How the order is to be paid."""
+
+    method: Literal["sandbox"] = "sandbox"
+
+
+class ProfileChanged(Asked):
+    """How a beneficiary is to be called or shown from now on; what is absent stays."""
+
+    name: NameText | None = None
+    board: Board | None = None
+
+
+def _exactly_one(**given: object) -> None:
+    if sum(1 for value in given.values() if value) != 1:
+        raise ValueError(f"give exactly one of {', '.join(given)}")

@@ -1,0 +1,261 @@
+"""What programs get from orders, and how an order is shown to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, Field
+
+from services.orders import domain
+from shared.contracts import ClaimedFootprint
+
+
+class OfferShown(BaseModel):
+    """One project's price: subtotal + fee = total, in fen."""
+
+    project_id: str
+    names: dict[str, str]
+    standard: str
+    type: str
+    listing_version: int
+    unit_price_fen: int
+    mass_g: int
+    subtotal_fen: int
+    fee_fen: int
+    total_fen: int
+    currency: str
+
+
+class Quote(BaseModel):
+    """The price list, CDCER first. After `ask_again_at` ask again; it promises nothing."""
+
+    livemode: bool
+    mandate_version: str
+    mandate_text: str
+    ask_again_at: datetime
+    data: list[OfferShown]
+
+
+class ProfileShown(BaseModel):
+    """A beneficiary as it stands."""
+
+    beneficiary_id: str
+    livemode: bool
+    kind: str
+    name: str | None
+    alias: str | None
+    board: str
+
+
+class RefundShown(BaseModel):
+    """Money on its way back."""
+
+    state: str
+    why: str
+    requested_at: datetime
+    reference: str
+
+
+class PaymentShown(BaseModel):
+    """A payment of an order."""
+
+    payment_id: str
+    method: str
+    state: str
+    started_at: datetime
+    received_fen: int | None
+    received_currency: str | None
+    refund: RefundShown | None
+
+
+class PaymentStarted(BaseModel):
+    """A payment that was started, and the provider's page to send the buyer to."""
+
+    payment_id: str
+    order_id: str
+    livemode: bool
+    amount_fen: int
+    currency: str
+    url: str
+
+
+class RefusalShown(BaseModel):
+    """Why an order was refused, and what the registry said beside it."""
+
+    reason: str
+    available_g: int | None
+    unit_price_fen: int | None
+    listing_version: int | None
+
+
+class CertificateShown(BaseModel):
+    """The certificate that came of an order."""
+
+    certificate_id: str
+    number: str
+
+
+class SerialsShown(BaseModel):
+    """The serials that an order's grams lie in."""
+
+    first_serial: str
+    last_serial: str
+
+
+class StepShown(BaseModel):
+    """A state that the order came into."""
+
+    state: str
+    at: datetime
+
+
+class OrderFacts(BaseModel):
+    """An order; mass and money are none while it waits for a footprint."""
+
+    order_id: str
+    livemode: bool
+    state: domain.State
+    created_at: datetime
+    deadline: datetime | None
+    project_id: str
+    project_names: dict[str, str]
+    listing_version: int
+    unit_price_fen: int
+    mass_g: int | None
+    subtotal_fen: int | None
+    fee_fen: int
+    total_fen: int | None
+    currency: str
+    beneficiary_id: str
+    scene_id: str | None
+    jurisdiction: str | None
+    footprints: list[ClaimedFootprint]
+    payments: list[PaymentShown]
+    refusal: RefusalShown | None
+    serials: list[SerialsShown]
+    certificate: CertificateShown | None
+    steps: list[StepShown]
+
+
+class OrderShown(OrderFacts):
+    """An order as it stands, and how its scene is called."""
+
+    scene_names: dict[str, str]
+
+    @classmethod
+    def of(cls, order: domain.Order, *, scene_names: Mapping[str, str], livemode: bool) -> Self:
+        """Show an order."""
+        return cls.model_validate({**_fields(order, livemode=livemode), "scene_names": scene_names})
+
+
+class OrderMade(OrderFacts):
+    """An order as it was made, and the capabilities that open it and the profile, shown to whoever made them."""
+
+    capability: str
+    profile_capability: Annotated[str | None, Field(description="none for a profile that was there before")]
+
+    @classmethod
+    def made(cls, order: domain.Order, *, livemode: bool, capability: str, profile_capability: str | None) -> Self:
+        """Show an order as it was when it was made."""
+        fields = _fields(domain.as_made(order), livemode=livemode)
+        return cls.model_validate({**fields, "capability": capability, "profile_capability": profile_capability})
+
+
+class Orders(BaseModel):
+    """A page of orders by time and id."""
+
+    data: list[OrderShown]
+    has_more: bool
+    next_cursor: str | None
+
+
+class PayableShown(BaseModel):
+    """What a project's owner is due for the credits that are retired."""
+
+    owner_id: str
+    currency: str
+    orders: int
+    mass_g: int
+    subtotal_fen: int
+
+
+class Payables(BaseModel):
+    """What all owners are due."""
+
+    livemode: bool
+    data: list[PayableShown]
+    has_more: bool = False
+    next_cursor: str | None = None
+
+
+class Taken(BaseModel):
+    """A notice was taken."""
+
+    taken: Literal[True] = True
+
+
+class SandboxShown(BaseModel):
+    """A payment as the sandbox has it."""
+
+    payment_id: str
+    order_id: str
+    livemode: bool
+    state: Literal["open", "paid", "declined", "lapsed"]
+    amount_fen: int
+    currency: str
+
+
+def _fields(order: domain.Order, *, livemode: bool) -> dict[str, object]:
+    listing, priced, refused, certified = order.listing, order.priced, order.refused, order.certified
+    return {
+        "order_id": order.order_id,
+        "livemode": livemode,
+        "state": order.state,
+        "created_at": order.created_at,
+        "deadline": order.due,
+        "project_id": listing.project_id,
+        "project_names": listing.names,
+        "listing_version": listing.listing_version,
+        "unit_price_fen": listing.unit_price_fen,
+        "mass_g": order.grams,
+        "subtotal_fen": order.subtotal_fen,
+        "fee_fen": order.fee_fen,
+        "total_fen": order.total_fen,
+        "currency": listing.currency,
+        "beneficiary_id": order.buyer.beneficiary_id,
+        "scene_id": priced.scene_id if priced else None,
+        "jurisdiction": priced.jurisdiction if priced else None,
+        "footprints": list(priced.footprints) if priced else [],
+        "payments": [_payment(payment) for payment in order.payments],
+        "refusal": refused
+        and {
+            "reason": refused.reason,
+            "available_g": refused.available_grams,
+            "unit_price_fen": refused.unit_price_fen,
+            "listing_version": refused.listing_version,
+        },
+        "serials": [{"first_serial": part.first_serial, "last_serial": part.last_serial} for part in order.allocations],
+        "certificate": certified and {"certificate_id": certified.certificate_id, "number": certified.number},
+        "steps": [{"state": passed.state, "at": passed.at} for passed in order.history],
+    }
+
+
+def _payment(payment: domain.Payment) -> dict[str, object]:
+    received, refund = payment.received, payment.refund
+    return {
+        "payment_id": payment.payment_id,
+        "method": payment.provider,
+        "state": payment.state,
+        "started_at": payment.started_at,
+        "received_fen": received.amount_fen if received else None,
+        "received_currency": received.currency if received else None,
+        "refund": refund
+        and {
+            "state": refund.state,
+            "why": refund.why,
+            "requested_at": refund.requested_at,
+            "reference": refund.reference,
+        },
+    }

@@ -1,0 +1,214 @@
+"""For whom credits are cancelled: how a beneficiary is called and shown, what it entrusts us with, and its erasure."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from services.orders.domain.alias import alias_of
+from services.orders.domain.order import Buyer
+from shared.contracts import BeneficiaryNamed
+from shared.contracts.orders import BeneficiaryKind, Board
+from shared.refusal import Refusal
+
+MANDATE_VERSION = "1"
+MANDATE_TEXT = (
+    "I entrust the Exchange to have carbon credits of the mass shown cancelled for good at the registry, in my name and"
+    " for this claim alone, once I have paid. The credits cannot be sold, moved or given back after that. I may leave"
+    " the order at any time before I pay, and nothing is charged."
+)
+CORRECTION = timedelta(days=30)
+# A Chinese character is as wide as two Latin letters, so 40 of the one or 80 of the other fill the line.
+NAME_WIDTH_MAX = 80
+_NOT_WRITTEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+# These two are control characters that Indian scripts need.
+_JOINERS = "\u200c\u200d"
+
+
+class NameInvalid(Refusal):
+    """The name is empty, too long, or has signs that are not written (422)."""
+
+    code = "name_invalid"
+
+
+class NameMissing(Refusal):
+    """A company acts under its own name (422)."""
+
+    code = "name_missing"
+
+
+class MandateOutdated(Refusal):
+    """The mandate given is not the text in force; the facts carry its version (409)."""
+
+    code = "mandate_outdated"
+
+
+class KindFixed(Refusal):
+    """A profile is of one kind for ever (409)."""
+
+    code = "kind_fixed"
+
+
+class BeneficiaryErased(Refusal):
+    """The profile was erased and takes no more orders or names (409)."""
+
+    code = "beneficiary_erased"
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How somebody wants to be called and shown; without a name, by the alias, without a board, as is usual."""
+
+    kind: BeneficiaryKind = "person"
+    name: str | None = None
+    board: Board | None = None
+
+
+@dataclass(frozen=True)
+class Beneficiary:
+    """Somebody who may claim. `sequence` counts how often the name was told; an erased one has no names."""
+
+    beneficiary_id: str
+    kind: BeneficiaryKind
+    name: str | None
+    alias: str | None
+    board: Board
+    mandate_version: str
+    mandate_at: datetime
+    profile_hash: str
+    request_hash: str
+    created_at: datetime
+    sequence: int = 1
+    erased: bool = False
+
+
+def make(
+    naming: Naming, *, beneficiary_id: str, profile_hash: str, request_hash: str, mandate_version: str, now: datetime
+) -> Beneficiary:
+    """Make a beneficiary. Raises NameInvalid, NameMissing or MandateOutdated."""
+    check_mandate(mandate_version)
+    alias = alias_of(beneficiary_id)
+    return Beneficiary(
+        beneficiary_id=beneficiary_id,
+        kind=naming.kind,
+        name=_name(naming, alias),
+        alias=alias,
+        board=naming.board or ("alias" if naming.kind == "person" else "named"),
+        mandate_version=mandate_version,
+        mandate_at=now,
+        profile_hash=profile_hash,
+        request_hash=request_hash,
+        created_at=now,
+    )
+
+
+def renamed(beneficiary: Beneficiary, *, name: str | None, board: Board | None) -> Beneficiary:
+    """Return the beneficiary under a name and on a board; none leaves either as it is.
+
+    Raises NameInvalid or BeneficiaryErased.
+    """
+    check_not_erased(beneficiary)
+    after = replace(
+        beneficiary,
+        name=beneficiary.name if name is None else checked_name(name, field="name"),
+        board=board or beneficiary.board,
+    )
+    return after if after == beneficiary else retold(after)
+
+
+def retold(beneficiary: Beneficiary) -> Beneficiary:
+    """Return the beneficiary as it is told once more."""
+    return replace(beneficiary, sequence=beneficiary.sequence + 1)
+
+
+def ordering(beneficiary: Beneficiary, naming: Naming | None) -> Beneficiary:
+    """Return a beneficiary that orders again, under the name that it wishes for now.
+
+    Raises BeneficiaryErased, KindFixed or NameInvalid.
+    """
+    check_not_erased(beneficiary)
+    if naming is None:
+        return beneficiary
+    if naming.kind != beneficiary.kind:
+        raise KindFixed(f"This profile is of kind {beneficiary.kind} and stays so.", field="beneficiary/kind")
+    return renamed(beneficiary, name=_name(naming, beneficiary.alias), board=naming.board)
+
+
+def erased(beneficiary: Beneficiary) -> Beneficiary:
+    """Return the beneficiary without any name, for ever."""
+    if beneficiary.erased:
+        return beneficiary
+    return retold(replace(beneficiary, name=None, alias=None, board="hidden", erased=True))
+
+
+def named(beneficiary: Beneficiary, corrects: Iterable[str] = ()) -> BeneficiaryNamed:
+    """Return what is told of the beneficiary; `corrects` are the orders whose certificates take this name."""
+    return BeneficiaryNamed(
+        beneficiary_id=beneficiary.beneficiary_id,
+        name=beneficiary.name,
+        alias=beneficiary.alias,
+        kind=beneficiary.kind,
+        board=beneficiary.board,
+        profile_hash=None if beneficiary.erased else beneficiary.profile_hash,
+        corrects=tuple(corrects),
+        erased=beneficiary.erased,
+    )
+
+
+def buyer(beneficiary: Beneficiary, mandate_version: str) -> Buyer:
+    """Return the beneficiary as an order names it."""
+    return Buyer(beneficiary.beneficiary_id, beneficiary.kind, beneficiary.sequence, mandate_version)
+
+
+def check_not_erased(beneficiary: Beneficiary) -> None:
+    """Raise BeneficiaryErased for one that was."""
+    if beneficiary.erased:
+        raise BeneficiaryErased(
+            "This profile was erased. Order without it, and a new one is made.", field="beneficiary_id"
+        )
+
+
+def check_mandate(version: str) -> None:
+    """Raise MandateOutdated unless the mandate is the one in force."""
+    if version != MANDATE_VERSION:
+        raise MandateOutdated(
+            f"The mandate in force is version {MANDATE_VERSION}. Read it and give it anew.",
+            field="mandate_version",
+            mandate_version=MANDATE_VERSION,
+        )
+
+
+def checked_name(name: str, *, field: str = "beneficiary/name") -> str:
+    """Return the name in its normal form (NFC, single spaces).
+
+    Raises NameInvalid when it is empty, wider than 40 Chinese characters or 80 Latin letters, or holds a control
+    character.
+    """
+    normal = " ".join(word for word in unicodedata.normalize("NFC", name).split(" ") if word)
+    for character in normal:
+        if unicodedata.category(character) in _NOT_WRITTEN and character not in _JOINERS:
+            raise NameInvalid(
+                f"The name holds the sign U+{ord(character):04X}, which cannot be written. Leave it out.",
+                field=field,
+            )
+    if not any(unicodedata.category(character)[0] in "LN" for character in normal):
+        raise NameInvalid("Write a name of at least one letter.", field=field)
+    if _width(normal) > NAME_WIDTH_MAX:
+        raise NameInvalid(
+            "The name is too long: at most 40 Chinese characters or 80 Latin letters.", field=field
+        )
+    return normal
+
+
+def _name(naming: Naming, alias: str | None) -> str | None:
+    if naming.name is not None:
+        return checked_name(naming.name)
+    if naming.kind == "company":
+        raise NameMissing("A company's certificate bears its name. Give it.", field="beneficiary/name")
+    return alias
+
+
+def _width(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)

@@ -1,0 +1,116 @@
+"""Whether footprints may be neutralised by whoever asks: they are known, the token fits, nothing else covers them."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from services.orders.domain.offers import ORDER_GRAMS_MAX, bought
+from services.orders.domain.order import Offered, Priced, Wish
+from shared.contracts import ClaimedFootprint, FootprintCalculated, ProjectListed
+from shared.refusal import Refusal
+
+FOOTPRINTS_MAX = 500
+
+
+class ClaimRefused(Refusal):
+    """The footprints cannot be claimed; each subclass says why."""
+
+
+class ClaimMismatch(ClaimRefused):
+    """The token does not belong to the footprint (403)."""
+
+    code = "claim_mismatch"
+
+
+class FootprintCovered(ClaimRefused):
+    """Another live order covers the footprint, or one of its chain (409)."""
+
+    code = "footprint_covered"
+
+
+class FootprintReplaced(ClaimRefused):
+    """A newer footprint has replaced this one (409)."""
+
+    code = "footprint_replaced"
+
+
+class JurisdictionsDiffer(ClaimRefused):
+    """One claim follows the rules of one place (409)."""
+
+    code = "jurisdictions_differ"
+
+
+class ClaimTooLarge(ClaimRefused):
+    """The footprints together are more than one order may hold (409)."""
+
+    code = "claim_too_large"
+
+
+@dataclass(frozen=True)
+class Known:
+    """What orders knows of footprints: those it has heard of, which of them are replaced, which roots are covered."""
+
+    footprints: Mapping[str, FootprintCalculated]
+    replaced: frozenset[str] = frozenset()
+    covered: frozenset[str] = frozenset()
+
+
+def claimed(offered: Sequence[Offered], known: Known) -> tuple[FootprintCalculated, ...] | None:
+    """Return the footprints when all may be claimed, none while one has not been heard of.
+
+    Raises a ClaimRefused as soon as one that is known may not.
+    """
+    found = [known.footprints.get(one.footprint_id) for one in offered]
+    footprints = tuple(one for one in found if one is not None)
+    for token, footprint in zip(offered, found, strict=True):
+        if footprint is not None:
+            _check(token, footprint, known)
+    if len({footprint.root for footprint in footprints}) < len(footprints):
+        raise FootprintReplaced("Two of the footprints are one chain of changes; keep the newest.", field="claims")
+    if len({footprint.jurisdiction for footprint in footprints}) > 1:
+        raise JurisdictionsDiffer("The footprints belong to different places. Make one order for each.", field="claims")
+    if sum(footprint.grams for footprint in footprints) > ORDER_GRAMS_MAX:
+        raise ClaimTooLarge(f"An order holds at most {ORDER_GRAMS_MAX} g. Take fewer footprints.", field="claims")
+    return footprints if len(footprints) == len(found) else None
+
+
+def priced(wish: Wish, listing: ProjectListed, known: Known) -> Priced | None:
+    """Return what the wish comes to at the frozen price, none while a footprint has not been heard of.
+
+    Mass and jurisdiction of footprints are theirs, never the client's word. Raises ClaimRefused or AmountOutOfRange.
+    """
+    if not wish.offered:
+        return Priced(*bought(listing, mass_g=wish.mass_g, money_fen=wish.money_fen), jurisdiction=wish.country)
+    footprints = claimed(wish.offered, known)
+    if footprints is None:
+        return None
+    scenes = {footprint.scene_id for footprint in footprints}
+    mass_g = sum(footprint.grams for footprint in footprints)
+    return Priced(
+        *bought(listing, mass_g=mass_g, money_fen=None),
+        jurisdiction=footprints[0].jurisdiction,
+        scene_id=scenes.pop() if len(scenes) == 1 else None,
+        footprints=tuple(ClaimedFootprint.model_validate(footprint.model_dump()) for footprint in footprints),
+    )
+
+
+def _check(offered: Offered, footprint: FootprintCalculated, known: Known) -> None:
+    footprint_id = footprint.footprint_id
+    if not secrets.compare_digest(footprint.claim_hash, offered.token_hash):
+        raise ClaimMismatch(
+            f"The token shown is not that of {footprint_id}. Open the footprint by its own link and order from there.",
+            field="claims",
+            footprint_id=footprint_id,
+        )
+    if footprint.root in known.covered:
+        raise FootprintCovered(
+            f"The footprint {footprint_id} is covered by another order already.",
+            field="claims",
+            footprint_id=footprint_id,
+        )
+    if footprint_id in known.replaced:
+        raise FootprintReplaced(
+            f"A newer footprint has replaced {footprint_id}. Order that one.", field="claims", footprint_id=footprint_id
+        )

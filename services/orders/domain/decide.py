@@ -1,0 +1,120 @@
+"""What becomes of an order by its buyer, by time, and by what other services say; payments.py has the money's part."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from services.orders.domain import machine
+from services.orders.domain.claim import ClaimRefused, Known, priced
+from services.orders.domain.offers import seen
+from services.orders.domain.order import Buyer, Certified, Decision, Order, Refused, Wish
+from services.orders.domain.payments import returned
+from services.orders.domain.steps import advance, advance_if_fits, begin
+from shared.contracts import CertificateIssued, CreditsHeld, CreditsRefused, CreditsRetired, ProjectListed
+
+Answer = CreditsHeld | CreditsRefused | CreditsRetired | CertificateIssued
+
+
+def make(
+    wish: Wish,
+    listing: ProjectListed | None,
+    known: Known,
+    *,
+    order_id: str,
+    request_hash: str,
+    capability_hash: str,
+    buyer: Buyer,
+    fee_fen: int,
+    now: datetime,
+) -> Decision:
+    """Make an order, placed when all that it names is known, else waiting; its price and fee are frozen.
+
+    Raises ProjectUnknown, ProjectNotForSale, PriceChanged, AmountOutOfRange, or a ClaimRefused.
+    """
+    order = Order(
+        order_id=order_id,
+        request_hash=request_hash,
+        capability_hash=capability_hash,
+        wish=wish,
+        listing=seen(listing, project_id=wish.project_id, version=wish.seen_version),
+        fee_fen=fee_fen,
+        buyer=buyer,
+        created_at=now,
+    )
+    comes_to = priced(wish, order.listing, known)
+    return begin(order, "claim_fits" if comes_to else "claim_awaited", now=now, priced=comes_to)
+
+
+def as_made(order: Order) -> Order:
+    """Return the order as it was when it was made, so that a repeated request gets the first answer again."""
+    first = order.history[0]
+    begun = next(step for step in machine.BEGINNING.values() if step.to == first.state)
+    assert begun.lasts is not None
+    return replace(
+        order,
+        state=first.state,
+        deadline=first.at + begun.lasts,
+        priced=order.priced if first.state == "placed" else None,
+        payments=(),
+        refused=None,
+        allocations=(),
+        certified=None,
+        history=order.history[:1],
+    )
+
+
+def settle(order: Order, known: Known, *, now: datetime) -> Decision:
+    """Place or refuse a waiting order as soon as its footprints allow; any other order stays as it is."""
+    if order.state != "waiting":
+        return Decision(order)
+    try:
+        comes_to = priced(order.wish, order.listing, known)
+    except ClaimRefused as refusal:
+        return advance(order, "claim_refused", now=now, refused=Refused(refusal.code))
+    return advance(order, "claim_fits", now=now, priced=comes_to) if comes_to else Decision(order)
+
+
+def latest_name(order: Order, name_sequence: int) -> Order:
+    """Let an order that is not paid yet ask for at least this version of its beneficiary's name."""
+    if order.credited or order.buyer.name_sequence >= name_sequence:
+        return order
+    return replace(order, buyer=replace(order.buyer, name_sequence=name_sequence))
+
+
+def hear(order: Order, said: Answer, *, now: datetime) -> Decision:
+    """Take in what registry or certificates say; what does not fit the state changes nothing."""
+    match said:
+        case CreditsHeld():
+            return advance_if_fits(order, "credits_held", now=now)
+        case CreditsRefused(phase="hold"):
+            refused = Refused(said.reason, said.available_grams, said.unit_price_fen, said.listing_version)
+            return advance_if_fits(order, "hold_refused", now=now, refused=refused)
+        case CreditsRefused():
+            return _post_refused(order, Refused(said.reason), now)
+        case CreditsRetired():
+            retired = advance_if_fits(order, "credits_retired", now=now, allocations=said.allocations)
+            # The certificate may have been heard of first.
+            return advance_if_fits(retired.order, "certificate_issued", now=now) if order.certified else retired
+        case CertificateIssued():
+            certified = Certified(said.certificate_id, said.number)
+            return advance_if_fits(order, "certificate_issued", now=now, certified=certified)
+
+
+def cancel(order: Order, *, now: datetime) -> Decision:
+    """End the order as its buyer wishes. Raises DoesNotFit from the point of no return on."""
+    return advance(order, "cancel", now=now)
+
+
+def expire(order: Order, *, now: datetime) -> Decision:
+    """End the order when its time is up; before that it stays as it is."""
+    if order.due is None or now < order.due:
+        return Decision(order)
+    return advance(order, "time_up", now=now)
+
+
+def _post_refused(order: Order, refused: Refused, now: datetime) -> Decision:
+    payment = order.credited
+    if payment is None or not machine.fits(order.state, "post_refused"):
+        return Decision(order)
+    return advance(returned(order, payment, "credits_refused", now=now), "post_refused", now=now, refused=refused)

@@ -1,0 +1,205 @@
+"""What an order is: its wish, its frozen price, its payments with their refunds, and what has happened to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+from services.orders.domain.machine import COVERING, FINAL, TIMED, State
+from shared.contracts import Allocation, ClaimedFootprint, Event, ProjectListed
+from shared.contracts.orders import BeneficiaryKind
+
+PaymentState = Literal["started", "declined", "lapsed", "paid"]
+RefundReason = Literal["late", "second", "wrong_amount", "wrong_currency", "credits_refused"]
+
+
+@dataclass(frozen=True)
+class Offered:
+    """A footprint that the buyer wants to neutralise, and the hash of the token shown for it, never the token."""
+
+    footprint_id: str
+    token_hash: str
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a buyer asks for: footprints, or a mass, or what an amount of money buys; one of the three."""
+
+    project_id: str
+    seen_version: int
+    offered: tuple[Offered, ...] = ()
+    mass_g: int | None = None
+    money_fen: int | None = None
+    country: str = "CN"
+
+    @property
+    def footprint_ids(self) -> tuple[str, ...]:
+        """The footprints that it names."""
+        return tuple(one.footprint_id for one in self.offered)
+
+
+@dataclass(frozen=True)
+class Buyer:
+    """For whom an order is: the beneficiary as named when the order was made, and the mandate given with it."""
+
+    beneficiary_id: str
+    kind: BeneficiaryKind
+    name_sequence: int
+    mandate_version: str
+
+
+@dataclass(frozen=True)
+class Priced:
+    """What is bought, once all that the wish names is known; it never changes."""
+
+    grams: int
+    subtotal_fen: int
+    jurisdiction: str
+    scene_id: str | None = None
+    footprints: tuple[ClaimedFootprint, ...] = ()
+
+
+@dataclass(frozen=True)
+class Refund:
+    """Money on its way back, always in full."""
+
+    state: Literal["requested", "made", "failed", "settled_outside"]
+    why: RefundReason
+    requested_at: datetime
+    attempts: int = 0
+    tried_at: datetime | None = None
+    reference: str = ""
+
+    @property
+    def changed_at(self) -> datetime:
+        """When it came into its state."""
+        return self.tried_at or self.requested_at
+
+
+@dataclass(frozen=True)
+class Received:
+    """The money that came for a payment, as the provider tells it."""
+
+    amount_fen: int
+    currency: str
+    reference: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Payment:
+    """One attempt to pay an order in full; `credited` when it is the one that bought the credits."""
+
+    payment_id: str
+    provider: str
+    request_hash: str
+    started_at: datetime
+    state: PaymentState = "started"
+    received: Received | None = None
+    credited: bool = False
+    refund: Refund | None = None
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Why an order was refused, with what the registry said beside its reason."""
+
+    reason: str
+    available_grams: int | None = None
+    unit_price_fen: int | None = None
+    listing_version: int | None = None
+
+
+@dataclass(frozen=True)
+class Certified:
+    """The certificate that came of the order."""
+
+    certificate_id: str
+    number: str
+
+
+@dataclass(frozen=True)
+class Passed:
+    """A state that the order came into, and when."""
+
+    state: State
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Order:
+    """An order. `listing` is the project as it stood at creation: from it come the price, its version and the owner."""
+
+    order_id: str
+    request_hash: str
+    capability_hash: str
+    wish: Wish
+    listing: ProjectListed
+    fee_fen: int
+    buyer: Buyer
+    created_at: datetime
+    state: State = "waiting"
+    deadline: datetime | None = None
+    priced: Priced | None = None
+    payments: tuple[Payment, ...] = ()
+    refused: Refused | None = None
+    allocations: tuple[Allocation, ...] = ()
+    certified: Certified | None = None
+    history: tuple[Passed, ...] = ()
+
+    @property
+    def grams(self) -> int | None:
+        """The mass bought, none while it is not known."""
+        return self.priced.grams if self.priced else None
+
+    @property
+    def subtotal_fen(self) -> int | None:
+        """What goes to the project's owner, none while it is not known."""
+        return self.priced.subtotal_fen if self.priced else None
+
+    @property
+    def total_fen(self) -> int | None:
+        """What is to be paid, none while it is not known."""
+        return self.priced.subtotal_fen + self.fee_fen if self.priced else None
+
+    @property
+    def due(self) -> datetime | None:
+        """When time is up, none where time does not run."""
+        return self.deadline if self.state in TIMED else None
+
+    @property
+    def covers(self) -> bool:
+        """Whether it is live and keeps its footprints from other orders."""
+        return self.state in COVERING
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing can happen to it any more."""
+        return self.state in FINAL
+
+    @property
+    def credited(self) -> Payment | None:
+        """The payment that bought the credits."""
+        return next((payment for payment in self.payments if payment.credited), None)
+
+    def payment(self, payment_id: str) -> Payment | None:
+        """Return one of its payments."""
+        return next((payment for payment in self.payments if payment.payment_id == payment_id), None)
+
+    def reached(self, *states: State) -> datetime | None:
+        """Return when it first came into one of the states."""
+        return next((passed.at for passed in self.history if passed.state in states), None)
+
+    def with_payment(self, changed: Payment) -> Order:
+        """Return the order with this payment in the place of the one of the same id, or added."""
+        others = tuple(changed if mine.payment_id == changed.payment_id else mine for mine in self.payments)
+        return replace(self, payments=others if changed in others else (*others, changed))
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is decided of an order: how it stands after it, and what is told."""
+
+    order: Order
+    events: tuple[Event, ...] = ()

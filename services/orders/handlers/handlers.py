@@ -1,0 +1,240 @@
+"""What becomes of orders and beneficiaries: made on request, moved on by messages, ended by time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from prometheus_client import Counter
+
+from services.orders import domain
+from services.orders.handlers.races import each, each_if_first, persistently
+from services.orders.store import Loaded, Store
+from shared.contracts import Cause, Envelope, Event, FootprintCalculated, ProjectListed, ScenePublished
+from shared.contracts.orders import Board
+from shared.web.idempotency import KeyReused
+
+OVERDUE_PER_TURN_MAX = 500
+NOT_FITTING = Counter("diandian_orders_not_fitting_total", "Messages that changed nothing", ["topic", "state"])
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """What follows from a request: the ids of what it makes, the hashes of their capabilities and of its body."""
+
+    order_id: str
+    capability_hash: str
+    beneficiary_id: str
+    profile_hash: str
+    request_hash: str
+
+
+@dataclass(frozen=True)
+class Made:
+    """An order that was made, now or by the same request before."""
+
+    order: domain.Order
+    replayed: bool
+
+
+class Handlers:
+    """The acts of orders."""
+
+    def __init__(self, store: Store, clock: Callable[[], datetime], *, fee_fen: int) -> None:
+        self._store = store
+        self._clock = clock
+        self._fee_fen = fee_fen
+
+    # Requests
+
+    async def make(
+        self,
+        wish: domain.Wish,
+        naming: domain.Naming | None,
+        *,
+        mandate_version: str,
+        profile_id: str | None,
+        keyed: Keyed,
+        cause: Cause,
+    ) -> Made:
+        """Make an order for the profile's beneficiary, or for a new one; the same request finds what it made before.
+
+        Raises KeyReused for another request under the same key, or what `domain.make` refuses.
+        """
+
+        async def make() -> Made:
+            if found := await self._store.order(keyed.order_id):
+                _check_same(found.value.request_hash, keyed)
+                return Made(found.value, replayed=True)
+            now = self._clock()
+            domain.check_mandate(mandate_version)
+            profile = await self._store.beneficiary(profile_id or keyed.beneficiary_id)
+            if profile is None:
+                beneficiary = domain.make_beneficiary(
+                    naming or domain.Naming(),
+                    beneficiary_id=keyed.beneficiary_id,
+                    profile_hash=keyed.profile_hash,
+                    request_hash=keyed.request_hash,
+                    mandate_version=mandate_version,
+                    now=now,
+                )
+            elif profile_id is None:
+                # The same request was here before, and ended between the two writes.
+                _check_same(profile.value.request_hash, keyed)
+                beneficiary = profile.value
+            else:
+                beneficiary = domain.ordering(profile.value, naming)
+            decision = domain.make(
+                wish,
+                await self._store.copies.listing(wish.project_id),
+                await self._store.known(wish.footprint_ids),
+                order_id=keyed.order_id,
+                request_hash=keyed.request_hash,
+                capability_hash=keyed.capability_hash,
+                buyer=domain.buyer(beneficiary, mandate_version),
+                fee_fen=self._fee_fen,
+                now=now,
+            )
+            # What is named is there before what names it.
+            await self._tell(profile, beneficiary, cause=cause)
+            await self._store.insert_order(decision, now=now, cause=cause)
+            return Made(decision.order, replayed=False)
+
+        made = await persistently(make)
+        # What was written between the reading and the inserting has not found the order, so the order looks again.
+        await persistently(lambda: self._look_again(made.order.order_id, cause))
+        return made
+
+    async def cancel(self, order_id: str, *, cause: Cause) -> domain.Order:
+        """End an order as its buyer wishes. Raises DoesNotFit from the point of no return on."""
+
+        async def end() -> domain.Order:
+            loaded = await self._store.order(order_id)
+            assert loaded is not None, "the guard has seen it"
+            now = self._clock()
+            decision = domain.cancel(loaded.value, now=now)
+            await self._store.record(loaded, decision, now=now, cause=cause)
+            return decision.order
+
+        return await persistently(end)
+
+    async def rename(
+        self, beneficiary_id: str, *, name: str | None, board: Board | None, cause: Cause
+    ) -> domain.Beneficiary:
+        """Call or show a beneficiary otherwise; a new name corrects the certificates of its last 30 days.
+
+        Raises NameInvalid or BeneficiaryErased.
+        """
+        after = await self._change(
+            beneficiary_id, lambda beneficiary: domain.renamed(beneficiary, name=name, board=board), cause=cause
+        )
+        if name is None:
+            return after
+        # Looked for after the name is written: an order that is made later finds the name there.
+        made = await self._store.correctable(beneficiary_id, since=self._clock() - domain.CORRECTION)
+        earlier = [order.order_id for order in made if order.buyer.name_sequence < after.sequence]
+        return await self._change(beneficiary_id, domain.retold, corrects=earlier, cause=cause) if earlier else after
+
+    async def erase(self, beneficiary_id: str, *, cause: Cause) -> None:
+        """Take every name off a beneficiary, for ever."""
+        await self._change(beneficiary_id, domain.erased, cause=cause)
+
+    # Messages
+
+    async def listings(self, events: Sequence[Envelope[ProjectListed]]) -> None:
+        """Remember what projects show and ask."""
+        await self._store.copies.keep_listings(events)
+
+    async def scenes(self, events: Sequence[Envelope[ScenePublished]]) -> None:
+        """Remember how scenes are called."""
+        await self._store.copies.keep_scenes(events)
+
+    async def footprints(self, events: Sequence[Envelope[FootprintCalculated]]) -> None:
+        """Remember footprints, and place or refuse the orders that waited for them."""
+        causes = {event.data.footprint_id: event.cause for event in events}
+        await self._store.copies.keep_footprints(event.data for event in events)
+        for loaded in await self._store.waiting_for(causes):
+            cause = next(causes[named] for named in loaded.value.wish.footprint_ids if named in causes)
+            await self._settle(loaded, cause)
+
+    async def answers(self, events: Sequence[Envelope[domain.Answer]]) -> None:
+        """Move orders on by what registry and certificates say, one write per order."""
+        by_order: dict[str, list[Envelope[domain.Answer]]] = {}
+        for event in events:
+            by_order.setdefault(event.data.order_id, []).append(event)
+        await each(self._hear(loaded, by_order[loaded.value.order_id]) for loaded in await self._store.orders(by_order))
+
+    # Time
+
+    async def sweep(self) -> None:
+        """End the orders whose time is up."""
+        now = self._clock()
+        overdue = await self._store.overdue(now, limit=OVERDUE_PER_TURN_MAX)
+        await each_if_first(
+            self._store.record(loaded, domain.expire(loaded.value, now=now), now=now, cause=Cause(id="time is up"))
+            for loaded in overdue
+        )
+
+    # How they do it
+
+    async def _look_again(self, order_id: str, cause: Cause) -> None:
+        loaded = await self._store.order(order_id)
+        assert loaded is not None
+        beneficiary = await self._store.beneficiary(loaded.value.buyer.beneficiary_id)
+        assert beneficiary is not None
+        await self._settle(loaded, cause, name_sequence=beneficiary.value.sequence)
+
+    async def _settle(self, loaded: Loaded[domain.Order], cause: Cause, *, name_sequence: int = 1) -> None:
+        now = self._clock()
+        order = domain.latest_name(loaded.value, name_sequence)
+        known = await self._store.known(order.wish.footprint_ids)
+        await self._store.record(loaded, domain.settle(order, known, now=now), now=now, cause=cause)
+
+    async def _hear(self, loaded: Loaded[domain.Order], events: Sequence[Envelope[domain.Answer]]) -> None:
+        now = self._clock()
+        order = loaded.value
+        told: list[Event] = []
+        for event in events:
+            decision = domain.hear(order, event.data, now=now)
+            if decision.order == order:
+                NOT_FITTING.labels(event.data.topic, order.state).inc()
+            order = decision.order
+            told += decision.events
+        decided = domain.Decision(order, tuple(told))
+        await self._store.record(loaded, decided, now=now, cause=events[-1].cause)
+
+    async def _change(
+        self,
+        beneficiary_id: str,
+        change: Callable[[domain.Beneficiary], domain.Beneficiary],
+        *,
+        cause: Cause,
+        corrects: Sequence[str] = (),
+    ) -> domain.Beneficiary:
+        async def write() -> domain.Beneficiary:
+            loaded = await self._store.beneficiary(beneficiary_id)
+            assert loaded is not None, "the guard has seen it"
+            after = change(loaded.value)
+            await self._tell(loaded, after, cause=cause, corrects=corrects)
+            return after
+
+        return await persistently(write)
+
+    async def _tell(
+        self,
+        loaded: Loaded[domain.Beneficiary] | None,
+        after: domain.Beneficiary,
+        *,
+        cause: Cause,
+        corrects: Sequence[str] = (),
+    ) -> None:
+        if loaded and after == loaded.value:
+            return
+        event = domain.named(after, corrects)
+        await self._store.record_beneficiary(loaded, after, event, now=self._clock(), cause=cause)
+
+
+def _check_same(request_hash: str, keyed: Keyed) -> None:
+    if request_hash != keyed.request_hash:
+        raise KeyReused("This Idempotency-Key came with another body before. Take a new key for a new wish.")

@@ -1,0 +1,86 @@
+"""Copies of what other services say: footprints, projects and scenes, as far as orders needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError
+
+from shared.contracts import Envelope, Event, FootprintCalculated, ProjectListed, ScenePublished
+
+DUPLICATE_KEY = 11000
+
+
+class Copies:
+    """What has been heard, each thing by its latest word."""
+
+    def __init__(self, database: Any) -> None:
+        self._footprints = database["footprints"]
+        self._projects = database["projects"]
+        self._scenes = database["scenes"]
+
+    async def prepare(self) -> None:
+        """Create the index by which a footprint is known to be replaced."""
+        await self._footprints.create_index("replaces", sparse=True)
+
+    async def keep_footprints(self, footprints: Iterable[FootprintCalculated]) -> None:
+        """Remember footprints; they never change, so the first word counts."""
+        await _bulk(
+            self._footprints,
+            [
+                UpdateOne({"_id": one.footprint_id}, {"$setOnInsert": one.model_dump(mode="json")}, upsert=True)
+                for one in footprints
+            ],
+        )
+
+    async def keep_listings(self, events: Iterable[Envelope[ProjectListed]]) -> None:
+        """Remember listings, each by its greatest sequence."""
+        await _bulk(self._projects, [_newest(event) for event in events])
+
+    async def keep_scenes(self, events: Iterable[Envelope[ScenePublished]]) -> None:
+        """Remember scenes, each by its greatest sequence."""
+        await _bulk(self._scenes, [_newest(event) for event in events])
+
+    async def footprints(self, footprint_ids: Collection[str]) -> list[FootprintCalculated]:
+        """Return those of the footprints that have been heard of."""
+        found = self._footprints.find({"_id": {"$in": list(footprint_ids)}})
+        return [FootprintCalculated.model_validate(document) async for document in found]
+
+    async def replaced(self, footprint_ids: Collection[str]) -> list[str]:
+        """Return those of the footprints that another one replaces."""
+        found = self._footprints.find({"replaces": {"$in": list(footprint_ids)}}, {"replaces": 1})
+        return [document["replaces"] async for document in found]
+
+    async def listing(self, project_id: str) -> ProjectListed | None:
+        """Return a project as it was last heard of."""
+        document = await self._projects.find_one({"_id": project_id})
+        return ProjectListed.model_validate(document["data"]) if document else None
+
+    async def listings(self) -> list[ProjectListed]:
+        """Return all projects."""
+        return [ProjectListed.model_validate(document["data"]) async for document in self._projects.find({})]
+
+    async def scene_names(self, scene_ids: Collection[str]) -> dict[str, dict[str, str]]:
+        """Return the names of those of the scenes that have been heard of."""
+        found = self._scenes.find({"_id": {"$in": list(scene_ids)}}, {"data.names": 1})
+        return {scene["_id"]: scene["data"]["names"] async for scene in found}
+
+
+def _newest(event: Envelope[Event]) -> UpdateOne:
+    """Take the event's word unless a later one was heard; the upsert of an earlier one fails on its `_id`."""
+    return UpdateOne(
+        {"_id": event.subject, "sequence": {"$lt": event.sequence}},
+        {"$set": {"sequence": event.sequence, "data": event.data.model_dump(mode="json")}},
+        upsert=True,
+    )
+
+
+async def _bulk(collection: Any, writes: Sequence[UpdateOne]) -> None:
+    try:
+        await collection.bulk_write(writes, ordered=False)
+    except BulkWriteError as failure:
+        errors = (failure.details or {}).get("writeErrors", [])
+        if any(error["code"] != DUPLICATE_KEY for error in errors):
+            raise

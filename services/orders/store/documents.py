@@ -1,0 +1,36 @@
+"""How orders and beneficiaries lie in their documents, and come back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from services.orders.domain import Beneficiary, Order
+
+Document = dict[str, Any]
+_ORDER, _BENEFICIARY = TypeAdapter(Order), TypeAdapter(Beneficiary)
+
+
+def order_document(order: Order) -> Document:
+    """Return the order's fields; `roots` with `live` is what the unique index looks at."""
+    fields = _ORDER.dump_python(order)
+    roots = [footprint.root for footprint in order.priced.footprints] if order.priced else []
+    return {"_id": fields.pop("order_id"), **fields, "live": order.covers, **({"roots": roots} if roots else {})}
+
+
+def order_of(document: Document) -> Order:
+    """Return the order that lies in the document."""
+    return _ORDER.validate_python({**document, "order_id": document["_id"]})
+
+
+def beneficiary_document(beneficiary: Beneficiary) -> Document:
+    """Return the beneficiary's fields; how often it was told is the outbox's to count."""
+    fields = _BENEFICIARY.dump_python(beneficiary)
+    del fields["sequence"]
+    return {"_id": fields.pop("beneficiary_id"), **fields}
+
+
+def beneficiary_of(document: Document) -> Beneficiary:
+    """Return the beneficiary that lies in the document."""
+    return _BENEFICIARY.validate_python({**document, "beneficiary_id": document["_id"], "sequence": document["said"]})

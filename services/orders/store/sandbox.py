@@ -1,0 +1,56 @@
+"""The sandbox provider's own records, in a collection that nothing else of orders reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import TypeAdapter
+from pymongo.errors import DuplicateKeyError
+
+from services.orders.domain import SandboxPayment
+from shared.messaging.delivery import LostRace
+
+_PAYMENT = TypeAdapter(SandboxPayment)
+
+
+class SandboxRecords:
+    """The side record of every payment that was started at the sandbox."""
+
+    def __init__(self, database: Any) -> None:
+        self._payments = database["sandbox_payments"]
+
+    async def prepare(self) -> None:
+        """Create the index by which notices are found that were not taken yet."""
+        await self._payments.create_index("notified", partialFilterExpression={"notified": False})
+
+    async def open(self, payment: SandboxPayment) -> None:
+        """Insert a payment, once."""
+        try:
+            await self._payments.insert_one(_document(payment))
+        except DuplicateKeyError:
+            return
+
+    async def payment(self, payment_id: str) -> SandboxPayment | None:
+        """Return a payment."""
+        document = await self._payments.find_one({"_id": payment_id})
+        return _of(document) if document else None
+
+    async def unnotified(self, *, limit: int) -> list[SandboxPayment]:
+        """Return decided payments whose notice was not taken yet."""
+        found = self._payments.find({"notified": False, "decided": {"$ne": None}}, limit=limit)
+        return [_of(document) async for document in found]
+
+    async def change(self, before: SandboxPayment, after: SandboxPayment) -> None:
+        """Write a payment as it is now. Raises LostRace when it is not as it was before."""
+        written = await self._payments.replace_one(_document(before), _document(after))
+        if not written.matched_count:
+            raise LostRace(f"the sandbox's {before.payment_id} has changed meanwhile")
+
+
+def _document(payment: SandboxPayment) -> dict[str, Any]:
+    fields = _PAYMENT.dump_python(payment)
+    return {"_id": fields.pop("payment_id"), **fields}
+
+
+def _of(document: dict[str, Any]) -> SandboxPayment:
+    return _PAYMENT.validate_python({**document, "payment_id": document["_id"]})

@@ -1,0 +1,228 @@
+"""Where orders and beneficiaries lie; beside them the copies of what others say, and the sandbox's own records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from pymongo.errors import DuplicateKeyError
+
+from services.orders.domain import ENDED, RETIRED, TIMED, Beneficiary, Decision, Known, Order, State
+from services.orders.store.copies import Copies
+from services.orders.store.documents import (
+    Document,
+    beneficiary_document,
+    beneficiary_of,
+    order_document,
+    order_of,
+)
+from services.orders.store.sandbox import SandboxRecords
+from shared.contracts import Cause, Event
+from shared.messaging.delivery import LostRace
+from shared.messaging.outbox import Outbox
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class Loaded(Generic[Value]):
+    """A value and the document that it was read from: a change is conditional on its version."""
+
+    value: Value
+    document: Document
+
+    @property
+    def version(self) -> int:
+        """How often it was written."""
+        return int(self.document["version"])
+
+
+@dataclass(frozen=True)
+class Payable:
+    """What a project's owner is due for the credits that are retired."""
+
+    owner_id: str
+    currency: str
+    orders: int
+    grams: int
+    subtotal_fen: int
+
+
+class Store:
+    """All that orders remembers."""
+
+    def __init__(self, database: Any, *, livemode: bool, wake: Callable[[], None]) -> None:
+        self._database = database
+        self._orders = database["orders"]
+        self._beneficiaries = database["beneficiaries"]
+        self.copies = Copies(database)
+        self.sandbox = SandboxRecords(database)
+        self._order_box = Outbox(self._orders, livemode=livemode, wake=wake)
+        self._beneficiary_box = Outbox(self._beneficiaries, livemode=livemode, wake=wake)
+
+    @property
+    def sources(self) -> tuple[Outbox, Outbox]:
+        """Where unpublished events lie."""
+        return self._beneficiary_box, self._order_box
+
+    async def prepare(self) -> None:
+        """Create the indexes; the unique one lets a footprint back at most one live order."""
+        await self._orders.create_index(
+            "roots", unique=True, partialFilterExpression={"live": True, "roots": {"$exists": True}}
+        )
+        await self._orders.create_index([("state", 1), ("deadline", 1)])
+        await self._orders.create_index([("state", 1), ("created_at", 1), ("_id", 1)])
+        await self._orders.create_index([("created_at", 1), ("_id", 1)])
+        await self._orders.create_index("payments.payment_id", sparse=True)
+        await self._orders.create_index("payments.state", sparse=True)
+        await self._orders.create_index("payments.refund.state", sparse=True)
+        await self._orders.create_index("wish.offered.footprint_id", sparse=True)
+        await self._orders.create_index("buyer.beneficiary_id")
+        for part in (*self.sources, self.copies, self.sandbox):
+            await part.prepare()
+
+    async def ping(self) -> None:
+        """Raise PyMongoError when the database does not answer."""
+        await self._database.command("ping")
+
+    # Orders
+
+    async def order(self, order_id: str) -> Loaded[Order] | None:
+        """Return an order."""
+        return next(iter(await self.orders([order_id])), None)
+
+    async def orders(self, order_ids: Iterable[str]) -> list[Loaded[Order]]:
+        """Return those of the orders that exist."""
+        return await self._found({"_id": {"$in": list(order_ids)}})
+
+    async def order_of_payment(self, payment_id: str) -> Loaded[Order] | None:
+        """Return the order that a payment belongs to."""
+        return next(iter(await self._found({"payments.payment_id": payment_id}, limit=1)), None)
+
+    async def waiting_for(self, footprint_ids: Iterable[str]) -> list[Loaded[Order]]:
+        """Return the waiting orders that name one of the footprints."""
+        return await self._found({"state": "waiting", "wish.offered.footprint_id": {"$in": list(footprint_ids)}})
+
+    async def overdue(self, now: datetime, *, limit: int) -> list[Loaded[Order]]:
+        """Return orders whose time is up."""
+        return await self._found({"state": {"$in": list(TIMED)}, "deadline": {"$lte": now}}, limit=limit)
+
+    async def giving_back(self, *, limit: int) -> list[Loaded[Order]]:
+        """Return orders with a refund that is not made yet."""
+        return await self._found({"payments.refund.state": {"$in": ["requested", "failed"]}}, limit=limit)
+
+    async def unanswered(self, before: datetime, *, limit: int) -> list[Loaded[Order]]:
+        """Return orders with a payment that was started before the moment and of which nothing was heard since."""
+        silent = {"$elemMatch": {"state": "started", "started_at": {"$lt": before}}}
+        return await self._found({"payments.state": "started", "payments": silent}, limit=limit)
+
+    async def page(self, *, state: State | None, after: tuple[datetime, str] | None, limit: int) -> list[Loaded[Order]]:
+        """Return orders by time and id, those of a state if one is named, after a place in that order."""
+        query: Document = {"state": state} if state else {}
+        if after:
+            moment, order_id = after
+            query["$or"] = [{"created_at": {"$gt": moment}}, {"created_at": moment, "_id": {"$gt": order_id}}]
+        return await self._found(query, limit=limit, sort=[("created_at", 1), ("_id", 1)])
+
+    async def correctable(self, beneficiary_id: str, *, since: datetime) -> list[Order]:
+        """Return the beneficiary's orders made since then that have, or may get, a certificate."""
+        found = await self._found(
+            {"buyer.beneficiary_id": beneficiary_id, "created_at": {"$gte": since}, "state": {"$nin": list(ENDED)}}
+        )
+        return [loaded.value for loaded in found]
+
+    async def payables(self) -> list[Payable]:
+        """Return what each owner is due: the sum of the subtotals of retired orders, by owner and currency."""
+        sums = self._orders.aggregate(
+            [
+                {"$match": {"state": {"$in": list(RETIRED)}}},
+                {
+                    "$group": {
+                        "_id": {"owner_id": "$listing.owner_id", "currency": "$listing.currency"},
+                        "orders": {"$sum": 1},
+                        "grams": {"$sum": "$priced.grams"},
+                        "subtotal_fen": {"$sum": "$priced.subtotal_fen"},
+                    }
+                },
+                {"$sort": {"_id": 1}},
+            ]
+        )
+        return [Payable(**{**group.pop("_id"), **group}) async for group in sums]
+
+    async def insert_order(self, decision: Decision, *, now: datetime, cause: Cause) -> None:
+        """Insert a new order with its events.
+
+        Raises LostRace when it is there already, or another live order has one of its footprints.
+        """
+        document = order_document(decision.order)
+        try:
+            inserted = await self._order_box.insert(document, decision.events, now=now, cause=cause)
+        except DuplicateKeyError:
+            inserted = False
+        if not inserted:
+            raise LostRace(f"{decision.order.order_id} or one of its footprints was written by another")
+
+    async def record(self, loaded: Loaded[Order], decision: Decision, *, now: datetime, cause: Cause) -> None:
+        """Write what was decided of an order as it was loaded, unless nothing was.
+
+        Raises LostRace when it has changed since, or another live order has one of its footprints.
+        """
+        changed = _changed(order_document(loaded.value), order_document(decision.order))
+        if not changed:
+            return
+        try:
+            await self._order_box.change(loaded.document, changed, decision.events, now=now, cause=cause)
+        except DuplicateKeyError:
+            raise LostRace(f"a footprint of {decision.order.order_id} was covered meanwhile") from None
+
+    async def _found(self, query: Document, *, limit: int = 0, sort: Any = None) -> list[Loaded[Order]]:
+        found = self._orders.find(query, limit=limit, sort=sort)
+        return [Loaded(order_of(document), document) async for document in found]
+
+    # Beneficiaries
+
+    async def beneficiary(self, beneficiary_id: str) -> Loaded[Beneficiary] | None:
+        """Return a beneficiary."""
+        document = await self._beneficiaries.find_one({"_id": beneficiary_id})
+        return Loaded(beneficiary_of(document), document) if document else None
+
+    async def record_beneficiary(
+        self, loaded: Loaded[Beneficiary] | None, after: Beneficiary, event: Event, *, now: datetime, cause: Cause
+    ) -> None:
+        """Write a beneficiary, a new one if none was loaded, and tell of it. Raises LostRace when another was first."""
+        document = beneficiary_document(after)
+        if loaded:
+            fields = _changed(beneficiary_document(loaded.value), document)
+            await self._beneficiary_box.change(loaded.document, fields, [event], now=now, cause=cause)
+        elif not await self._beneficiary_box.insert(document, [event], now=now, cause=cause):
+            raise LostRace(f"{after.beneficiary_id} was written by another")
+
+    # Capabilities
+
+    async def order_hash(self, order_id: str) -> str | None:
+        """Return the hash of the order's capability."""
+        found = await self._orders.find_one({"_id": order_id}, {"capability_hash": 1})
+        return found["capability_hash"] if found else None
+
+    async def profile_hash(self, beneficiary_id: str) -> str | None:
+        """Return the hash of the profile's capability."""
+        found = await self._beneficiaries.find_one({"_id": beneficiary_id}, {"profile_hash": 1})
+        return found["profile_hash"] if found else None
+
+    # What others say
+
+    async def known(self, footprint_ids: Collection[str]) -> Known:
+        """Return what is known of the footprints: themselves, which are replaced, which of their roots are covered."""
+        found = await self.copies.footprints(footprint_ids)
+        covering = self._orders.find({"live": True, "roots": {"$in": [one.root for one in found]}}, {"roots": 1})
+        return Known(
+            footprints={one.footprint_id: one for one in found},
+            replaced=frozenset(await self.copies.replaced(footprint_ids)),
+            covered=frozenset([root async for order in covering for root in order["roots"]]),
+        )
+
+
+def _changed(before: Document, after: Document) -> Document:
+    return {name: value for name, value in after.items() if name not in before or before[name] != value}

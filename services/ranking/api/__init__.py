@@ -1,0 +1,26 @@
+"""Ranking's addresses: boards, my rank, around me, and the page of the people's board."""
+
+from services.ranking import domain
+from services.ranking.api.asking import NothingThere
+from services.ranking.api.cursors import Cursors, CursorUnknown
+from services.ranking.api.pages import page_router
+from services.ranking.api.programs import api_router
+from shared.refusal import Refusal
+from shared.web.auth import PUBLIC, Access
+
+ACCESS: dict[str, Access] = {
+    "GET /v1/boards/{board}": PUBLIC,
+    # These two need the capability of a profile. Which profile that is stands in the name of a cookie and not in the
+    # path, so the routes look at it themselves.
+    "GET /v1/boards/{board}/my-rank": PUBLIC,
+    "GET /v1/boards/{board}/around-me": PUBLIC,
+    "GET /boards": PUBLIC,
+    "GET /boards/people": PUBLIC,
+}
+STATUSES: dict[type[Refusal], int] = {
+    NothingThere: 404,
+    CursorUnknown: 422,
+    domain.NotOffered: 422,
+}
+
+__all__ = ["ACCESS", "STATUSES", "Cursors", "api_router", "page_router"]

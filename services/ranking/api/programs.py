@@ -1,0 +1,149 @@
+"""Boards for programs: pages with cursors, my rank, and who stands around me."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.ranking.api.asking import asker, required, selected
+from services.ranking.api.cursors import Cursors
+from services.ranking.domain import Board, Boards, Measure, Row, Standing, WindowKind
+
+NEIGHBOURS = 5
+BoardPath = Annotated[Board, Path(description="who is listed")]
+
+
+class Asked(BaseModel):
+    """Which board: every part has a default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scene: Annotated[str | None, Field(max_length=40, description="only this scene, by id or code")] = None
+    city: Annotated[str | None, Field(max_length=60, description="only scenes of this city, as scenes give it")] = None
+    measure: Annotated[Measure | None, Field(description="people: scenes; companies: mass_g; scenes: share")] = None
+    window: Annotated[WindowKind | None, Field(description="the present one, cut in Asia/Shanghai; default all")] = None
+
+    beneficiary: Annotated[
+        str | None, Field(pattern=r"^ben_[0-9A-HJKMNP-TV-Z]{26}$", description="who asks; else whose cookie is shown")
+    ] = None
+
+
+class AskedPage(Asked):
+    """Which page of a board."""
+
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    cursor: Annotated[str | None, Field(max_length=400, description="next_cursor of the page before")] = None
+
+
+class BoardRow(BaseModel):
+    """A line of a board. Equal values have equal ranks (`tied`), and the next rank skips."""
+
+    rank: int
+    tied: bool
+    name: str
+    value: Annotated[int, Field(description="scenes: a number; mass_g: grams; share: hundredths of a percent")]
+    me: bool
+
+
+class BoardHead(BaseModel):
+    """What a board says of itself; `as_of` is the time of the newest event in it, `window` its ISO 8601 name or all."""
+
+    as_of: datetime
+    livemode: bool
+    board: Board
+    measure: Measure
+    window: str
+    members: int
+
+
+class BoardPage(BoardHead):
+    """Lines of a board in order, and the cursor that goes on."""
+
+    data: list[BoardRow]
+    has_more: bool
+    next_cursor: str | None
+
+
+class AroundMe(BoardHead):
+    """My line with up to five neighbours on each side; empty when I am not on the board."""
+
+    data: list[BoardRow]
+
+
+class MyRank(BoardHead):
+    """My line; none when I am not on the board."""
+
+    me: BoardRow | None
+
+
+def api_router(boards: Boards, clock: Callable[[], datetime], cursors: Cursors, *, livemode: bool) -> APIRouter:
+    """Build the routes for programs."""
+    routes = APIRouter(tags=["ranking"])
+
+    def standing_of(board: Board, asked: Asked) -> Standing:
+        selection = selected(
+            boards, board, measure=asked.measure, window=asked.window, scene=asked.scene, city=asked.city
+        )
+        return boards.standing(selection, clock())
+
+    def head(standing: Standing) -> dict[str, object]:
+        return {
+            "as_of": boards.as_of or clock(),
+            "livemode": livemode,
+            "board": standing.selection.board,
+            "measure": standing.selection.measure,
+            "window": standing.window.text,
+            "members": len(standing.ranking),
+        }
+
+    def lines(rows: list[Row], me: str | None) -> list[BoardRow]:
+        return [
+            BoardRow(rank=row.rank, tied=row.tied, name=boards.name(row.member), value=row.value, me=row.member == me)
+            for row in rows
+        ]
+
+    @routes.get("/v1/boards/{board}", operation_id="get_board")
+    async def get_board(request: Request, board: BoardPath, asked: Annotated[AskedPage, Query()]) -> BoardPage:
+        """Return a page of a board."""
+        standing = standing_of(board, asked)
+        ranking = standing.ranking
+        start = ranking.position_after(cursors.open(standing, asked.cursor)) if asked.cursor else 0
+        rows = ranking.rows(start, start + asked.limit)
+        more = start + asked.limit < len(ranking)
+        return BoardPage.model_validate(
+            {
+                **head(standing),
+                "data": lines(rows, asker(request, boards, asked.beneficiary)),
+                "has_more": more,
+                "next_cursor": cursors.seal(standing, rows[-1].key) if more else None,
+            }
+        )
+
+    @routes.get("/v1/boards/{board}/my-rank", operation_id="get_my_rank")
+    async def get_my_rank(request: Request, board: BoardPath, asked: Annotated[Asked, Query()]) -> MyRank:
+        """Return the line of the profile whose capability is shown."""
+        me = required(request, boards, asked.beneficiary)
+        standing = standing_of(board, asked)
+        mine = around(standing, me, neighbours=0)
+        return MyRank.model_validate({**head(standing), "me": lines(mine, me)[0] if mine else None})
+
+    @routes.get("/v1/boards/{board}/around-me", operation_id="get_around_me")
+    async def get_around_me(request: Request, board: BoardPath, asked: Annotated[Asked, Query()]) -> AroundMe:
+        """Return the line of the profile whose capability is shown, with its neighbours."""
+        me = required(request, boards, asked.beneficiary)
+        standing = standing_of(board, asked)
+        return AroundMe.model_validate({**head(standing), "data": lines(around(standing, me), me)})
+
+    return routes
+
+
+def around(standing: Standing, member: str, *, neighbours: int = NEIGHBOURS) -> list[Row]:
+    """Return a member's line and its neighbours on each side; nothing when the member is not listed."""
+    position = standing.ranking.position(member)
+    if position is None:
+        return []
+    return standing.ranking.rows(max(0, position - neighbours), position + neighbours + 1)

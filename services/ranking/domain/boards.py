@@ -1,0 +1,250 @@
+"""All boards as a fold of the stream: the same events, in any order and however often, give the same boards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from heapq import nlargest
+
+from services.ranking.domain.deeds import Deed, Tally
+from services.ranking.domain.ranking import Ranking
+from services.ranking.domain.selection import Field, Selection
+from services.ranking.domain.shares import Shares
+from services.ranking.domain.windows import Window, window_at
+from shared.contracts import (
+    BeneficiaryNamed,
+    CertificateIssued,
+    CertificateRevoked,
+    Envelope,
+    Event,
+    FootprintCalculated,
+    ScenePublished,
+)
+
+# The figures of a smaller group would tell the figures of one of its members.
+GROUP_MEMBERS_MIN = 5
+
+
+@dataclass(slots=True)
+class Standing:
+    """One board as it stands in one window: its members' tallies, and the ranking of those who are listed."""
+
+    selection: Selection
+    window: Window
+    tallies: dict[str, Tally]
+    ranking: Ranking
+
+
+class Boards:
+    """What the stream has said so far, and the boards that follow from it.
+
+    A board is built when it is first asked for, and from then on kept up to date event by event. So a fold from offset
+    zero pays for no board that nobody looks at, and no window that has passed is kept.
+    """
+
+    def __init__(self) -> None:
+        # The time of the newest event heard.
+        self.as_of: datetime | None = None
+        self._scenes: dict[str, tuple[int, ScenePublished]] = {}
+        self._scene_ids: dict[str, str] = {}
+        self._named: dict[str, tuple[int, BeneficiaryNamed]] = {}
+        self._deeds: dict[str, Deed] = {}
+        self._revoked: set[str] = set()
+        # Deeds that count, under their beneficiary and under their scene.
+        self._deeds_of: dict[str, list[Deed]] = {}
+        self._shares = Shares()
+        self._built: dict[Field | None, dict[Selection, Standing]] = {}
+
+    def fold(self, envelope: Envelope[Event]) -> None:
+        """Take an event in. One heard before, or overtaken by a later one of its subject, changes nothing."""
+        self.as_of = envelope.time if self.as_of is None else max(self.as_of, envelope.time)
+        match envelope.data:
+            case ScenePublished() as scene:
+                self._published(scene, envelope.sequence)
+            case FootprintCalculated() as footprint:
+                self._place_scenes(self._shares.calculated(footprint))
+            case CertificateIssued() as certificate:
+                self._issued(certificate)
+            case CertificateRevoked() as certificate:
+                self._revoke(certificate.certificate_id)
+            case BeneficiaryNamed() as beneficiary:
+                self._name(beneficiary, envelope.sequence)
+
+    # What is asked.
+
+    def standing(self, selection: Selection, now: datetime) -> Standing:
+        """Return a board as it stands in the window of this moment. It goes on changing: read it, do not keep it."""
+        window = window_at(selection.window, now)
+        built = self._built.get(selection.field, {})
+        standing = built.get(selection)
+        if standing is None or standing.window != window:
+            standing = self._build(selection, window)
+            # Whoever asks for a scene or city that nobody knows leaves nothing behind.
+            if selection.field is None or standing.tallies:
+                self._built.setdefault(selection.field, {})[selection] = standing
+        return standing
+
+    def name(self, member: str) -> str:
+        """Return what a listed member is called on boards: a scene in English if it can be, a person as they chose."""
+        if member in self._scenes:
+            names = self._scenes[member][1].names
+            return names.get("en") or names[min(names)]
+        shown = _shown_name(self._named[member][1])
+        assert shown is not None, "who is listed has a name to show"
+        return shown
+
+    def scene(self, id_or_code: str) -> ScenePublished | None:
+        """Return a scene as it was last published."""
+        found = self._scenes.get(self._scene_ids.get(id_or_code, id_or_code))
+        return found[1] if found else None
+
+    def busiest_scenes(self, count: int) -> list[ScenePublished]:
+        """Return the scenes with the most certificates, as many as asked for."""
+        counted = ((len(self._deeds_of[scene_id]), scene_id) for scene_id in self._scenes if scene_id in self._deeds_of)
+        return [self._scenes[scene_id][1] for _, scene_id in nlargest(count, counted)]
+
+    def profile_hash(self, beneficiary_id: str) -> str | None:
+        """Return the hash of a profile's capability; none when it is unknown, or erased."""
+        found = self._named.get(beneficiary_id)
+        return found[1].profile_hash if found and not found[1].erased else None
+
+    # What is heard.
+
+    def _published(self, scene: ScenePublished, sequence: int) -> None:
+        before = self._scenes.get(scene.scene_id)
+        if before is not None and before[0] >= sequence:
+            return
+        self._scenes[scene.scene_id] = (sequence, scene)
+        # A code stands on printed posters: it stays with its scene.
+        self._scene_ids[scene.code] = scene.scene_id
+        city_before = before[1].city if before else None
+        if city_before != scene.city and scene.scene_id in self._deeds_of:
+            # Deeds move from one city to another. It is rare, so their boards are built anew.
+            for city in (city_before, scene.city):
+                if city is not None:
+                    self._built.pop(Field("city", city), None)
+        self._place_scenes({scene.scene_id})
+
+    def _issued(self, certificate: CertificateIssued) -> None:
+        if certificate.certificate_id in self._deeds:
+            return
+        deed = self._deeds[certificate.certificate_id] = Deed.of(certificate)
+        if deed.certificate_id in self._revoked:
+            return
+        for owner in _owners(deed):
+            self._deeds_of.setdefault(owner, []).append(deed)
+        for standing, member in self._touched_by(deed):
+            standing.tallies.setdefault(member, Tally()).add(deed, standing.selection.board)
+            self._place(standing, member)
+        self._place_scenes(self._shares.cover(deed.footprint_ids, by=1))
+
+    def _revoke(self, certificate_id: str) -> None:
+        if certificate_id in self._revoked:
+            return
+        self._revoked.add(certificate_id)
+        deed = self._deeds.get(certificate_id)
+        if deed is None:
+            return
+        for owner in _owners(deed):
+            self._deeds_of[owner].remove(deed)
+        for standing, member in self._touched_by(deed):
+            selection, window = standing.selection, standing.window
+            left = (other for other in self._deeds_of[member] if self._member(other, selection, window) == member)
+            standing.tallies[member] = Tally.of(left, selection.board)
+            self._place(standing, member)
+        self._place_scenes(self._shares.cover(deed.footprint_ids, by=-1))
+
+    def _name(self, beneficiary: BeneficiaryNamed, sequence: int) -> None:
+        before = self._named.get(beneficiary.beneficiary_id)
+        if before is not None and before[0] >= sequence:
+            return
+        self._named[beneficiary.beneficiary_id] = (sequence, beneficiary)
+        for deed in self._deeds_of.get(beneficiary.beneficiary_id, ()):
+            for standing, member in self._touched_by(deed):
+                self._place(standing, member)
+
+    # How boards follow.
+
+    def _build(self, selection: Selection, window: Window) -> Standing:
+        tallies: dict[str, Tally] = {}
+        for deed in self._candidates(selection.field):
+            member = self._member(deed, selection, window)
+            if member is not None:
+                tallies.setdefault(member, Tally()).add(deed, selection.board)
+        listed = ((member, self._value(selection, member, tally), tally.reached) for member, tally in tallies.items())
+        return Standing(selection, window, tallies, Ranking(line for line in listed if line[1] > 0))
+
+    def _candidates(self, field: Field | None) -> Iterable[Deed]:
+        """Return the deeds to look at for a board: those of its field, so that a small one is soon built."""
+        if field is None:
+            return (deed for deed in self._deeds.values() if deed.certificate_id not in self._revoked)
+        if field.kind == "scene":
+            return self._deeds_of.get(field.name, ())
+        of_city = (scene_id for scene_id, (_, scene) in self._scenes.items() if scene.city == field.name)
+        return (deed for scene_id in of_city for deed in self._deeds_of.get(scene_id, ()))
+
+    def _touched_by(self, deed: Deed) -> Iterator[tuple[Standing, str]]:
+        """Yield the boards that are built and count this deed, each with the deed's member there."""
+        for field in (None, *self._fields_of(deed)):
+            for selection, standing in self._built.get(field, {}).items():
+                member = deed.member_of(selection.board)
+                if member is not None and standing.window.holds(deed.issued_us):
+                    yield standing, member
+
+    def _member(self, deed: Deed, selection: Selection, window: Window) -> str | None:
+        """Return for whom the deed counts on a board; none when it does not."""
+        in_field = selection.field is None or selection.field in self._fields_of(deed)
+        return deed.member_of(selection.board) if in_field and window.holds(deed.issued_us) else None
+
+    def _fields_of(self, deed: Deed) -> tuple[Field, ...]:
+        if deed.scene_id is None:
+            return ()
+        scene = Field("scene", deed.scene_id)
+        found = self._scenes.get(deed.scene_id)
+        return (scene, Field("city", found[1].city)) if found else (scene,)
+
+    def _place_scenes(self, scene_ids: set[str]) -> None:
+        for selection, standing in self._built.get(None, {}).items():
+            if selection.board == "scenes":
+                for scene_id in scene_ids:
+                    self._place(standing, scene_id)
+
+    def _place(self, standing: Standing, member: str) -> None:
+        tally = standing.tallies.get(member)
+        value = self._value(standing.selection, member, tally) if tally else 0
+        if tally and value > 0:
+            standing.ranking.place(member, value, tally.reached)
+        else:
+            standing.ranking.drop(member)
+
+    def _value(self, selection: Selection, member: str, tally: Tally) -> int:
+        """Return the figure that a member is ranked by; 0 when the member is not to be listed."""
+        if not self._may_show(selection, member, tally):
+            return 0
+        match selection.measure:
+            case "scenes":
+                return len(tally.partners)
+            case "mass_g":
+                return tally.grams
+            case "share":
+                return self._shares.share(member)
+
+    def _may_show(self, selection: Selection, member: str, tally: Tally) -> bool:
+        if selection.board == "scenes":
+            return member in self._scenes and len(tally.partners) >= GROUP_MEMBERS_MIN
+        found = self._named.get(member)
+        if found is None or _shown_name(found[1]) is None:
+            return False
+        # A person's mass beside an alias could be joined with other public figures.
+        return selection.board == "companies" or selection.measure != "mass_g" or found[1].board == "named"
+
+
+def _owners(deed: Deed) -> tuple[str, ...]:
+    return (deed.beneficiary_id, deed.scene_id) if deed.scene_id else (deed.beneficiary_id,)
+
+
+def _shown_name(beneficiary: BeneficiaryNamed) -> str | None:
+    if beneficiary.erased or beneficiary.board == "hidden":
+        return None
+    return beneficiary.name if beneficiary.board == "named" else beneficiary.alias

@@ -1,0 +1,85 @@
+"""How much of what a scene's guests counted is covered by certificates."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from shared.contracts import FootprintCalculated
+
+# A share is given in whole hundredths of a percent, so that equal figures on the page are equal ranks.
+WHOLE_SHARE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Footprint:
+    footprint_id: str
+    scene_id: str
+    grams: int
+    replaces: str | None
+
+
+@dataclass(slots=True)
+class _Balance:
+    covered_g: int = 0
+    total_g: int = 0
+
+
+class Shares:
+    """Footprints of scenes by root, and which of them certificates cover. Of a root exactly one footprint counts."""
+
+    def __init__(self) -> None:
+        self._root_of: dict[str, str] = {}
+        self._chains: dict[str, dict[str, _Footprint]] = {}
+        self._covering: Counter[str] = Counter()
+        self._counting: dict[str, tuple[_Footprint, bool]] = {}
+        self._balances: dict[str, _Balance] = {}
+
+    def share(self, scene_id: str) -> int:
+        """Return covered ÷ all grams in hundredths of a percent, rounded down, but not to 0 if any is covered."""
+        balance = self._balances.get(scene_id)
+        if balance is None or balance.covered_g == 0:
+            return 0
+        return max(1, balance.covered_g * WHOLE_SHARE // balance.total_g)
+
+    def calculated(self, event: FootprintCalculated) -> set[str]:
+        """Take a footprint in, once; return the scenes whose share may have changed."""
+        if event.scene_id is None or event.footprint_id in self._root_of:
+            return set()
+        self._root_of[event.footprint_id] = event.root
+        footprint = _Footprint(event.footprint_id, event.scene_id, event.grams, event.replaces)
+        self._chains.setdefault(event.root, {})[event.footprint_id] = footprint
+        return self._settle(event.root)
+
+    def cover(self, footprint_ids: Iterable[str], *, by: int) -> set[str]:
+        """Count one certificate more (by=1) or less (by=-1) on footprints, known or not; return the scenes changed."""
+        changed: set[str] = set()
+        for footprint_id in footprint_ids:
+            self._covering[footprint_id] += by
+            if (root := self._root_of.get(footprint_id)) is not None:
+                changed |= self._settle(root)
+        return changed
+
+    def _settle(self, root: str) -> set[str]:
+        """Put the root's counting footprint into its scene's balance in place of the one that counted before."""
+        changed = set()
+        if (before := self._counting.get(root)) is not None:
+            changed.add(self._enter(before[0], covered=before[1], sign=-1))
+        chain = self._chains[root]
+        covered = [footprint for footprint in chain.values() if self._covering[footprint.footprint_id] > 0]
+        replaced = {footprint.replaces for footprint in chain.values()}
+        last = [footprint for footprint in chain.values() if footprint.footprint_id not in replaced]
+        # Of a chain heard in part there may be two, of one that bites its tail none: the least id then counts.
+        standing = covered or last or chain.values()
+        now = min(standing, key=lambda footprint: footprint.footprint_id)
+        self._counting[root] = (now, bool(covered))
+        changed.add(self._enter(now, covered=bool(covered), sign=1))
+        return changed
+
+    def _enter(self, footprint: _Footprint, *, covered: bool, sign: int) -> str:
+        balance = self._balances.setdefault(footprint.scene_id, _Balance())
+        balance.total_g += sign * footprint.grams
+        if covered:
+            balance.covered_g += sign * footprint.grams
+        return footprint.scene_id

@@ -1,0 +1,144 @@
+"""How ranking reads Kafka: every partition of its topics, from offset zero, without a consumer group."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator
+from typing import Any
+
+import structlog
+from aiokafka import ConsumerRecord
+from aiokafka import TopicPartition as Assigned
+from aiokafka.errors import KafkaError
+from faststream import AckPolicy
+from faststream.kafka import TopicPartition
+from faststream.kafka.message import KafkaMessage
+
+from services.ranking.handlers import Handlers, Partition
+from services.ranking.stream.dead_letters import DeadLetters, Guilty
+from shared.contracts import PARTITIONS, Event, from_record
+from shared.messaging import broker
+from shared.messaging.delivery import DELIVERED, Hears
+from shared.settings import Settings
+
+RECONNECT_SECONDS = 1.0
+TOPIC_CHECK_SECONDS = 3.0
+
+log = structlog.get_logger()
+
+
+class Reader:
+    """Reads what the boards follow from, and knows when they say all that had happened before this replica started.
+
+    Each replica reads everything, so there is no group to divide the partitions, and nothing to acknowledge: where the
+    reading stands is known beside the boards.
+    """
+
+    def __init__(self, settings: Settings, table: Hears, handlers: Handlers) -> None:
+        self._settings = settings
+        self._table = table
+        self._contracts: dict[str, type[Event]] = {event.topic: event for event in table}
+        self._handlers = handlers
+        self._partitions = [(topic, number) for topic in self._contracts for number in range(PARTITIONS)]
+        self._ends: dict[Partition, int] | None = None
+        self._producer = broker.Producer(settings.kafka_bootstrap_servers, replica=settings.replica)
+        self._dead_letters = DeadLetters(settings.kafka_bootstrap_servers, self._producer)
+        self._broker = broker.reader(settings.kafka_bootstrap_servers, replica=settings.replica)
+        self._subscriber = self._broker.subscriber(
+            partitions=[TopicPartition(topic, number) for topic, number in self._partitions],
+            batch=True,
+            group_id=None,
+            ack_policy=AckPolicy.MANUAL,
+            auto_offset_reset="earliest",
+            max_records=broker.BATCH_RECORDS_MAX,
+            batch_timeout_ms=broker.BATCH_TIMEOUT_MS,
+            no_reply=True,
+            # Nothing is decoded before `_take` sees it: bytes that break a parser would be lost without a word.
+            parser=self._untouched,
+            decoder=_records,
+        )
+        self._subscriber(self._take)
+
+    async def fares(self) -> str | None:
+        """Return none once the end offsets seen at the start are passed; Kafka may be away after that."""
+        if self._ends is None:
+            return "Kafka does not answer"
+        offsets = self._handlers.offsets
+        behind = sum(max(0, end - offsets.get(partition, 0)) for partition, end in self._ends.items())
+        return f"{behind} messages to fold" if behind else None
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Read until the context ends. Raises TopicDiffers when Kafka answers with other topics."""
+        try:
+            async with asyncio.timeout(TOPIC_CHECK_SECONDS):
+                await broker.verify_topics(self._settings.kafka_bootstrap_servers)
+        except (KafkaError, TimeoutError, OSError):
+            log.warning("kafka does not answer yet", service="ranking")
+        connecting = asyncio.create_task(self._connect(), name="ranking reader")
+        try:
+            yield
+        finally:
+            connecting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await connecting
+            await self._broker.stop()
+            await self._producer.stop()
+
+    async def _connect(self) -> None:
+        """Start reading as soon as Kafka answers; from then on the consumer finds its way back by itself."""
+        while self._ends is None:
+            try:
+                await broker.verify_topics(self._settings.kafka_bootstrap_servers)
+                await self._producer.start()
+                await self._broker.start()
+                await self._see_ends()
+            except broker.TopicDiffers as differs:
+                log.critical("refusing to run", service="ranking", reason=str(differs))
+                os.kill(os.getpid(), signal.SIGTERM)
+                await asyncio.Event().wait()
+            except (KafkaError, OSError) as failure:
+                log.warning("kafka does not answer", service="ranking", failure=repr(failure)[:200])
+                await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def _see_ends(self) -> None:
+        assigned = [Assigned(topic, number) for topic, number in self._partitions]
+        consumer = self._subscriber.consumer
+        assert consumer is not None, "the broker has started"
+        first, ends = await consumer.beginning_offsets(assigned), await consumer.end_offsets(assigned)
+        # What was before the beginning of the log cannot be folded any more: it counts as passed.
+        for (topic, number), offset in first.items():
+            self._handlers.offsets.setdefault((topic, number), offset)
+        self._ends = {(topic, number): end for (topic, number), end in ends.items()}
+
+    async def _take(self, records: tuple[ConsumerRecord, ...]) -> None:
+        guilty: list[Guilty] = []
+        for record in records:
+            # A null is a compacted topic's deletion or heartbeat: it tells nothing.
+            if record.value is None:
+                continue
+            try:
+                await self._hear(record, record.value)
+            except Exception as failure:
+                guilty.append((record, failure))
+        if guilty:
+            await self._dead_letters.bury(guilty)
+        self._handlers.passed({(record.topic, record.partition): record.offset + 1 for record in records})
+
+    async def _hear(self, record: ConsumerRecord, value: bytes) -> None:
+        contract = self._contracts[record.topic]
+        at = f"{record.topic}/{record.partition}/{record.offset}"
+        envelope = from_record(contract, value, list(record.headers), livemode=self._settings.livemode, at=at)
+        await self._table[contract]([envelope])
+        DELIVERED.labels(record.topic).inc()
+
+    async def _untouched(self, records: Any, _default: Any) -> KafkaMessage:
+        consumer: Any = self._subscriber.consumer
+        return KafkaMessage(body=b"", raw_message=records, consumer=consumer)
+
+
+async def _records(message: KafkaMessage, _default: Any) -> Any:
+    return message.raw_message
