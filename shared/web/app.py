@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import structlog
 from fastapi import APIRouter, Depends, FastAPI, Request
-from fastapi.responses import FileResponse, RedirectResponse, Response
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo.errors import PyMongoError
 
@@ -20,7 +20,19 @@ from shared.contracts import Cause
 from shared.refusal import Refusal
 from shared.settings import Settings
 from shared.web import health, problems
-from shared.web.auth import PUBLIC, Access, Forbidden, Guard, HashOf, Issuer, TokenExchanged, Unauthenticated
+from shared.web.auth import (
+    CAPABILITY_HEADER,
+    PUBLIC,
+    Access,
+    Capability,
+    Forbidden,
+    Guard,
+    HashOf,
+    Issuer,
+    Scope,
+    TokenExchanged,
+    Unauthenticated,
+)
 from shared.web.idempotency import KeyMissing, KeyReused
 from shared.web.pages import Pages
 
@@ -114,6 +126,13 @@ def create(
     guard.check_complete([route for router in routers for route in router.routes])
     app.include_router(health.router({"mongodb": stored} | {type(part).__name__.lower(): part.fares for part in parts}))
     app.add_api_route("/static/site.css", _site_css, include_in_schema=False)
+
+    async def reference() -> HTMLResponse:
+        who = {line: _who(named) for line, named in access.items()}
+        page = pages.render("reference.html", api=app.openapi(), address=app.openapi_url, access=who)
+        return HTMLResponse(page)
+
+    app.add_api_route(f"/docs/{service}", reference, include_in_schema=False)
     problems.install(app, statuses={**_STATUSES, **statuses}, pages=pages)
     app.add_exception_handler(TokenExchanged, _exchange(secure=settings.public_url.startswith("https")))
     app.middleware("http")(_common)
@@ -125,6 +144,15 @@ def cause_of(request: Request) -> Cause:
     came = request.headers.get("traceparent", "")
     traceparent = came if _TRACEPARENT.fullmatch(came) else f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
     return Cause(id=request.state.request_id, traceparent=traceparent)
+
+
+def _who(access: Access) -> str:
+    """Say in words who may call a route."""
+    if isinstance(access, Scope):
+        return f"staff and machines with the scope {access.name}"
+    if isinstance(access, Capability):
+        return f"whoever shows the capability of the {access.parameter} in the path, in {CAPABILITY_HEADER}"
+    return "anybody"
 
 
 def _log_as_json() -> None:

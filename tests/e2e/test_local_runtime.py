@@ -11,9 +11,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import psutil
 import pymongo
@@ -228,12 +229,14 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
 
 
 class Answering(http.server.BaseHTTPRequestHandler):
-    """Answers with the port that was asked, or with a stream of one event that stays open."""
+    """Answers with the port that was asked, with a stream of one event that stays open, or with half of an answer."""
 
     def answer(self) -> None:
         self.send_response(200)
         is_stream = self.path.endswith("stream")
         self.send_header("Content-Type", "text/event-stream" if is_stream else "text/plain")
+        if "half" in self.path:
+            self.send_header("Content-Length", "1000")
         self.end_headers()
         self.wfile.write(b"data: now\n\n" if is_stream else str(self.server.server_address[1]).encode())
         if is_stream:
@@ -261,11 +264,13 @@ def services(copy: Local, names: Iterable[str] = SERVICES) -> Iterator[None]:
             server.server_close()
 
 
-def ask(copy: Local, path: str, method: str = "GET") -> tuple[int, str, str]:
+def ask(
+    copy: Local, path: str, method: str = "GET", headers: Mapping[str, str] = MappingProxyType({})
+) -> tuple[int, str, str]:
     """Return the status, the content type and the body."""
     connection = http.client.HTTPConnection("127.0.0.1", copy.place.port, timeout=5)
     with closing(connection):
-        connection.request(method, path)
+        connection.request(method, path, headers=headers)
         answer = connection.getresponse()
         return answer.status, answer.headers.get("Content-Type", ""), answer.read().decode()
 
@@ -292,7 +297,7 @@ def test_the_issuers_keys_come_from_its_folder(gateway: Local) -> None:
     assert ask(gateway, "/.well-known/jwks.json") == (200, "application/json", '{"keys": []}')
 
 
-def test_a_service_that_is_down_is_told_in_plain_words_and_no_query_is_logged(gateway: Local) -> None:
+def test_a_service_that_is_down_is_told_in_plain_words(gateway: Local) -> None:
     for method in ("GET", "POST"):
         status, kind, page = ask(gateway, "/orders/ord_1?token=capability", method)
         assert (status, kind) == (502, "text/html; charset=utf-8")
@@ -300,7 +305,14 @@ def test_a_service_that_is_down_is_told_in_plain_words_and_no_query_is_logged(ga
         assert "make up" in page
     status, kind, problem = ask(gateway, "/v1/orders?token=capability", "POST")
     assert (status, kind, json.loads(problem)["code"]) == (502, "application/problem+json", "service_unavailable")
-    assert "capability" not in gateway.place.log("gateway").read_text()
+
+
+def test_what_the_gateway_logs_of_a_failure_names_no_query_and_no_header(gateway: Local) -> None:
+    with services(gateway, ["orders"]), pytest.raises(http.client.IncompleteRead):
+        ask(gateway, "/orders/half?token=capability", headers={"Referer": "http://x/?token=capability"})
+    log = gateway.place.log("gateway").read_text()
+    assert '"uri": "/orders/half"' in log
+    assert "capability" not in log
 
 
 def test_an_event_of_a_stream_arrives_while_the_stream_is_open(gateway: Local) -> None:

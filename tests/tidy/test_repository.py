@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from deploy.generate import card, heard_by, said_by
@@ -161,3 +162,18 @@ def test_python_files_stay_small_enough_to_know_by_heart() -> None:
         if (lines := len(path.read_text().splitlines())) > 300
     }
     assert not large
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_every_service_shows_a_reference_of_its_api_that_names_who_may(service: str) -> None:
+    api = importlib.import_module(f"services.{service}.api")
+    app = importlib.import_module(f"services.{service}.app")
+    kind = getattr(app, "Settings", None) or importlib.import_module("shared.settings").Settings
+    settings = kind(kafka_bootstrap_servers="k:1", mongodb_url=f"mongodb://m:1/{service}", secret="-", replica="-")
+    transport = httpx.ASGITransport(app.create_app(settings))
+    async with httpx.AsyncClient(transport=transport, base_url="http://diandian.test") as client:
+        page = await client.get(f"/docs/{service}")
+    assert page.status_code == 200
+    for line in api.ACCESS:
+        if " /v1/" in line:
+            assert line in page.text.replace("&#39;", "'"), line

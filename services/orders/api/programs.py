@@ -27,7 +27,7 @@ from services.orders.api.shapes import (
 )
 from services.orders.store import Loaded
 from shared.refusal import Refusal
-from shared.web.app import cause_of, keep_capability
+from shared.web.app import cause_of
 
 PROGRESS_SECONDS = 0.3
 KEEP_ALIVE_SECONDS = 15
@@ -117,9 +117,6 @@ def api_router(served: Served) -> APIRouter:
         )
         if replayed:
             response.headers["Idempotency-Replayed"] = "true"
-        keep_capability(response, made.order_id, made.capability, secure=served.secure)
-        if made.profile_capability:
-            keep_capability(response, made.beneficiary_id, made.profile_capability, secure=served.secure)
         response.headers["Location"] = f"/v1/orders/{made.order_id}"
         return made
 

@@ -196,9 +196,7 @@ def checked_name(name: str, *, field: str = "beneficiary/name") -> str:
     if not any(unicodedata.category(character)[0] in "LN" for character in normal):
         raise NameInvalid("Write a name of at least one letter.", field=field)
     if _width(normal) > NAME_WIDTH_MAX:
-        raise NameInvalid(
-            "The name is too long: at most 40 Chinese characters or 80 Latin letters.", field=field
-        )
+        raise NameInvalid("The name is too long: at most 40 Chinese characters or 80 Latin letters.", field=field)
     return normal
 
 

@@ -1,4 +1,4 @@
-"""Money: a payment credits once, what does not belong to the order goes back in full, and a refund is tried until made."""
+"""A payment credits once, what does not belong to the order goes back in full, a refund is tried until it is made."""
 
 from __future__ import annotations
 
