@@ -10,8 +10,10 @@ from typing import Annotated
 
 import typer
 
+from deploy.local.place import Place
+
 HOME = Path(os.environ.get("DIANDIAN_HOME", Path(__file__).resolve().parent.parent / ".local"))
-PORT = int(os.environ.get("DIANDIAN_PORT", "8080"))
+PLACE = Place(HOME, int(os.environ.get("DIANDIAN_PORT", "8080")), os.environ.get("DIANDIAN_HOST", "127.0.0.1"))
 STAFF_SCOPES = ("scenes:write", "registry:write", "orders:read", "certificates:revoke")
 
 diandian = typer.Typer(
@@ -26,7 +28,7 @@ diandian.add_typer(dead, name="dead")
 Url = Annotated[str, typer.Option(envvar="DIANDIAN_URL", help="Where the gateway answers.")]
 Kafka = Annotated[str, typer.Option(envvar="KAFKA_BOOTSTRAP_SERVERS", help="Where Kafka answers.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-URL, KAFKA, MONGODB = f"http://127.0.0.1:{PORT}", f"127.0.0.1:{PORT + 10}", f"mongodb://127.0.0.1:{PORT + 12}"
+URL, KAFKA, MONGODB = PLACE.url, PLACE.address_of("kafka"), f"mongodb://{PLACE.address_of('mongodb')}"
 
 
 def staff_token(url: str, subject: str = "operator", scopes: tuple[str, ...] = STAFF_SCOPES) -> str:
@@ -38,7 +40,9 @@ def staff_token(url: str, subject: str = "operator", scopes: tuple[str, ...] = S
 
 @diandian.command()
 def token(
-    scopes: Annotated[list[str] | None, typer.Argument(help=f"Some of {', '.join(STAFF_SCOPES)}; all by default.")] = None,
+    scopes: Annotated[
+        list[str] | None, typer.Argument(help=f"Some of {', '.join(STAFF_SCOPES)}; all by default.")
+    ] = None,
     subject: Annotated[str, typer.Option(help="Who the token is for.")] = "operator",
     url: Url = URL,
 ) -> None:
@@ -105,16 +109,20 @@ def dead_replay(
     """Give dead letters to their service again, after the fix."""
     from deploy.dead import replay
 
+    if service == "ranking":
+        raise typer.Exit(_complain("ranking reads its topics from the beginning: after the fix, restart it."))
     print(f"{asyncio.run(replay(kafka, service, set(places or ())))} given to {service} again.")
 
 
 @diandian.command()
 def audit(
     kafka: Kafka = KAFKA,
-    mongodb: Annotated[str, typer.Option(envvar="MONGODB", help="Where MongoDB answers, without a database.")] = MONGODB,
+    mongodb: Annotated[
+        str, typer.Option(envvar="MONGODB", help="Where MongoDB answers, without a database.")
+    ] = MONGODB,
     as_json: AsJson = False,
 ) -> None:
-    """Recount credits, money, orders and events from what is stored and what was told; exit 1 when something is wrong."""
+    """Recount credits, money, orders and events from what is stored and told; exit 1 when something is wrong."""
     from deploy.audit import recount
 
     findings = asyncio.run(recount(kafka, mongodb))

@@ -1,4 +1,4 @@
-"""One guest's story over HTTP: scan, count, order, hold, pay, retire, certificate, rank, a line a step as it happens."""
+"""One guest's story over HTTP: scan, count, order, hold, pay, retire, certificate, rank; a line a step."""
 
 from __future__ import annotations
 
@@ -77,11 +77,10 @@ class Guest:
 
     async def seen(self) -> dict[str, Any]:
         """Return the order as it stands."""
-        found = await self._get(f"/v1/orders/{self.order['order_id']}", shows=self.capability)
-        return found
+        return await self._get(f"/v1/orders/{self.order['order_id']}", shows=self.capability)
 
     async def reaches(self, *states: str) -> dict[str, Any]:
-        """Wait until the order is in one of the states, or has ended otherwise. Raises NotTold when it takes too long."""
+        """Wait until the order is in one of the states, or has ended otherwise. Raises NotTold in the end."""
 
         async def there() -> dict[str, Any] | None:
             found = await self.seen()
@@ -159,10 +158,8 @@ async def _walk(client: httpx.AsyncClient, url: str, *, scene: str, name: str, s
     footprint = await guest.count()
     say(f"footprint    {_kg(footprint['mass_g'])}, likely {_kg(footprint['low_g'])} to {_kg(footprint['high_g'])}")
     for line in footprint["lines"]:
-        amount = f"{line['quantity']} {line['unit']}"
-        say(
-            f"  {_kg(line['mass_g']):>12}  {line['activity']}, {amount}; {line['parts'][0]['factors'][0]['source'][:60]}"
-        )
+        source = line["parts"][0]["factors"][0]["source"][:60]
+        say(f"  {_kg(line['mass_g']):>12}  {line['activity']}, {line['quantity']} {line['unit']}; {source}")
     order = await guest.place()
     say(f"order        {order['order_id']}, {order['project_names']['en']}")
     held = await guest.reaches("held")

@@ -15,6 +15,8 @@ from shared.contracts import Cause, Envelope, ProjectListed
 from shared.messaging.outbox import Outbox
 
 SCENES_SHOWN_MAX = 50
+# The figures of fewer guests would be those of persons.
+GROUP_MIN = 5
 Document = dict[str, Any]
 
 
@@ -168,7 +170,7 @@ class Store:
         return found["claim_hash"] if found else None
 
     async def totals(self, scene_id: str) -> SceneTotals:
-        """Sum the counting footprint of each root: the one that a certificate covers, else the latest."""
+        """Sum the counting footprint of each root, the one that a certificate covers, else the latest; from five on."""
         counting = [
             {"$match": {"scene_id": scene_id, "role": "guest"}},
             {"$sort": {"certificate_id": -1, "made_at": -1}},
@@ -179,7 +181,7 @@ class Store:
             guests += 1
             counted += root["grams"]
             neutralised += root["grams"] if root["covered"] else 0
-        return SceneTotals(guests, counted, neutralised)
+        return SceneTotals(guests, counted, neutralised) if guests >= GROUP_MIN else SceneTotals()
 
     # Copies of what others said.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -140,22 +141,22 @@ class Store:
             if not pages:
                 continue
             until = now + timedelta(seconds=LEASE_SECONDS)
+            lease = {"owner": self._owner, "token": secrets.token_hex(8), "until": until}
             taken = await self._places.update_one(
-                {"_id": place["_id"], "next": place["next"], **free},
-                {"$set": {"lease": {"owner": self._owner, "until": until}}},
+                {"_id": place["_id"], "next": place["next"], **free}, {"$set": {"lease": lease}}
             )
             if taken.matched_count:
                 envelopes = tuple(envelope for page in pages for envelope in events_of(page, livemode=self._livemode))
-                mark = (place["_id"], place["next"], pages[-1].sequence + 1)
+                mark = (place["_id"], lease["token"], pages[-1].sequence + 1)
                 parcels.append(Parcel(envelopes, until=until, mark=mark))
         return parcels
 
     async def settle(self, parcels: Sequence[Parcel]) -> None:
         """Move the places past what was published, and end the leases."""
         for parcel in parcels:
-            project_id, first, beyond = parcel.mark
+            project_id, token, beyond = parcel.mark
             await self._places.update_one(
-                {"_id": project_id, "next": first}, {"$set": {"next": beyond}, "$unset": {"lease": ""}}
+                {"_id": project_id, "lease.token": token}, {"$set": {"next": beyond}, "$unset": {"lease": ""}}
             )
 
     async def release(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -52,7 +52,7 @@ class Relay:
                     if begins:
                         await source.release()
                 begins = False
-                await asyncio.gather(*map(self._drain, self._sources))
+                await _all(map(self._drain, self._sources))
             except (KafkaError, PyMongoError, OSError, TimeoutError) as failure:
                 log.warning("relay waits", failure=repr(failure)[:300])
                 begins = True
@@ -81,8 +81,15 @@ class Relay:
             if datetime.now(UTC) > until:
                 raise TimeoutError("the lease is about to end")
             sent = [await self._send(line[round_]) for line in by_subject.values() if len(line) > round_]
-            await asyncio.gather(*sent)
+            await _all(sent)
 
     async def _send(self, envelope: Envelope[Event]) -> asyncio.Future[Any]:
         PUBLISHED.labels(envelope.data.topic).inc()
         return await self._producer.send(envelope.data.topic, to_record(envelope))
+
+
+async def _all(under_way: Iterable[Awaitable[Any]]) -> None:
+    """Wait until all have ended, then raise the first failure: leases are given up with nothing left in flight."""
+    for ended in await asyncio.gather(*under_way, return_exceptions=True):
+        if isinstance(ended, BaseException):
+            raise ended

@@ -129,7 +129,7 @@ class World:
             return await store.copies.listing(listing.project_id) == listing
 
         await until(heard_of)
-        return listing.project_id
+        return str(listing.project_id)
 
     def footprint(self, name: str | None = None, **changes: Any) -> Footprint:
         """Make a footprint that nobody has heard of yet."""
@@ -299,6 +299,8 @@ async def running(infra: Infra, issuer: Issuer) -> AsyncIterator[Running]:
         await until(ready)
     opened = database(settings)
     store = Store(opened, livemode=False, wake=lambda: None)
+    for source in store.sources:
+        source.adopt("orders-other")
     sandbox = Sandbox(store.sandbox, clock, secret=SECRET, notice_url="http://127.0.0.1:9/nobody")
     yield (
         settings.public_url,
@@ -481,7 +483,7 @@ async def test_a_price_that_moved_since_it_was_seen_refuses_the_order_with_the_p
     assert taken.json()["unit_price_fen"] == 5000, "an older word that comes later changes nothing"
     await world.project(version=3, project_id=project_id, status="suspended")
     paused = await world.order(guest, project_id, listing_version=3)
-    assert (paused.status_code, paused.json()["code"], paused.json()["status_of_project"]) == (
+    assert (paused.status_code, paused.json()["code"], paused.json()["listing_status"]) == (
         409,
         "project_not_for_sale",
         "suspended",

@@ -62,9 +62,11 @@ def test_cards_say_what_the_stream_tables_do(service: str) -> None:
 def test_links_between_documents_resolve() -> None:
     broken = []
     for document in tracked("*.md"):
-        for link in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", document.read_text()):
-            if "://" not in link and not link.startswith("/") and not (document.parent / link).exists():
-                broken.append(f"{document.relative_to(ROOT)}: {link}")
+        broken += [
+            f"{document.relative_to(ROOT)}: {link}"
+            for link in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", document.read_text())
+            if "://" not in link and not link.startswith("/") and not (document.parent / link).exists()
+        ]
     assert not broken
 
 

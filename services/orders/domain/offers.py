@@ -26,7 +26,7 @@ class ProjectUnknown(Refusal):
 
 
 class ProjectNotForSale(Refusal):
-    """The project takes no new orders; `status` says why (409)."""
+    """The project takes no new orders; `listing_status` says why (409)."""
 
     code = "project_not_for_sale"
 
@@ -98,7 +98,7 @@ def seen(listing: ProjectListed | None, *, project_id: str, version: int) -> Pro
         raise ProjectUnknown(f"There is no project {project_id} on sale. Ask for a quote first.", field="project_id")
     if not is_for_sale(listing):
         raise ProjectNotForSale(
-            "This project takes no new orders. Choose another one.", field="project_id", status=listing.status
+            "This project takes no new orders. Choose another one.", field="project_id", listing_status=listing.status
         )
     if listing.listing_version != version:
         raise PriceChanged(

@@ -88,7 +88,7 @@ class Handlers:
             decision = domain.make(
                 wish,
                 await self._store.copies.listing(wish.project_id),
-                await self._store.known(wish.footprint_ids),
+                await self._store.known(wish.footprint_ids, order_id=keyed.order_id),
                 order_id=keyed.order_id,
                 request_hash=keyed.request_hash,
                 capability_hash=keyed.capability_hash,

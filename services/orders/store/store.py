@@ -213,10 +213,14 @@ class Store:
 
     # What others say
 
-    async def known(self, footprint_ids: Collection[str]) -> Known:
-        """Return what is known of the footprints: themselves, which are replaced, which of their roots are covered."""
+    async def known(self, footprint_ids: Collection[str], *, order_id: str | None = None) -> Known:
+        """Return what is known of the footprints: themselves, which are replaced, which roots others cover.
+
+        `order_id` is the order that asks: it is no other, even if the same request has made it a moment ago.
+        """
         found = await self.copies.footprints(footprint_ids)
-        covering = self._orders.find({"live": True, "roots": {"$in": [one.root for one in found]}}, {"roots": 1})
+        others = {"live": True, "roots": {"$in": [one.root for one in found]}, "_id": {"$ne": order_id}}
+        covering = self._orders.find(others, {"roots": 1})
         return Known(
             footprints={one.footprint_id: one for one in found},
             replaced=frozenset(await self.copies.replaced(footprint_ids)),

@@ -100,7 +100,7 @@ def paying(order: domain.Order, payment_id: str = PAYMENT, now: datetime = NOW) 
     return domain.start_payment(order, payment_id=payment_id, provider="sandbox", request_hash="2" * 64, now=now).order
 
 
-HELD = CreditsHeld(order_id=ORDER, project_id=PROJECT, grams=533_014)
+HELD: domain.Answer = CreditsHeld(order_id=ORDER, project_id=PROJECT, grams=533_014)
 HOLD_REFUSED = CreditsRefused(
     order_id=ORDER, project_id=PROJECT, phase="hold", reason="insufficient_stock", available_grams=310_200
 )

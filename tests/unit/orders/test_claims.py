@@ -87,7 +87,7 @@ def test_a_buyer_must_have_seen_the_listing_as_it_is() -> None:
     assert moved.value.facts == {"unit_price_fen": 4800, "listing_version": 3}
     with pytest.raises(domain.ProjectNotForSale) as suspended:
         made(domain.Wish(PROJECT, 3, mass_g=5), listing=LISTING.model_copy(update={"status": "suspended"}))
-    assert suspended.value.facts == {"status": "suspended"}
+    assert suspended.value.facts == {"listing_status": "suspended"}
     with pytest.raises(domain.ProjectUnknown):
         made(domain.Wish(PROJECT, 3, mass_g=5), listing=None)
 

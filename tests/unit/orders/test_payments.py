@@ -151,7 +151,8 @@ def test_a_payment_that_the_order_does_not_have_is_unknown() -> None:
 def test_s18_answers_heard_twice_in_any_order_leave_the_same_order_and_the_same_events() -> None:
     bought = domain.hear_provider(held(), PAYMENT, money(), now=NOW)
     ends = set()
-    for line in itertools.permutations([HELD, RETIRED, CERTIFIED, RETIRED, CERTIFIED]):
+    answers: list[domain.Answer] = [HELD, RETIRED, CERTIFIED, RETIRED, CERTIFIED]
+    for line in itertools.permutations(answers):
         order, told = bought.order, [*bought.events]
         for said in line:
             decision = domain.hear(order, said, now=NOW)

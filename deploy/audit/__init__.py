@@ -1,0 +1,25 @@
+"""The audit: recounts the invariants of credits, money, orders and events from what is stored and what was told.
+
+It reads MongoDB and Kafka directly and asks no service, so that what a service says of itself proves nothing here.
+"""
+
+from deploy.audit.books import Books, read
+from deploy.audit.credits import check_credits
+from deploy.audit.events import check_events
+from deploy.audit.findings import Finding
+from deploy.audit.money import check_money
+from deploy.audit.orders import check_orders
+
+
+async def recount(kafka: str, mongodb: str) -> list[Finding]:
+    """Return what was found of each invariant, in the order C, M, O, E."""
+    books = await read(kafka, mongodb)
+    return check(books)
+
+
+def check(books: Books) -> list[Finding]:
+    """Return what the books say of each invariant."""
+    return [*check_credits(books), *check_money(books), *check_orders(books), *check_events(books)]
+
+
+__all__ = ["Books", "Finding", "check", "read", "recount"]

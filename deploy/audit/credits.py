@@ -1,0 +1,61 @@
+"""C1 to C6: every project's ledger counted again from its pages, and held against the anchors outside."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from deploy.audit.books import Books
+from deploy.audit.findings import Finding, finding
+from services.registry.domain.recount import Proof, Recount
+
+
+def check_credits(books: Books) -> Iterator[Finding]:
+    """Yield what the pages say of the credits."""
+    proofs = [_proof(project_id, books) for project_id in sorted(books.pages)]
+    batches = [batch for proof in proofs for batch in proof.batches]
+    pages = sum(proof.pages for proof in proofs)
+    wrong = [
+        f"page {proof.wrong.sequence} of {proof.project_id}: {proof.wrong.reason}" for proof in proofs if proof.wrong
+    ]
+    yield finding("C1 C2 C4 C6", wrong, f"{pages} pages of {len(proofs)} projects, {len(batches)} batches add up")
+    yield finding(
+        "C3",
+        [
+            f"batch {batch.batch_id} has claimed {batch.allocated} g of {batch.retired_tonnes} retired tonnes"
+            for batch in batches
+            if batch.allocated > batch.retired_tonnes * 1_000_000
+        ],
+        f"{sum(batch.allocated for batch in batches):,} g claimed"
+        f" of {sum(batch.retired_tonnes for batch in batches):,} t retired",
+    )
+    hashes = {
+        (project_id, page["sequence"]): page["hash"] for project_id, pages in books.pages.items() for page in pages
+    }
+    anchors = list(_anchors(books))
+    yield finding(
+        "C6 anchors",
+        [
+            f"{where} names page {sequence} of {project_id} with another hash"
+            for where, project_id, sequence, told in anchors
+            if hashes.get((project_id, sequence)) != told
+        ],
+        f"{len(anchors)} page hashes outside the ledger agree with it",
+    )
+
+
+def _proof(project_id: str, books: Books) -> Proof:
+    recount = Recount(project_id)
+    for page in books.pages[project_id]:
+        recount.take(page)
+    return recount.proof()
+
+
+def _anchors(books: Books) -> Iterator[tuple[str, str, int, str]]:
+    for message in books.told("credits.retired"):
+        body = json.loads(message.value)
+        yield message.id, body["project_id"], body["ledger"]["sequence"], body["ledger"]["page_hash"]
+    for certificate in books.certificates:
+        if "retirement" in certificate and "purchase" in certificate:
+            ledger = certificate["retirement"]["ledger"]
+            yield certificate["_id"], certificate["purchase"]["project_id"], ledger["sequence"], ledger["page_hash"]

@@ -1,0 +1,93 @@
+"""E1 and E2: an event exists exactly where the state it tells does, in gap-free sequence, and tells no name."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from deploy.audit.books import AGGREGATES, Books, Document, Message
+from deploy.audit.findings import Finding, finding
+from services.registry.domain import Page, events_of
+from shared.contracts import EVENTS, BeneficiaryNamed
+
+COMPACTED = frozenset(event.topic for event in EVENTS if event.kept == "compacted")
+NAME_LENGTH_MIN = 4
+
+
+def check_events(books: Books) -> Iterator[Finding]:
+    """Yield what is wrong between documents and messages."""
+    told: dict[tuple[str, str], dict[int, set[Message]]] = defaultdict(lambda: defaultdict(set))
+    for message in books.messages:
+        told[message.publisher, message.subject][message.sequence].add(message)
+    unsent = sum(1 for place in AGGREGATES for document in books.of(*place) if document.get("outbox"))
+    unsent += sum(1 for project_id, pages in books.pages.items() if books.places.get(project_id, 1) <= len(pages))
+    yield finding(
+        "E1 sequences",
+        list(_gaps(told, _said(books, published=True))),
+        f"{len(books.messages)} messages of {len(told)} aggregates; {unsent} outboxes not empty",
+    )
+    yield finding(
+        "E1 state",
+        list(_without_state(told, _said(books, published=False))),
+        "every event has its state and every state its events",
+    )
+    yield finding(
+        "E1 repeats",
+        [
+            f"{publisher} told {subject} number {sequence} in {len(messages)} different ways"
+            for (publisher, subject), line in told.items()
+            for sequence, messages in line.items()
+            if len(messages) > 1
+        ],
+        "what came twice was the same",
+    )
+    yield finding("E2", list(_names_told(books)), "no name travels in any other event")
+
+
+def _said(books: Books, *, published: bool) -> dict[tuple[str, str], int]:
+    """How many events each aggregate has decided, or also published, by publisher and subject."""
+    said: dict[tuple[str, str], int] = {}
+    for publisher, collection in AGGREGATES:
+        for document in books.of(publisher, collection):
+            unsent = len(document.get("outbox", ())) if published else 0
+            said[publisher, document["_id"]] = document["said"] - unsent
+    for project_id, pages in books.pages.items():
+        sent = books.places.get(project_id, 1) - 1
+        for page in pages[:sent] if published else pages:
+            for envelope in events_of(Page.model_validate(page), livemode=False):
+                place = ("registry", envelope.subject)
+                said[place] = max(said.get(place, 0), envelope.sequence)
+    return said
+
+
+def _gaps(told: dict[tuple[str, str], dict[int, set[Message]]], said: dict[tuple[str, str], int]) -> Iterator[str]:
+    for (publisher, subject), count in said.items():
+        line = told.get((publisher, subject), {})
+        compacted = any(message.topic in COMPACTED for messages in line.values() for message in messages)
+        # A compacted topic may have forgotten all but the last.
+        wanted = {count} if compacted and count else set(range(1, count + 1))
+        if missing := wanted - set(line):
+            yield f"{publisher} lacks number {min(missing)} of {subject}"
+
+
+def _without_state(
+    told: dict[tuple[str, str], dict[int, set[Message]]], said: dict[tuple[str, str], int]
+) -> Iterator[str]:
+    for (publisher, subject), line in told.items():
+        decided = said.get((publisher, subject), 0)
+        if max(line) > decided:
+            yield f"{publisher} told number {max(line)} of {subject}, which has decided {decided}"
+
+
+def _names_told(books: Books) -> Iterator[str]:
+    names = {_name(document) for document in books.of("orders", "beneficiaries")} - {""}
+    sought = {name: name.encode() for name in names if len(name) >= NAME_LENGTH_MIN}
+    for message in books.messages:
+        if message.topic != BeneficiaryNamed.topic:
+            for name, text in sought.items():
+                if text in message.value:
+                    yield f"{message.topic} {message.id} tells the name {name[:1]}…"
+
+
+def _name(document: Document) -> str:
+    return str(document.get("name") or "")
