@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,6 +43,8 @@ class Books:
     places: dict[str, int] = field(default_factory=dict)
     collections: dict[tuple[str, str], list[Document]] = field(default_factory=dict)
     messages: list[Message] = field(default_factory=list)
+    # Records on our topics that are no events, so that no service has told them.
+    foreign: int = 0
 
     def of(self, database: str, collection: str) -> list[Document]:
         """Return the documents of a collection."""
@@ -80,16 +83,26 @@ async def read(kafka: str, mongodb: str) -> Books:
     finally:
         client.close()
     async for record in whole(kafka, *(event.topic for event in EVENTS)):
-        if record.value is not None:
-            headers = {name: bytes(text).decode(errors="replace") for name, text in record.headers}
-            books.messages.append(
-                Message(
-                    topic=record.topic,
-                    id=headers.get("ce_id", ""),
-                    publisher=headers.get("ce_source", "").rpartition("/")[2],
-                    subject=headers.get("ce_subject", ""),
-                    sequence=int(headers.get("ce_sequence", "0")),
-                    value=record.value,
-                )
-            )
+        if record.value is None:
+            continue
+        if (message := _message(record)) is None:
+            books.foreign += 1
+        else:
+            books.messages.append(message)
     return books
+
+
+def _message(record: Any) -> Message | None:
+    headers = {name: bytes(text).decode(errors="replace") for name, text in record.headers}
+    try:
+        json.loads(record.value)
+        return Message(
+            topic=record.topic,
+            id=headers["ce_id"],
+            publisher=headers["ce_source"].rpartition("/")[2],
+            subject=headers["ce_subject"],
+            sequence=int(headers["ce_sequence"]),
+            value=record.value,
+        )
+    except (KeyError, ValueError):
+        return None

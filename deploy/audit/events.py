@@ -24,7 +24,8 @@ def check_events(books: Books) -> Iterator[Finding]:
     yield finding(
         "E1 sequences",
         list(_gaps(told, _said(books, published=True))),
-        f"{len(books.messages)} messages of {len(told)} aggregates; {unsent} outboxes not empty",
+        f"{len(books.messages)} messages of {len(told)} aggregates; {unsent} outboxes not empty"
+        + (f"; {books.foreign} records are no events" if books.foreign else ""),
     )
     yield finding(
         "E1 state",

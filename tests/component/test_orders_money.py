@@ -14,8 +14,7 @@ import httpx
 
 from services.orders import domain
 from services.orders.domain import sandbox
-from services.orders.handlers import Keyed
-from shared.contracts import Cause, CreditsRefused, OffsetPurchased, OrderClosed, OrderPlaced
+from shared.contracts import CreditsRefused, OffsetPurchased, OrderClosed, OrderPlaced
 from tests.component.test_orders import (  # noqa: F401 -- the fixtures are used by name
     GRAMS,
     SECRET,
@@ -257,64 +256,3 @@ async def test_s18_every_answer_three_times_and_shuffled_completes_the_order_onc
     await world.publish(*answers)
     await world.hold(held)
     assert len(await world.said_of(held["order_id"], OrderPlaced, OffsetPurchased, OrderClosed, count=2)) == 2
-
-
-async def test_two_replicas_that_end_and_buy_one_order_at_once_leave_one_end(world: World) -> None:
-    project_id, guest = await world.project(), await world.guest()
-    for _ in range(6):
-        held = await world.held_order(guest, project_id, mass_g=GRAMS)
-        payment_id = await world.pay(guest, held, approve=False)
-        _, cancelled = await asyncio.gather(
-            send_notice(world, guest, payment_id),
-            world.replica.handlers.cancel(held["order_id"], cause=Cause(id="test")),
-            return_exceptions=True,
-        )
-        # The other replica has no relay: what it wrote is published by ours once its leases have ended.
-        await world.replica.store.sources[1].release()
-        order = await world.look(guest, held)
-        events = await world.said_of(held["order_id"], OrderPlaced, OffsetPurchased, OrderClosed, count=2)
-        if isinstance(cancelled, domain.DoesNotFit):
-            assert order["state"] == "purchased"
-            assert [type(event.data) for event in events] == [OrderPlaced, OffsetPurchased]
-        else:
-            assert order["state"] == "cancelled"
-            assert [type(event.data) for event in events] == [OrderPlaced, OrderClosed]
-            assert order["payments"][0]["refund"]["why"] == "late"
-
-
-async def test_two_replicas_make_one_order_for_one_footprint(world: World) -> None:
-    project_id, guest = await world.project(), await world.guest()
-    footprint = await world.known_footprint()
-    here = [world.order(guest, project_id, claims=[footprint.claim]) for _ in range(4)]
-    wish = domain.Wish(
-        project_id,
-        1,
-        offered=(domain.Offered(footprint.event.footprint_id, footprint.event.claim_hash),),
-    )
-    there = [
-        world.replica.handlers.make(
-            wish,
-            None,
-            mandate_version=domain.MANDATE_VERSION,
-            profile_id=None,
-            keyed=keyed(),
-            cause=Cause(id="test"),
-        )
-        for _ in range(4)
-    ]
-    made = await asyncio.gather(*here, *there, return_exceptions=True)
-    won = [
-        one
-        for one in made
-        if not isinstance(one, BaseException) and (not isinstance(one, httpx.Response) or one.status_code == 201)
-    ]
-    lost = [one for one in made if one not in won]
-    assert len(won) == 1
-    for one in lost:
-        code = one.json()["code"] if isinstance(one, httpx.Response) else getattr(one, "code", repr(one))
-        assert code == "footprint_covered"
-
-
-def keyed() -> Keyed:
-    """What would follow from a request of its own."""
-    return Keyed(new_id("ord"), "1" * 64, new_id("ben"), "2" * 64, "3" * 64)

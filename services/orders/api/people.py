@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request
@@ -15,6 +16,7 @@ from services.orders.api.asking import GUEST, make_order, offered, profile_of
 from services.orders.api.payments import start_payment
 from services.orders.api.programs import OrderPath
 from services.orders.api.served import Served
+from services.orders.handlers import Provider
 from shared.web.app import cause_of, keep_capability
 from shared.web.auth import shown
 from shared.web.idempotency import id_of
@@ -149,7 +151,9 @@ def page_router(served: Served) -> APIRouter:
     async def order_page(order_id: OrderPath) -> HTMLResponse:
         loaded = await store.order(order_id)
         assert loaded is not None, "the guard has seen it"
-        return HTMLResponse(pages.render("order.html", **_order(loaded.value, served)))
+        return HTMLResponse(
+            pages.render("order.html", **order_context(loaded.value, served.sandbox, now=served.clock()))
+        )
 
     @routes.post("/orders/{order_id}/payments")
     async def pay(
@@ -180,12 +184,13 @@ def _offer(offer: domain.Offer) -> dict[str, Any]:
     }
 
 
-def _order(order: domain.Order, served: Served) -> dict[str, Any]:
+def order_context(order: domain.Order, provider: Provider, *, now: datetime) -> dict[str, Any]:
+    """Return what the page of an order shows."""
     refused, footprints = order.refused, order.wish.footprint_ids
     return {
         "order_id": order.order_id,
         "state": order.state,
-        "now": served.clock(),
+        "now": now,
         "footprint_id": footprints[0] if len(footprints) == 1 else "",
         "grams": order.grams,
         "project": order.listing.names,
@@ -205,19 +210,19 @@ def _order(order: domain.Order, served: Served) -> dict[str, Any]:
         "available_grams": refused.available_grams if refused else None,
         "current_price_fen": refused.unit_price_fen if refused else None,
         "serials": order.allocations,
-        "payments": [_payment(payment, served) for payment in order.payments if payment.received],
-        "methods": [{"id": served.sandbox.name, "name": served.sandbox.title}],
+        "payments": [_payment(payment, provider) for payment in order.payments if payment.received],
+        "methods": [{"id": provider.name, "name": provider.title}],
         "certificate_number": order.certified.number if order.certified else "",
         "certificate_href": f"/c/orders/{order.order_id}",
         "idempotency_key": secrets.token_hex(16),
     }
 
 
-def _payment(payment: domain.Payment, served: Served) -> dict[str, Any]:
+def _payment(payment: domain.Payment, provider: Provider) -> dict[str, Any]:
     received, refund = payment.received, payment.refund
     assert received is not None
     return {
-        "method": served.sandbox.title,
+        "method": provider.title,
         "total_fen": received.amount_fen,
         "paid_at": received.at,
         "refund": refund and {"state": refund.state, "at": refund.changed_at, "reference": refund.reference},

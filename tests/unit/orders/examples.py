@@ -131,3 +131,27 @@ CERTIFIED = CertificateIssued(
     grams=533_014,
     issued_at=NOW,
 )
+
+
+def in_every_state() -> dict[str, domain.Order]:
+    """An order in each state, brought there by the decisions themselves; capturing by the table alone."""
+    waiting = made(domain.Wish(PROJECT, 3, offered=offered("a"))).order
+    placed = domain.settle(waiting, known(footprint()), now=NOW).order
+    held = paying(domain.hear(placed, HELD, now=NOW).order)
+    purchased = domain.hear_provider(held, PAYMENT, money(), now=NOW).order
+    retired = domain.hear(purchased, RETIRED, now=NOW).order
+    refunding = domain.hear(purchased, POST_REFUSED, now=NOW).order
+    return {
+        "waiting": waiting,
+        "placed": placed,
+        "held": held,
+        "capturing": domain.advance(held, "authorised", now=NOW).order,
+        "purchased": purchased,
+        "retired": retired,
+        "completed": domain.hear(retired, CERTIFIED, now=NOW).order,
+        "refused": domain.hear(placed, HOLD_REFUSED, now=NOW).order,
+        "expired": domain.expire(held, now=NOW + 16 * MINUTE).order,
+        "cancelled": domain.cancel(held, now=NOW).order,
+        "refunding": refunding,
+        "refunded": domain.refund_made(refunding, PAYMENT, reference="r", now=NOW).order,
+    }

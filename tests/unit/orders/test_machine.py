@@ -20,9 +20,9 @@ from tests.unit.orders.examples import (
     PROJECT,
     RETIRED,
     footprint,
+    in_every_state,
     known,
     made,
-    money,
     offered,
     paying,
 )
@@ -95,30 +95,6 @@ def test_the_kinds_of_states_follow_from_the_table() -> None:
     assert {"completed", "refused", "expired", "cancelled", "refunded"} == machine.FINAL
     assert {"waiting", "placed", "held"} == machine.TIMED
     assert {"placed", "held", "capturing", "purchased", "retired", "completed", "refunding"} == machine.COVERING
-
-
-def in_every_state() -> dict[str, domain.Order]:
-    """An order in each state, brought there by the decisions themselves; capturing by the table alone."""
-    waiting = made(domain.Wish(PROJECT, 3, offered=offered("a"))).order
-    placed = domain.settle(waiting, known(footprint()), now=NOW).order
-    held = paying(domain.hear(placed, HELD, now=NOW).order)
-    purchased = domain.hear_provider(held, PAYMENT, money(), now=NOW).order
-    retired = domain.hear(purchased, RETIRED, now=NOW).order
-    refunding = domain.hear(purchased, POST_REFUSED, now=NOW).order
-    return {
-        "waiting": waiting,
-        "placed": placed,
-        "held": held,
-        "capturing": domain.advance(held, "authorised", now=NOW).order,
-        "purchased": purchased,
-        "retired": retired,
-        "completed": domain.hear(retired, CERTIFIED, now=NOW).order,
-        "refused": domain.hear(placed, HOLD_REFUSED, now=NOW).order,
-        "expired": domain.expire(held, now=NOW + 16 * MINUTE).order,
-        "cancelled": domain.cancel(held, now=NOW).order,
-        "refunding": refunding,
-        "refunded": domain.refund_made(refunding, PAYMENT, reference="r", now=NOW).order,
-    }
 
 
 MESSAGES: dict[str, Callable[[domain.Order], domain.Decision]] = {

@@ -1,0 +1,135 @@
+"""What happens between a reading and a writing: two replicas at once, and what D6 keeps from being forgotten."""
+
+# ruff: noqa: F811 -- a test asks for its fixtures by their names
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+
+import httpx
+
+from services.orders import domain
+from services.orders.handlers import Handlers, Keyed
+from services.orders.store import Store
+from shared.contracts import Cause, OffsetPurchased, OrderClosed, OrderPlaced
+from tests.component.test_orders import (  # noqa: F401 -- the fixtures are used by name
+    GRAMS,
+    Footprint,
+    World,
+    new_id,
+    running,
+    world,
+)
+from tests.component.test_orders_money import send_notice
+from tests.conftest import told
+
+CAUSE = Cause(id="test")
+
+
+class Interleaved(Store):
+    """A store in which something else happens just before the first order is inserted."""
+
+    meanwhile: Callable[[], Awaitable[Any]] | None = None
+
+    async def insert_order(self, decision: domain.Decision, *, now: datetime, cause: Cause) -> None:
+        act, self.meanwhile = self.meanwhile, None
+        if act:
+            await act()
+        await super().insert_order(decision, now=now, cause=cause)
+
+
+def interleaved(world: World, meanwhile: Callable[[], Awaitable[Any]]) -> Handlers:
+    """Handlers of a replica to which that happens between its reading and its writing."""
+    store = Interleaved(world.replica.store._database, livemode=False, wake=lambda: None)
+    store.meanwhile = meanwhile
+    return Handlers(store, world.clock, fee_fen=200)
+
+
+async def make(
+    handlers: Handlers, project_id: str, *footprints: Footprint, profile_id: str | None = None
+) -> domain.Order:
+    """Make an order by footprints, or by mass without any, as a request of its own would."""
+    offered = tuple(domain.Offered(one.event.footprint_id, one.event.claim_hash) for one in footprints)
+    made = await handlers.make(
+        domain.Wish(project_id, 1, offered=offered, mass_g=None if offered else GRAMS),
+        None,
+        mandate_version=domain.MANDATE_VERSION,
+        profile_id=profile_id,
+        keyed=Keyed(new_id("ord"), "1" * 64, new_id("ben"), "2" * 64, "3" * 64),
+        cause=CAUSE,
+    )
+    return made.order
+
+
+async def stored(world: World, order: domain.Order) -> domain.Order:
+    loaded = await world.replica.store.order(order.order_id)
+    assert loaded is not None
+    return loaded.value
+
+
+async def test_a_footprint_that_comes_while_its_order_is_being_made_is_not_missed(world: World) -> None:
+    project_id, footprint = await world.project(), world.footprint()
+    handlers = interleaved(world, lambda: world.replica.handlers.footprints([told(footprint.event)]))  # type: ignore[list-item]
+    order = await make(handlers, project_id, footprint)
+    assert order.state == "waiting", "nobody had heard of the footprint when the order was decided"
+    assert (await stored(world, order)).state == "placed"
+
+
+async def test_a_name_that_changes_while_an_order_is_being_made_is_the_one_that_it_asks_for(world: World) -> None:
+    project_id, guest = await world.project(), await world.guest()
+    beneficiary_id = (await world.order(guest, project_id)).json()["beneficiary_id"]
+
+    async def rename() -> None:
+        await world.replica.handlers.rename(beneficiary_id, name="Lin Yue (demo)", board=None, cause=CAUSE)
+
+    order = await make(interleaved(world, rename), project_id, profile_id=beneficiary_id)
+    beneficiary = await world.replica.store.beneficiary(beneficiary_id)
+    assert beneficiary is not None
+    assert order.buyer.name_sequence < beneficiary.value.sequence
+    assert (await stored(world, order)).buyer.name_sequence == beneficiary.value.sequence
+
+
+async def test_an_order_that_takes_the_footprint_while_another_is_being_made_wins(world: World) -> None:
+    project_id, footprint = await world.project(), await world.known_footprint()
+    handlers = interleaved(world, lambda: make(world.replica.handlers, project_id, footprint))
+    refusal = await asyncio.gather(make(handlers, project_id, footprint), return_exceptions=True)
+    assert isinstance(refusal[0], domain.FootprintCovered)
+
+
+async def test_two_replicas_that_end_and_buy_one_order_at_once_leave_one_end(world: World) -> None:
+    project_id, guest = await world.project(), await world.guest()
+    for _ in range(6):
+        held = await world.held_order(guest, project_id, mass_g=GRAMS)
+        payment_id = await world.pay(guest, held, approve=False)
+        _, cancelled = await asyncio.gather(
+            send_notice(world, guest, payment_id),
+            world.replica.handlers.cancel(held["order_id"], cause=CAUSE),
+            return_exceptions=True,
+        )
+        # The other replica has no relay: what it wrote is published by ours once its leases have ended.
+        await world.replica.store.sources[1].release()
+        order = await world.look(guest, held)
+        events = await world.said_of(held["order_id"], OrderPlaced, OffsetPurchased, OrderClosed, count=2)
+        if isinstance(cancelled, domain.DoesNotFit):
+            assert order["state"] == "purchased"
+            assert [type(event.data) for event in events] == [OrderPlaced, OffsetPurchased]
+        else:
+            assert order["state"] == "cancelled"
+            assert [type(event.data) for event in events] == [OrderPlaced, OrderClosed]
+            assert order["payments"][0]["refund"]["why"] == "late"
+
+
+async def test_two_replicas_make_one_order_for_one_footprint(world: World) -> None:
+    project_id, guest = await world.project(), await world.guest()
+    footprint = await world.known_footprint()
+    here = [world.order(guest, project_id, claims=[footprint.claim]) for _ in range(4)]
+    there = [make(world.replica.handlers, project_id, footprint) for _ in range(4)]
+    ends = await asyncio.gather(*here, *there, return_exceptions=True)
+    codes = [
+        one.json().get("code", "made") if isinstance(one, httpx.Response) else getattr(one, "code", "made")
+        for one in ends
+    ]
+    assert sorted(codes) == [*["footprint_covered"] * 7, "made"]

@@ -1,0 +1,163 @@
+"""One whole system for the e2e tests: separate processes on a real Kafka, seeded, audited after each test."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+import pytest_asyncio
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from deploy import audit
+from deploy.issuer import LocalIssuer
+from deploy.local import Local
+from deploy.seed import seed
+from deploy.story import Guest, NotTold
+from shared.contracts import PARTITIONS
+from tests.conftest import until
+from tests.embedded import free_port
+
+SERVICES = ("calculator", "registry", "orders", "certificates", "ranking")
+STAFF = ("scenes:write", "registry:write", "orders:read", "certificates:revoke")
+FINAL = frozenset({"completed", "refused", "expired", "cancelled", "refunded"})
+PATIENCE_SECONDS = 90.0
+T = TypeVar("T")
+
+
+@dataclass
+class System:
+    """A running copy, and what a test asks of it."""
+
+    local: Local
+    token: str
+
+    @property
+    def kafka(self) -> str:
+        return self.local.place.address_of("kafka")
+
+    @property
+    def mongodb(self) -> str:
+        return f"mongodb://{self.local.place.address_of('mongodb')}"
+
+    def client(self) -> httpx.AsyncClient:
+        limits = httpx.Limits(max_connections=200)
+        return httpx.AsyncClient(base_url=self.local.url, timeout=10, limits=limits)
+
+    async def walk(self, client: httpx.AsyncClient, *, name: str | None = None) -> dict[str, Any]:
+        """Walk one guest to the end, repeating each step that a crash or an outage broke."""
+        guest = Guest(client, name=name)
+        await persistently(guest.count)
+        await persistently(guest.place)
+        held = await persistently(lambda: guest.reaches("held", "purchased", "retired"))
+        if held["state"] == "held":
+            await persistently(guest.pay)
+        return await persistently(lambda: self._ended(guest))
+
+    @staticmethod
+    async def _ended(guest: Guest) -> dict[str, Any]:
+        seen = await guest.seen()
+        if seen["state"] not in FINAL:
+            raise NotTold(f"{seen['order_id']} is {seen['state']}")
+        return seen
+
+    async def quiet(self) -> None:
+        """Wait until every outbox is empty and every group has read all there is."""
+
+        async def is_quiet() -> bool:
+            books = await audit.read(self.kafka, self.mongodb)
+            waiting = [
+                document for documents in books.collections.values() for document in documents if document.get("outbox")
+            ]
+            unpublished = [
+                project_id for project_id, pages in books.pages.items() if books.places.get(project_id, 1) <= len(pages)
+            ]
+            return not waiting and not unpublished and await self._caught_up()
+
+        async def patiently() -> bool:
+            try:
+                return await is_quiet()
+            except (KafkaError, OSError):
+                return False
+
+        await until(patiently, seconds=PATIENCE_SECONDS)
+
+    async def _caught_up(self) -> bool:
+        from aiokafka import AIOKafkaConsumer
+
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka)
+        await admin.start()
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.kafka)
+        await consumer.start()
+        try:
+            for service in SERVICES[:-1]:
+                committed = await admin.list_consumer_group_offsets(service)
+                read = {partition: offset.offset for partition, offset in committed.items()}
+                topics = {partition.topic for partition in read}
+                partitions = [TopicPartition(topic, number) for topic in topics for number in range(PARTITIONS)]
+                ends = await consumer.end_offsets(partitions)
+                if any(end > 0 and read.get(partition, 0) < end for partition, end in ends.items()):
+                    return False
+        finally:
+            await consumer.stop()
+            await admin.close()
+        return True
+
+    async def holds(self) -> None:
+        """Recount everything once all is quiet; C, M, O and E must hold."""
+        await self.quiet()
+        findings = await audit.recount(self.kafka, self.mongodb)
+        assert not [finding for finding in findings if not finding.holds]
+
+    async def boards(self, client: httpx.AsyncClient) -> list[Any]:
+        """What the boards show, but for the moment."""
+        shown = []
+        for address in ("people", "people?window=day", "people?scene=FORUM26", "companies", "scenes"):
+            answer = await client.get(f"/v1/boards/{address}")
+            shown.append({name: value for name, value in answer.json().items() if name != "as_of"})
+        return shown
+
+
+async def persistently(step: Callable[[], Awaitable[T]]) -> T:
+    """Do the step until it succeeds, as a guest with patience does; each repeat is the same wish."""
+    last: Exception | None = None
+    deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+    while asyncio.get_running_loop().time() < deadline:
+        try:
+            return await step()
+        except (httpx.HTTPError, NotTold, json.JSONDecodeError) as failure:
+            last = failure
+            await asyncio.sleep(0.2)
+    raise AssertionError(f"not within {PATIENCE_SECONDS} s, the last time: {last!r}")
+
+
+@pytest.fixture(scope="session")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    local = Local(tmp_path_factory.mktemp("system"), free_port())
+    local.up(say=lambda _line: None)
+    try:
+        token = LocalIssuer(local.place.folder("issuer"), issuer=local.url).token("e2e", *STAFF)
+        seed(local.url, token, say=lambda _line: None)
+        yield System(local, token)
+    finally:
+        local.down(say=lambda _line: None)
+
+
+@pytest_asyncio.fixture
+async def system(copy: System) -> AsyncIterator[System]:
+    """The copy; whatever a test did to it, afterwards all runs and everything holds."""
+    yield copy
+    copy.local.up(say=lambda _line: None)
+    await copy.holds()
+
+
+def mark() -> str:
+    """Something that is nowhere else."""
+    return secrets.token_hex(6)

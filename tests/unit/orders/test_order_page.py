@@ -1,0 +1,59 @@
+"""The page of an order in every state that it can be in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import services.orders
+from services.orders import domain
+from services.orders.api.people import order_context
+from services.orders.domain import machine
+from services.orders.handlers import Sandbox
+from services.orders.store import SandboxRecords
+from shared.web.pages import Pages
+from tests.unit.orders.examples import MINUTE, NOW, PAYMENT, in_every_state, money
+
+SANDBOX = Sandbox(SandboxRecords({"sandbox_payments": None}), lambda: NOW, secret="s", notice_url="")
+PAGES = Pages(Path(str(services.orders.__file__)).parent / "pages", service="orders", livemode=False)
+HEADLINES = {
+    "waiting": "Your order waits for its footprint",
+    "placed": "Asking the registry for 533 kg",
+    "held": "533 kg are held for you",
+    "capturing": "Your payment is being confirmed",
+    "purchased": "Paid. The registry is cancelling your credits.",
+    "retired": "All 533 kg are offset.",
+    "completed": "All 533 kg are offset.",
+    "refused": "These credits could not be held",
+    "expired": "The time for this order ran out",
+    "cancelled": "You cancelled this order",
+    "refunding": "You get 27.59 CNY back",
+    "refunded": "You get 27.59 CNY back",
+}
+
+
+def page(order: domain.Order) -> str:
+    return PAGES.render("order.html", **order_context(order, SANDBOX, now=NOW))
+
+
+@pytest.mark.parametrize("state", machine.STATES)
+def test_every_state_has_its_headline_and_every_step_its_time(state: machine.State) -> None:
+    text = page(in_every_state()[state])
+    assert f"<h1>{HEADLINES[state]}</h1>" in text
+    assert ('http-equiv="refresh"' in text) == (state not in {*machine.FINAL, "held"})
+    assert ("Cancel this order" in text) == (state in {"waiting", "placed", "held"})
+
+
+def test_money_that_came_too_late_is_told_on_the_page() -> None:
+    late = domain.hear_provider(in_every_state()["expired"], PAYMENT, money(), now=NOW + 17 * MINUTE).order
+    assert "You get 27.59 CNY back" in page(late)
+    back = domain.refund_made(late, PAYMENT, reference="refund-1", now=NOW + 18 * MINUTE).order
+    assert "refund-1" in page(back)
+
+
+@pytest.mark.parametrize("code", ["claim_mismatch", "footprint_covered", "footprint_replaced"])
+def test_a_refused_claim_is_explained_although_its_mass_is_not_known(code: str) -> None:
+    order = in_every_state()["waiting"]
+    refused = domain.advance(order, "claim_refused", now=NOW, refused=domain.Refused(code)).order
+    assert code in page(refused)
