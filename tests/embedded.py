@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +16,13 @@ PORTS_NEEDED = 20
 
 
 def free_port() -> int:
-    """Return a port from which on as many are free as a whole system takes."""
-    for first in range(23_000, 60_000, PORTS_NEEDED):
+    """Return a port from which on as many are free as a whole system takes.
+
+    By chance, so that two sessions on one machine hardly choose the same; below those that clients get by themselves.
+    """
+    candidates = list(range(12_000, 32_000, PORTS_NEEDED))
+    random.shuffle(candidates)
+    for first in candidates:
         if all(_free(first + offset) for offset in range(PORTS_NEEDED)):
             return first
     raise RuntimeError("no free ports")

@@ -12,12 +12,14 @@ from typing import Any
 
 import httpx
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
+import pytest_asyncio
+from aiokafka import ConsumerRecord
 from pymongo import MongoClient
 
+from deploy.log import whole
 from services.ranking.app import create_app
+from services.ranking.stream.dead_letters import DeadLetters
 from shared.contracts import (
-    PARTITIONS,
     BeneficiaryNamed,
     CertificateIssued,
     CertificateRevoked,
@@ -310,27 +312,22 @@ async def test_b3_a_certificate_of_yesterday_stands_in_its_own_day(settings: Mak
         assert [row["name"] for row in await rows(ranking, city=town.city, window="day")] == ["Late"]
 
 
-async def dead(infra: Infra) -> list[Any]:
-    """Return all dead letters of ranking."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=infra.kafka, enable_auto_commit=False, auto_offset_reset="earliest")
-    partitions = [TopicPartition("dead.ranking", number) for number in range(PARTITIONS)]
-    consumer.assign(partitions)
-    await consumer.start()
-    try:
-        ends = await consumer.end_offsets(partitions)
-        found: list[Any] = []
-        while len(found) < sum(ends.values()):
-            for records in (await consumer.getmany(timeout_ms=500)).values():
-                found += records
-        return found
-    finally:
-        await consumer.stop()
+@pytest_asyncio.fixture
+async def producer(infra: Infra) -> AsyncIterator[broker.Producer]:
+    started = broker.Producer(infra.kafka, replica="test")
+    await started.start()
+    yield started
+    await started.stop()
+
+
+async def dead(infra: Infra, *places: bytes) -> list[Any]:
+    """Return the dead letters of ranking about these places."""
+    return [record async for record in whole(infra.kafka, "dead.ranking") if record.key in places]
 
 
 async def test_a_poison_message_is_skipped_and_lies_once_on_the_dead_letters_whoever_meets_it_how_often(
-    settings: Make, infra: Infra, town: Town
+    settings: Make, infra: Infra, town: Town, producer: broker.Producer
 ) -> None:
-    marks = [secrets.token_hex(8).encode() for _ in range(4)]
     guest = new_id("ben")
     named = BeneficiaryNamed(
         beneficiary_id=guest, name="Li Wei", alias="Heron", kind="person", board="alias", profile_hash=None
@@ -338,35 +335,50 @@ async def test_a_poison_message_is_skipped_and_lies_once_on_the_dead_letters_who
     _, value, headers = to_record(told(named))
     other_mode = [(name, b"true" if name == "ce_livemode" else text) for name, text in headers]
     places = []
-    producer = broker.Producer(infra.kafka, replica="test")
-    await producer.start()
-    try:
-        for topic, body, attributes, mark in (
-            ("certificate.issued", b"\xff not json", [("ce_specversion", b"\xff")], marks[0]),
-            ("footprint.calculated", b"{}", headers, marks[1]),
-            ("beneficiary.named", value, other_mode, marks[2]),
-            ("certificate.revoked", None, [], marks[3]),
-        ):
-            at = await (await producer.send(topic, (mark, body, attributes)))
-            places.append(f"{topic}-{at.partition}-{at.offset}".encode())
-    finally:
-        await producer.stop()
+    # A null is no message; names are the one topic whose whole content no other test reads back.
+    for body, attributes in (
+        (b"\xff", [("ce_specversion", b"\xff")]),
+        (b"{}", headers),
+        (value, other_mode),
+        (None, []),
+    ):
+        record: Any = (secrets.token_bytes(8), body, attributes)
+        at = await (await producer.send("beneficiary.named", record))
+        places.append(f"beneficiary.named-{at.partition}-{at.offset}".encode())
     for _ in range(2):
         async with served(create_app(settings("ranking"))) as ranking:
             await town.name(guest, "Heron", sequence=2)
             await town.certify(guest, await town.scene())
             await until(lambda: rows(ranking, city=town.city))
-    letters = [letter for letter in await dead(infra) if letter.key in places]
-    # A null is no message; each of the others lies there once, although two starts met it.
-    assert sorted(letter.key for letter in letters) == sorted(places[:3])
-    by_key = {letter.key: letter for letter in letters}
-    assert by_key[places[0]].value == b"\xff not json"
-    assert b"ce_type" in dict(by_key[places[1]].headers)["dead_reason"]
-    told_headers = dict(by_key[places[2]].headers)
-    assert told_headers["dead_topic"] == b"beneficiary.named"
-    assert b"OtherMode" in told_headers["dead_reason"]
+    letters = {letter.key: letter for letter in await dead(infra, *places)}
+    reasons = [dict(letters[place].headers)["dead_reason"] for place in places[:3]]
+    assert [reason.partition(b":")[0] for reason in reasons] == [b"MalformedEvent", b"MalformedEvent", b"OtherMode"]
+    assert len(await dead(infra, *places)) == 3
     # Of a name the place only: its bytes leave the log when it is erased.
-    assert by_key[places[2]].value == b""
+    assert {letter.value for letter in letters.values()} == {b""}
+
+
+async def test_a_dead_letter_holds_the_bytes_and_tells_where_they_lay_and_why(
+    infra: Infra, producer: broker.Producer
+) -> None:
+    offset = secrets.randbits(40)
+    body, place = b"\xff not json", f"certificate.issued-3-{offset}".encode()
+    record: Any = ConsumerRecord(
+        "certificate.issued", 3, offset, 0, 0, b"ben_x", body, None, 5, len(body), (("ce_subject", b"cert_x"),)
+    )
+    for replica in (DeadLetters(infra.kafka, producer), DeadLetters(infra.kafka, producer)):
+        for _ in range(2):
+            await replica.bury([(record, ValueError("not a certificate"))])
+    (letter,) = await dead(infra, place)
+    assert letter.value == body
+    assert dict(letter.headers) == {
+        "ce_subject": b"cert_x",
+        "dead_topic": b"certificate.issued",
+        "dead_partition": b"3",
+        "dead_offset": str(offset).encode(),
+        "dead_attempts": b"1",
+        "dead_reason": b"ValueError: not a certificate",
+    }
 
 
 async def test_without_kafka_it_says_so_and_it_reads_as_soon_as_kafka_is_there(

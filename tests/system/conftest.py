@@ -56,7 +56,7 @@ class System:
     local: Local
     clock: Clock = field(default_factory=Clock)
     doubler: Doubler | None = None
-    _serving: dict[str, tuple[uvicorn.Server, asyncio.Task[None]]] = field(default_factory=dict)
+    serving: dict[str, tuple[uvicorn.Server, asyncio.Task[None]]] = field(default_factory=dict)
 
     @property
     def place(self) -> Place:
@@ -92,7 +92,7 @@ class System:
         server = uvicorn.Server(config)
         # The signals stay with pytest.
         server.capture_signals = contextlib.nullcontext  # type: ignore[assignment, method-assign]
-        self._serving[service] = server, asyncio.create_task(server.serve(), name=service)
+        self.serving[service] = server, asyncio.create_task(server.serve(), name=service)
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
 
             async def ready() -> bool:
@@ -104,7 +104,7 @@ class System:
 
     async def stop(self, service: str) -> None:
         """Let it end."""
-        server, serving = self._serving.pop(service)
+        server, serving = self.serving.pop(service)
         server.should_exit = True
         await serving
 
@@ -122,14 +122,14 @@ class System:
         """Return the books once all is quiet. Raises AssertionError when an invariant is broken or a letter dead."""
         books = await self._quiet()
         assert [found for found in audit.check(books) if not found.holds] == []
-        assert [letter async for service in SERVICES async for letter in dead_letters(self.kafka, service)] == []
+        assert [letter for service in SERVICES async for letter in dead_letters(self.kafka, service)] == []
         if self.doubler:
             once = [message for message, times in Counter(books.messages).items() if times < 2]
             assert once == []
         return books
 
     async def _quiet(self) -> audit.Books:
-        """Wait until every event is told, doubled if it is to be, and read by every group; return what is then there."""
+        """Wait until every event is told, doubled if it is to be, and read by every group; return the books then."""
         async with offsets.opened(self.kafka) as log:
 
             async def quiet() -> audit.Books | None:
@@ -166,12 +166,15 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
 @pytest_asyncio.fixture(scope="session")
 async def running(local: Local) -> AsyncIterator[System]:
     system = System(local)
+    # The gateway shows the keys of the issuer from now on.
     token = system.token
-    await asyncio.gather(*map(system.start, SERVICES))
-    await asyncio.to_thread(seed, local.url, token, lambda _line: None)
-    await system.holds()
-    yield system
-    await asyncio.gather(*map(system.stop, SERVICES))
+    try:
+        await asyncio.gather(*map(system.start, SERVICES))
+        await asyncio.to_thread(seed, local.url, token, lambda _line: None)
+        await system.holds()
+        yield system
+    finally:
+        await asyncio.gather(*map(system.stop, list(system.serving)))
 
 
 @pytest_asyncio.fixture(scope="session", params=["plainly", "with every message doubled"])
