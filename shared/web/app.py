@@ -198,15 +198,13 @@ def keep_capability(answer: Response, object_id: str, token: str, *, secure: boo
 
 
 async def _common(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
-    """Name the request, refuse bodies that are too large before any work, and set the safe headers."""
+    """Name the request, refuse a body that is too large or does not say how large it is, and set the safe headers."""
     request.state.request_id = f"req_{secrets.token_hex(13)}"
-    if int(request.headers.get("content-length") or 0) > BODY_BYTES_MAX:
-        answer: Response = Response(
-            f'{{"type":"/problems/too_large","title":"{problems.TITLES[413]}","status":413,"code":"too_large",'
-            f'"detail":"Send at most {BODY_BYTES_MAX} bytes.","request_id":"{request.state.request_id}","errors":[]}}',
-            413,
-            media_type=problems.PROBLEM_JSON,
-        )
+    length = request.headers.get("content-length", "0")
+    if "transfer-encoding" in request.headers:
+        answer = problems.unread(request, 411, "length_required", "Send the body with its Content-Length.")
+    elif not length.isdecimal() or int(length) > BODY_BYTES_MAX:
+        answer = problems.unread(request, 413, "too_large", f"Send at most {BODY_BYTES_MAX} bytes.")
     else:
         answer = await go_on(request)
     answer.headers.setdefault("Request-Id", request.state.request_id)

@@ -26,6 +26,7 @@ TITLES = {
     404: "There is nothing here",
     405: "This address does not take that method",
     409: "That does not fit the present state",
+    411: "Say how long it is",
     412: "It has changed since you looked",
     413: "That is too large",
     415: "That kind of content is not understood",
@@ -134,6 +135,13 @@ def install(app: FastAPI, *, statuses: Mapping[type[Refusal], int], pages: Pages
     for kind in (PyMongoError, LostRace, TimeoutError):
         app.add_exception_handler(kind, away)
     app.add_exception_handler(Exception, broken)
+
+
+def unread(request: Request, status: int, code: str, detail: str) -> Response:
+    """Answer a request whose body nobody will read."""
+    request_id = request.state.request_id
+    body = {"type": f"/problems/{code}", "title": TITLES[status], "status": status, "detail": detail, "code": code}
+    return JSONResponse({**body, "request_id": request_id, "errors": []}, status, media_type=PROBLEM_JSON)
 
 
 def is_api(request: Request) -> bool:

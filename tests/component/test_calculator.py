@@ -288,3 +288,13 @@ async def test_an_unknown_address_is_a_page_for_people_and_a_problem_for_program
     assert page.headers["content-type"].startswith("text/html")
     assert problem.headers["content-type"] == "application/problem+json"
     assert problem.json()["type"] == "/problems/scene_unknown"
+
+
+async def test_s21_a_body_that_does_not_say_its_length_is_not_read(calculator: httpx.AsyncClient) -> None:
+    async def without_end() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield b" " * 100_000
+
+    headers = {"Idempotency-Key": secrets.token_hex(8), "Content-Type": "application/json"}
+    refused = await calculator.post("/v1/footprints", content=without_end(), headers=headers)
+    assert (refused.status_code, refused.json()["code"]) == (411, "length_required")

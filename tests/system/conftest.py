@@ -31,7 +31,7 @@ from tests.embedded import free_port
 from tests.system import offsets
 from tests.system.doubler import Doubler
 
-STAFF = ("scenes:write", "registry:write", "orders:read")
+STAFF = ("scenes:write", "registry:write", "orders:read", "certificates:revoke")
 GROUPS = tuple(service for service in SERVICES if service != "ranking")
 TOPICS = tuple(event.topic for event in EVENTS)
 
@@ -118,6 +118,10 @@ class System:
         async with httpx.AsyncClient(base_url=self.local.url, headers=headers, timeout=10) as client:
             yield client
 
+    def staff(self) -> contextlib.AbstractAsyncContextManager[httpx.AsyncClient]:
+        """A client that shows the token of staff."""
+        return self.client(Authorization=f"Bearer {self.token}")
+
     async def holds(self) -> audit.Books:
         """Return the books once all is quiet. Raises AssertionError when an invariant is broken or a letter dead."""
         books = await self._quiet()
@@ -187,3 +191,10 @@ async def system(running: System, request: Any) -> AsyncIterator[System]:
     async with running.doubler.running():
         yield running
     running.doubler = None
+
+
+@pytest_asyncio.fixture
+async def client(system: System) -> AsyncIterator[httpx.AsyncClient]:
+    """A guest's browser."""
+    async with system.client() as client:
+        yield client

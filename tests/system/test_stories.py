@@ -5,101 +5,13 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
-import pytest_asyncio
 
-from deploy.story import Guest
-from shared.web.auth import CAPABILITY_HEADER
-from shared.web.idempotency import id_of
 from tests.conftest import until
 from tests.system.conftest import System
-
-GROVES = id_of("prj", "demo", "0042")
-GRAMS = 533_014
-BOARDS = ("people", "people?measure=mass_g", "people?scene=FORUM26", "companies", "scenes", "scenes?measure=mass_g")
-
-
-class Buyer(Guest):
-    """A guest who may also buy without a footprint, and looks after its profile."""
-
-    async def buy(self, project_id: str, **wish: int) -> dict[str, Any]:
-        """Order by mass or by money."""
-        quote = await self._until_known("/v1/quotes", wish)
-        offer = next(offer for offer in quote["data"] if offer["project_id"] == project_id)
-        body = {
-            "project_id": project_id,
-            "listing_version": offer["listing_version"],
-            "beneficiary": {"kind": "person", "name": self.name, "board": "named"},
-            "mandate_version": quote["mandate_version"],
-            **wish,
-        }
-        self.order = await self._post("/v1/orders", body, wish="order")
-        return self.order
-
-    async def cancel(self) -> httpx.Response:
-        """Take the order back."""
-        return await self.client.post(f"/v1/orders/{self.order['order_id']}/cancel", headers=self.shows_order)
-
-    async def start_payment(self) -> httpx.Response:
-        """Get as far as the provider's page."""
-        headers = {**self.shows_order, "Idempotency-Key": secrets.token_hex(8)}
-        return await self.client.post(f"/v1/orders/{self.order['order_id']}/payments", json={}, headers=headers)
-
-    async def profile(self, method: str, **change: str) -> httpx.Response:
-        """Change the profile, or erase it."""
-        address = f"/v1/beneficiaries/{self.order['beneficiary_id']}"
-        headers = {CAPABILITY_HEADER: self.order["profile_capability"]}
-        return await self.client.request(method, address, json=change or None, headers=headers)
-
-    async def bought(self) -> dict[str, Any]:
-        """Pay what is held, and wait until all has come of it."""
-        assert (await self.reaches("held"))["state"] == "held"
-        await self.pay()
-        return await self.reaches("completed")
-
-    @property
-    def shows_order(self) -> dict[str, str]:
-        return {CAPABILITY_HEADER: self.capability}
-
-
-@pytest_asyncio.fixture
-async def client(system: System) -> AsyncIterator[httpx.AsyncClient]:
-    async with system.client() as client:
-        yield client
-
-
-async def got(client: httpx.AsyncClient, address: str) -> dict[str, Any]:
-    answer = await client.get(address)
-    assert answer.status_code == httpx.codes.OK, answer.text
-    return dict(answer.json())
-
-
-async def boards(client: httpx.AsyncClient) -> list[dict[str, Any]]:
-    """What all boards show, but for the moment."""
-    return [
-        {what: said for what, said in (await got(client, f"/v1/boards/{board}")).items() if what != "as_of"}
-        for board in BOARDS
-    ]
-
-
-async def ranked_anew(system: System, client: httpx.AsyncClient) -> list[dict[str, Any]]:
-    """Fold the whole log once more beside the running boards, wait until those say the same, and return it."""
-    async with system.another_ranking() as other:
-        anew = await boards(other)
-
-    async def same() -> bool:
-        return await boards(client) == anew
-
-    await until(same)
-    return anew
-
-
-def steps(order: dict[str, Any]) -> list[str]:
-    """The states that an order went through; whether it waited for its footprint first is a matter of moments."""
-    return [step["state"] for step in order["steps"] if step["state"] != "waiting"]
+from tests.system.guests import BOARDS, GRAMS, GROVES, Buyer, got, ranked_anew, steps
 
 
 async def test_a_guest_s_visit_is_counted_neutralised_certified_and_ranked(
@@ -224,6 +136,27 @@ async def test_s19_after_an_absence_of_certificates_every_certificate_comes_once
     assert {by_subject[order["certificate"]["certificate_id"]] for order in completed} == {1}
 
 
+async def test_a_corrected_name_makes_a_second_version_and_the_first_says_so(
+    system: System, client: httpx.AsyncClient
+) -> None:
+    guest = Buyer(client, name="Lin Yui (demo)")
+    await guest.buy(GROVES, mass_g=999)
+    await guest.bought()
+    first = await got(client, f"/v1/certificates/{(await guest.certificate())['code']}")
+    assert (await guest.profile("PATCH", name="Lin Yue (demo)")).status_code == httpx.codes.OK
+
+    async def replaced() -> dict[str, Any] | None:
+        said = await got(client, f"/v1/verifications/{first['code']}")
+        return said["superseded_by"] if said["status"] == "superseded" else None
+
+    second = await got(client, f"/v1/certificates/{(await until(replaced))['code']}")
+    assert (second["version"], second["holder"], second["status"]) == (2, "Lin Yue (demo)", "valid")
+    stays = ("certificate_id", "number", "mass_g", "serials", "ledger", "issued_at")
+    assert {what: second[what] for what in stays} == {what: first[what] for what in stays}
+    await system.holds()
+    assert (await got(client, f"/v1/certificates/{second['code']}"))["status"] == "valid", "there is no third version"
+
+
 async def test_s27_an_erased_name_is_gone_everywhere_and_every_total_stays(
     system: System, client: httpx.AsyncClient
 ) -> None:
@@ -261,7 +194,7 @@ async def test_s27_an_erased_name_is_gone_everywhere_and_every_total_stays(
     async def gone() -> bool:
         return not await shown()
 
-    await until(gone, seconds=2)
+    await until(gone)
     await system.holds()
     assert await shown() == []
     assert (await got(client, f"/v1/certificates/{code}"))["holder"] is None
@@ -275,7 +208,7 @@ async def test_s27_an_erased_name_is_gone_everywhere_and_every_total_stays(
 async def totals(system: System, client: httpx.AsyncClient) -> dict[str, Any]:
     """What must not change when somebody is erased."""
     (*_, by_share, by_mass) = await ranked_anew(system, client)
-    async with system.client(Authorization=f"Bearer {system.token}") as staff:
+    async with system.staff() as staff:
         payables = await got(staff, "/v1/orders/payables")
     return {
         "scenes by share": by_share,

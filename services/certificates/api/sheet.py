@@ -67,6 +67,7 @@ class Sheets:
             issued_on=domain.business_day(facts.issued_at),
             livemode=self._livemode,
             lang=language,
+            words=facts.words,
         )
 
 

@@ -54,6 +54,7 @@ class CertificateView:
     issued_on: date
     livemode: bool
     lang: Literal["en", "zh"]
+    words: Literal["neutral", "offset"] = "neutral"
 
 
 class Printer:
@@ -125,6 +126,7 @@ def _sheet(view: CertificateView) -> dict[str, object]:
     dot_figure, dot_unit = exact_mass(dot_grams)
     return {
         "lang": view.lang,
+        "words": view.words,
         "holder": view.holder,
         "scene": view.scene_name,
         "standard": view.standard,

@@ -99,9 +99,7 @@ class Story:
         )
         place = LedgerPlace(sequence=1_198, page_hash="9f" * 32)
         return told(
-            CreditsRetired(
-                order_id=self.order_id, project_id=self.project_id, allocations=(allocation,), ledger=place
-            ),
+            CreditsRetired(order_id=self.order_id, project_id=self.project_id, allocations=(allocation,), ledger=place),
             sequence=2,
         )
 

@@ -324,3 +324,12 @@ def test_the_seal_has_a_hundred_dots_and_the_mark(printer: Printer, tmp_path: Pa
 def test_s14_the_mass_on_a_certificate_is_exact(printer: Printer, grams: int, said: tuple[str, str]) -> None:
     assert exact_mass(grams) == said
     assert " ".join(said) + " CO₂e" in words_of(printer.pdf(of_mass(LIN_YUE, grams)))
+
+
+@pytest.mark.parametrize("view", [LIN_YUE, LIN_YUE_IN_CHINESE], ids=["en", "zh"])
+def test_where_neutral_may_not_be_said_the_title_says_offset(printer: Printer, view: CertificateView) -> None:
+    text = signs_of(printer.pdf(replace(view, words="offset")))
+    assert "CarbonOffsetCertificateofHonor" in text
+    assert "碳抵消荣誉证书" in text
+    assert "CarbonNeutral" not in text
+    assert "碳中和荣誉证书" not in text
