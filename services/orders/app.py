@@ -18,6 +18,7 @@ from shared.web.pages import Pages
 from shared.web.periodic import Periodic
 
 SWEEP_SECONDS = 1
+LOOK_AGAIN_SECONDS = 5
 REFUND_SECONDS = 1
 ASK_SECONDS = 15
 
@@ -71,6 +72,7 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], datetime
             messaging,
             sandbox,
             Periodic("deadlines", handlers.sweep, seconds=SWEEP_SECONDS),
+            Periodic("forgotten orders", handlers.look_again, seconds=LOOK_AGAIN_SECONDS),
             Periodic("refunds", payments.give_back, seconds=REFUND_SECONDS),
             Periodic("look-ups", payments.ask, seconds=ASK_SECONDS),
         ],

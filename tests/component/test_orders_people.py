@@ -218,6 +218,36 @@ async def test_s27_an_erased_beneficiary_is_told_without_a_name_and_takes_no_mor
     await until(nowhere)
 
 
+async def test_a_browser_that_still_holds_an_erased_profile_gets_a_new_one(world: World) -> None:
+    project_id, guest = await world.project(unit_price_fen=1), await world.guest()
+    first = (await world.order(guest, project_id)).json()
+    profile = {CAPABILITY_HEADER: first["profile_capability"]}
+    await guest.delete(f"/v1/beneficiaries/{first['beneficiary_id']}", headers=profile)
+    guest.cookies.set(first["beneficiary_id"], first["profile_capability"])
+    form = {**hidden(await guest.get("/orders/new", params={"mass_g": 5})), "offer": f"{project_id}:1"}
+    answer = await guest.post("/orders", data={**form, "name_kind": "alias", "mandate": "yes"})
+    assert answer.status_code == 303
+    held = [name for name in guest.cookies if name.startswith("ben_") and name != first["beneficiary_id"]]
+    assert len(held) == 1
+
+
+async def test_the_form_knows_the_profile_that_the_browser_holds(world: World) -> None:
+    project_id, guest = await world.project(unit_price_fen=1), await world.guest()
+    company = {"kind": "company", "name": "Groves Ltd (demo)"}
+    first = (await world.order(guest, project_id, beneficiary=company)).json()
+    guest.cookies.set(first["beneficiary_id"], first["profile_capability"])
+    page = await guest.get("/orders/new", params={"mass_g": 5})
+    assert "Groves Ltd (demo)" in page.text
+    form = {**hidden(page), "offer": f"{project_id}:1", "mandate": "yes"}
+    by_alias = await guest.post("/orders", data={**form, "name_kind": "alias"})
+    assert by_alias.status_code == 422
+    by_name = await guest.post("/orders", data={**form, "name_kind": "own", "name": "Groves Ltd (demo)"})
+    assert by_name.status_code == 303
+    order = await world.replica.store.order(by_name.headers["Location"].rsplit("/", 1)[1])
+    assert order is not None
+    assert order.value.buyer.beneficiary_id == first["beneficiary_id"]
+
+
 async def test_a_company_orders_under_its_own_name(world: World) -> None:
     project_id, guest = await world.project(), await world.guest()
     made = await world.order(guest, project_id, beneficiary={"kind": "company", "name": "Groves Ltd (demo)"})

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import httpx
+import pytest
 
 from services.orders import domain
 from services.orders.handlers import Handlers, Keyed
@@ -29,22 +30,29 @@ from tests.conftest import told
 CAUSE = Cause(id="test")
 
 
+class Died(Exception):
+    """The replica is gone."""
+
+
 class Interleaved(Store):
-    """A store in which something else happens just before the first order is inserted."""
+    """A store in which something else happens just before the first order is inserted, and that may die after it."""
 
     meanwhile: Callable[[], Awaitable[Any]] | None = None
+    dies = False
 
     async def insert_order(self, decision: domain.Decision, *, now: datetime, cause: Cause) -> None:
         act, self.meanwhile = self.meanwhile, None
         if act:
             await act()
         await super().insert_order(decision, now=now, cause=cause)
+        if self.dies:
+            raise Died
 
 
-def interleaved(world: World, meanwhile: Callable[[], Awaitable[Any]]) -> Handlers:
+def interleaved(world: World, meanwhile: Callable[[], Awaitable[Any]], *, dies: bool = False) -> Handlers:
     """Handlers of a replica to which that happens between its reading and its writing."""
     store = Interleaved(world.replica.store._database, livemode=False, wake=lambda: None)
-    store.meanwhile = meanwhile
+    store.meanwhile, store.dies = meanwhile, dies
     return Handlers(store, world.clock, fee_fen=200)
 
 
@@ -76,6 +84,25 @@ async def test_a_footprint_that_comes_while_its_order_is_being_made_is_not_misse
     order = await make(handlers, project_id, footprint)
     assert order.state == "waiting", "nobody had heard of the footprint when the order was decided"
     assert (await stored(world, order)).state == "placed"
+
+
+async def test_s15_an_order_whose_maker_died_before_it_looked_again_is_found(world: World) -> None:
+    project_id, footprint, guest = await world.project(), world.footprint(), await world.guest()
+    handlers = interleaved(
+        world,
+        lambda: world.replica.handlers.footprints([told(footprint.event)]),  # type: ignore[list-item]
+        dies=True,
+    )
+    with pytest.raises(Died):
+        await make(handlers, project_id, footprint)
+    (forgotten,) = await world.replica.store.waiting_for([footprint.event.footprint_id])
+    await world.replica.handlers.look_again()
+    assert (await stored(world, forgotten.value)).state == "waiting", "its maker is given five seconds"
+    world.clock.forward(seconds=6)
+    await world.replica.handlers.look_again()
+    assert (await stored(world, forgotten.value)).state == "placed"
+    taken = await world.order(guest, project_id, claims=[footprint.claim])
+    assert taken.json()["code"] == "footprint_covered"
 
 
 async def test_a_name_that_changes_while_an_order_is_being_made_is_the_one_that_it_asks_for(world: World) -> None:

@@ -19,16 +19,19 @@ from shared.web.idempotency import body_hash, checked, id_of
 GUEST = "guest"
 
 
-async def profile_of(request: Request, served: Served, named: str | None) -> str | None:
+async def profile_of(request: Request, served: Served, named: str | None) -> domain.Beneficiary | None:
     """Return the profile whose capability is shown: the one named, else the first that the browser holds.
 
-    Raises Forbidden when the capability of the one named is missing or does not fit.
+    A browser may still hold one that was erased; it is passed over, unless it is named. Raises Forbidden when the
+    capability of the one named is missing or does not fit.
     """
     held = [named] if named else [name for name in request.cookies if name.startswith("ben_")]
     for beneficiary_id in held:
-        token, stored = shown(request, beneficiary_id), await served.store.profile_hash(beneficiary_id)
-        if token and stored and secrets.compare_digest(stored, hash_of("ben", beneficiary_id, token)):
-            return beneficiary_id
+        token, loaded = shown(request, beneficiary_id), await served.store.beneficiary(beneficiary_id)
+        if token is None or loaded is None or (loaded.value.erased and not named):
+            continue
+        if secrets.compare_digest(loaded.value.profile_hash, hash_of("ben", beneficiary_id, token)):
+            return loaded.value
     if named:
         raise Forbidden(f"The capability of {named} is missing or does not fit. Send it, or order without a profile.")
     return None
@@ -47,12 +50,12 @@ async def make_order(
     body: dict[str, Any],
     wish: domain.Wish,
     naming: domain.Naming | None,
-    profile_id: str | None,
+    profile: domain.Beneficiary | None,
     mandate_version: str,
 ) -> tuple[OrderMade, bool]:
     """Make the order that is asked for, and return it as made, and whether it was there already."""
     key = checked(key)
-    caller = await _caller(request, served, wish, profile_id, key)
+    caller = await _caller(served, wish, profile, key)
     order_id, beneficiary_id = id_of("ord", caller, key), id_of("ben", caller, key)
     capability = token_of(served.secret, "ord", order_id, key)
     profile_capability = token_of(served.secret, "ben", beneficiary_id, key)
@@ -60,13 +63,14 @@ async def make_order(
         wish,
         naming,
         mandate_version=mandate_version,
-        profile_id=profile_id,
+        profile_id=profile.beneficiary_id if profile else None,
         keyed=Keyed(
             order_id=order_id,
             capability_hash=hash_of("ord", order_id, capability),
             beneficiary_id=beneficiary_id,
             profile_hash=hash_of("ben", beneficiary_id, profile_capability),
-            request_hash=body_hash(body),
+            # With the key in it, which nothing stores, nobody can find out a name by trying names.
+            request_hash=body_hash({"key": key, "body": body}),
         ),
         cause=cause_of(request),
     )
@@ -80,15 +84,13 @@ async def make_order(
     return shown_order, made.replayed
 
 
-async def _caller(request: Request, served: Served, wish: domain.Wish, profile_id: str | None, key: str) -> str:
+async def _caller(served: Served, wish: domain.Wish, profile: domain.Beneficiary | None, key: str) -> str:
     """Return whom the key is bound to: the first footprint's capability, else the profile's, else nobody known.
 
     A guest whose first order made the profile may repeat that order with the profile in hand: it is still a guest's.
     """
     if wish.offered:
         return wish.offered[0].token_hash
-    if profile_id is None or await served.store.order_hash(id_of("ord", GUEST, key)):
+    if profile is None or await served.store.order_hash(id_of("ord", GUEST, key)):
         return GUEST
-    token = shown(request, profile_id)
-    assert token is not None
-    return hash_of("ben", profile_id, token)
+    return profile.profile_hash

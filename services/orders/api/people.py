@@ -33,6 +33,7 @@ MENDED_AT: Mapping[type[Exception], str] = {
     domain.ProjectNotForSale: "offer",
     domain.ProjectUnknown: "offer",
     domain.NameInvalid: "name",
+    domain.NameMissing: "name",
 }
 
 
@@ -69,14 +70,11 @@ def page_router(served: Served) -> APIRouter:
             grams = known[0].grams if known else None
         listings = await store.copies.listings()
         offers = domain.offers(listings, mass_g=grams, money_fen=None, fee_fen=served.fee_fen)
-        profile_id = await profile_of(request, served, None)
-        profile = await store.beneficiary(profile_id) if profile_id else None
+        profile = await profile_of(request, served, None)
         caller = subject.offered[0].token_hash if subject.offered else GUEST
-        alias = (profile and profile.value.alias) or domain.alias_of(id_of("ben", caller, key))
-        named = bool(profile and profile.value.name and profile.value.name != alias)
-        first = {"offer": "", "name_kind": "own" if named else "alias", "name": "", "mandate": ""}
-        if profile and named:
-            first["name"] = profile.value.name or ""
+        alias = (profile and profile.alias) or domain.alias_of(id_of("ben", caller, key))
+        name = profile.name if profile and profile.name != alias else None
+        first = {"offer": "", "name_kind": "own" if name else "alias", "name": name or "", "mandate": ""}
         page = pages.render(
             "choose.html",
             footprint_id=subject.footprint_id,
@@ -127,6 +125,7 @@ def page_router(served: Served) -> APIRouter:
         wish = domain.Wish(
             project_id=project_id, seen_version=int(version), offered=subject.offered, mass_g=subject.mass_g
         )
+        profile = await profile_of(request, served, None)
         try:
             made, _ = await make_order(
                 request,
@@ -134,8 +133,8 @@ def page_router(served: Served) -> APIRouter:
                 key=idempotency_key,
                 body={"footprint": footprint, "mass_g": mass_g, **answers},
                 wish=wish,
-                naming=domain.Naming(name=name if name_kind == "own" else None),
-                profile_id=await profile_of(request, served, None),
+                naming=domain.Naming(profile.kind if profile else "person", name if name_kind == "own" else None),
+                profile=profile,
                 mandate_version=domain.MANDATE_VERSION,
             )
         except tuple(MENDED_AT) as refusal:

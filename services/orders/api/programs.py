@@ -112,7 +112,7 @@ def api_router(served: Served) -> APIRouter:
                 country=asked.country,
             ),
             naming=asked.beneficiary.naming if asked.beneficiary else None,
-            profile_id=await profile_of(request, served, asked.beneficiary_id),
+            profile=await profile_of(request, served, asked.beneficiary_id),
             mandate_version=asked.mandate_version,
         )
         if replayed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from prometheus_client import Counter
 
@@ -15,7 +15,8 @@ from shared.contracts import Cause, Envelope, Event, FootprintCalculated, Projec
 from shared.contracts.orders import Board
 from shared.web.idempotency import KeyReused
 
-OVERDUE_PER_TURN_MAX = 500
+PER_TURN_MAX = 500
+PATIENCE = timedelta(seconds=5)
 NOT_FITTING = Counter("diandian_orders_not_fitting_total", "Messages that changed nothing", ["topic", "state"])
 
 
@@ -170,11 +171,16 @@ class Handlers:
     async def sweep(self) -> None:
         """End the orders whose time is up."""
         now = self._clock()
-        overdue = await self._store.overdue(now, limit=OVERDUE_PER_TURN_MAX)
+        overdue = await self._store.overdue(now, limit=PER_TURN_MAX)
         await each_if_first(
             self._store.record(loaded, domain.expire(loaded.value, now=now), now=now, cause=Cause(id="time is up"))
             for loaded in overdue
         )
+
+    async def look_again(self) -> None:
+        """Settle orders whose footprints came while they were made by a replica that died before it looked again."""
+        forgotten = await self._store.waiting_since(self._clock() - PATIENCE, limit=PER_TURN_MAX)
+        await each_if_first(self._settle(loaded, Cause(id="looking again")) for loaded in forgotten)
 
     # How they do it
 

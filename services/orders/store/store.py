@@ -105,6 +105,10 @@ class Store:
         """Return the waiting orders that name one of the footprints."""
         return await self._found({"state": "waiting", "wish.offered.footprint_id": {"$in": list(footprint_ids)}})
 
+    async def waiting_since(self, before: datetime, *, limit: int) -> list[Loaded[Order]]:
+        """Return orders that have waited since before the moment."""
+        return await self._found({"state": "waiting", "created_at": {"$lt": before}}, limit=limit)
+
     async def overdue(self, now: datetime, *, limit: int) -> list[Loaded[Order]]:
         """Return orders whose time is up."""
         return await self._found({"state": {"$in": list(TIMED)}, "deadline": {"$lte": now}}, limit=limit)

@@ -13,9 +13,13 @@ standings = st.lists(st.integers(1, 6), max_size=40).map(
 
 
 def paged(ranking: Ranking, size: int) -> list[Row]:
-    """Go through the ranking by cursors."""
+    """Go through the ranking by cursors, and stop when it goes round in circles."""
     rows: list[Row] = []
-    while page := ranking.rows(start := ranking.position_after(rows[-1].key) if rows else 0, start + size):
+    while len(rows) <= len(ranking):
+        start = ranking.position_after(rows[-1].key) if rows else 0
+        page = ranking.rows(start, start + size)
+        if not page:
+            break
         rows += page
     return rows
 
