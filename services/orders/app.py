@@ -21,6 +21,7 @@ SWEEP_SECONDS = 1
 LOOK_AGAIN_SECONDS = 5
 REFUND_SECONDS = 1
 ASK_SECONDS = 15
+WATCH_SECONDS = 30
 
 
 class Settings(shared_settings.Settings):
@@ -75,5 +76,6 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], datetime
             Periodic("forgotten orders", handlers.look_again, seconds=LOOK_AGAIN_SECONDS),
             Periodic("refunds", payments.give_back, seconds=REFUND_SECONDS),
             Periodic("look-ups", payments.ask, seconds=ASK_SECONDS),
+            Periodic("alarm", handlers.watch, seconds=WATCH_SECONDS),
         ],
     )

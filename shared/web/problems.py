@@ -74,7 +74,9 @@ def install(app: FastAPI, *, statuses: Mapping[type[Refusal], int], pages: Pages
         title = TITLES.get(status, "The request was refused")
         request_id = getattr(request.state, "request_id", "")
         if is_api(request):
+            # What the refusal adds may not take the place of a member that means something of its own.
             body = {
+                **(facts or {}),
                 "type": f"/problems/{code}",
                 "title": title,
                 "status": status,
@@ -82,7 +84,6 @@ def install(app: FastAPI, *, statuses: Mapping[type[Refusal], int], pages: Pages
                 "code": code,
                 "request_id": request_id,
                 "errors": errors or [],
-                **(facts or {}),
             }
             return JSONResponse(body, status, dict(headers or {}), media_type=PROBLEM_JSON)
         page = pages.render(
@@ -93,7 +94,8 @@ def install(app: FastAPI, *, statuses: Mapping[type[Refusal], int], pages: Pages
     async def refused(request: Request, refusal: Exception) -> Response:
         assert isinstance(refusal, Refusal)
         status = next((statuses[kind] for kind in type(refusal).__mro__ if kind in statuses), 409)
-        errors = [{"pointer": f"/{refusal.field}", "detail": refusal.detail}] if refusal.field else []
+        named = [{"pointer": f"/{refusal.field}", "detail": refusal.detail}] if refusal.field else []
+        errors = refusal.facts.get("errors", named)
         return answer(request, status, refusal.code, refusal.detail, errors=errors, facts=refusal.facts)
 
     async def invalid(request: Request, failure: Exception) -> Response:

@@ -19,6 +19,7 @@ from deploy.issuer import LocalIssuer
 from services.orders import domain
 from services.orders.app import Settings, create_app
 from services.orders.handlers import Handlers, Payments, Sandbox
+from services.orders.handlers.handlers import UNANSWERED
 from services.orders.store import Store
 from shared.contracts import (
     Allocation,
@@ -648,3 +649,20 @@ async def test_the_back_office_walks_all_orders_and_sees_what_owners_are_due(wor
     assert len({order["order_id"] for order in everything}) == len(everything)
     wrong = await staff.get("/v1/orders", params={"cursor": "bm9uc2Vuc2U="})
     assert (wrong.status_code, wrong.json()["code"]) == (422, "cursor_unknown")
+
+
+async def test_a_purchase_without_an_answer_for_five_minutes_is_an_alarm_and_nothing_else(world: World) -> None:
+    guest, project_id = await world.guest(), await world.project()
+    held = await world.held_order(guest, project_id)
+    await world.pay(guest, held)
+    await world.in_state(guest, held, "purchased")
+    await world.replica.handlers.watch()
+    before = UNANSWERED._value.get()
+    world.clock.forward(minutes=6)
+    await world.replica.handlers.watch()
+    after = UNANSWERED._value.get()
+    world.clock.forward(minutes=-6)
+    assert after >= before + 1
+    assert (await world.look(guest, held))["state"] == "purchased"
+    await world.retire(held)
+    await world.in_state(guest, held, "retired")

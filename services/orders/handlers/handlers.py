@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from prometheus_client import Counter
+import structlog
+from prometheus_client import Counter, Gauge
 
 from services.orders import domain
 from services.orders.handlers.races import each, each_if_first, persistently
@@ -17,7 +18,11 @@ from shared.web.idempotency import KeyReused
 
 PER_TURN_MAX = 500
 PATIENCE = timedelta(seconds=5)
+ANSWER_PATIENCE = timedelta(minutes=5)
+UNANSWERED = Gauge("diandian_orders_unanswered", "Purchases that the registry has not answered for five minutes")
 NOT_FITTING = Counter("diandian_orders_not_fitting_total", "Messages that changed nothing", ["topic", "state"])
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -181,6 +186,13 @@ class Handlers:
         """Settle orders whose footprints came while they were made by a replica that died before it looked again."""
         forgotten = await self._store.waiting_since(self._clock() - PATIENCE, limit=PER_TURN_MAX)
         await each_if_first(self._settle(loaded, Cause(id="looking again")) for loaded in forgotten)
+
+    async def watch(self) -> None:
+        """Raise an alarm when the registry has not answered a purchase for five minutes; nothing else follows."""
+        unanswered = await self._store.unretired(self._clock() - ANSWER_PATIENCE)
+        UNANSWERED.set(unanswered)
+        if unanswered:
+            log.critical("purchases without an answer of the registry", count=unanswered)
 
     # How they do it
 

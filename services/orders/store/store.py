@@ -122,6 +122,11 @@ class Store:
         silent = {"$elemMatch": {"state": "started", "started_at": {"$lt": before}}}
         return await self._found({"payments.state": "started", "payments": silent}, limit=limit)
 
+    async def unretired(self, before: datetime) -> int:
+        """Count the orders that were bought before the moment and have no answer of the registry."""
+        bought = {"$elemMatch": {"state": "purchased", "at": {"$lt": before}}}
+        return int(await self._orders.count_documents({"state": "purchased", "history": bought}))
+
     async def page(self, *, state: State | None, after: tuple[datetime, str] | None, limit: int) -> list[Loaded[Order]]:
         """Return orders by time and id, those of a state if one is named, after a place in that order."""
         query: Document = {"state": state} if state else {}
