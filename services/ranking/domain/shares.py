@@ -44,8 +44,8 @@ class Shares:
         return max(1, balance.covered_g * WHOLE_SHARE // balance.total_g)
 
     def calculated(self, event: FootprintCalculated) -> set[str]:
-        """Take a footprint in, once; return the scenes whose share may have changed."""
-        if event.scene_id is None or event.footprint_id in self._root_of:
+        """Take a footprint in, once or again; return the scenes whose share may have changed."""
+        if event.scene_id is None:
             return set()
         self._root_of[event.footprint_id] = event.root
         footprint = _Footprint(event.footprint_id, event.scene_id, event.grams, event.replaces)

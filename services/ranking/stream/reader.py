@@ -102,6 +102,8 @@ class Reader:
                 await asyncio.Event().wait()
             except (KafkaError, OSError) as failure:
                 log.warning("kafka does not answer", service="ranking", failure=repr(failure)[:200])
+                # What has started by half would read beside what starts next.
+                await self._broker.stop()
                 await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _see_ends(self) -> None:

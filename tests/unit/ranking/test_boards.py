@@ -102,6 +102,30 @@ def test_a_share_counts_of_each_root_the_covered_footprint_else_the_last_one() -
     assert lines(boards, "scenes") == [(1, "Scene 1 (demo)", 3_636)]
 
 
+def test_a_share_that_was_looked_at_follows_certificates_footprints_and_revocations() -> None:
+    boards = told(*a_scene_of(6, covered=3))
+    assert lines(boards, "scenes") == [(1, "Scene 1 (demo)", 5_000)]
+    boards.fold(certificate("life", 9, None, footprints=(3,)))
+    assert lines(boards, "scenes") == [(1, "Scene 1 (demo)", 6_666)]
+    boards.fold(footprint("more", 1, grams=200))
+    assert lines(boards, "scenes") == [(1, "Scene 1 (demo)", 5_000)]
+    boards.fold(certificate("here", 0, 1, footprints=("more",)))
+    assert lines(boards, "scenes") == [(1, "Scene 1 (demo)", 7_500)]
+    boards.fold(revocation("life", 9))
+    assert lines(boards, "scenes") == [(1, "Scene 1 (demo)", 6_250)]
+
+
+def test_of_two_covered_footprints_of_one_root_the_same_one_counts_in_any_order() -> None:
+    events = [
+        *a_scene_of(5, covered=0),
+        footprint("x", 1, grams=100, root="x"),
+        footprint("y", 1, grams=300, replaces="x", root="x"),
+        certificate("x", 0, 1, footprints=("x",)),
+        certificate("y", 1, 1, footprints=("y",)),
+    ]
+    assert lines(told(*events), "scenes") == lines(told(*reversed(events)), "scenes") != []
+
+
 def test_a_share_is_never_shown_as_nothing_nor_as_whole_when_it_is_not() -> None:
     events = a_scene_of(5, covered=1)
     assert lines(told(*events, footprint("huge", 1, grams=10**12)), "scenes") == [(1, "Scene 1 (demo)", 1)]
