@@ -16,6 +16,7 @@ import pytest
 import pytest_asyncio
 import uvicorn
 from fastapi import FastAPI
+from motor.motor_asyncio import AsyncIOMotorClient
 
 from deploy import audit
 from deploy.dead import dead_letters
@@ -131,6 +132,18 @@ class System:
             once = [message for message, times in Counter(books.messages).items() if times < 2]
             assert once == []
         return books
+
+    async def stored(self) -> dict[tuple[str, str], list[dict[str, Any]]]:
+        """Return all documents of all services, by service and collection."""
+        client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(self.mongodb)
+        try:
+            return {
+                (service, collection): await client[service][collection].find({}).sort("_id").to_list(None)
+                for service in SERVICES
+                for collection in await client[service].list_collection_names()
+            }
+        finally:
+            client.close()
 
     async def _quiet(self) -> audit.Books:
         """Wait until every event is told, doubled if it is to be, and read by every group; return the books then."""

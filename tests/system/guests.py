@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from deploy.audit import Books
 from deploy.story import Guest
 from shared.web.auth import CAPABILITY_HEADER
 from shared.web.idempotency import id_of
@@ -86,6 +87,12 @@ async def ranked_anew(system: System, client: httpx.AsyncClient) -> list[dict[st
 
     await until(same)
     return anew
+
+
+def entries(books: Books, order_id: str) -> list[str]:
+    """What the ledger has decided of an order, in its order."""
+    pages = [page for pages in books.pages.values() for page in pages]
+    return [entry["kind"] for page in pages for entry in page["entries"] if entry["order_id"] == order_id]
 
 
 def steps(order: dict[str, Any]) -> list[str]:

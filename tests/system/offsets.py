@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
 
 from deploy.generate import heard_by
 from shared.contracts import PARTITIONS
@@ -29,7 +30,13 @@ class Log:
 
     async def is_read_by(self, service: str, *topics: str) -> bool:
         """Whether the group of the service has taken all that lies on what it hears, and on these topics."""
-        committed = await self.admin.list_consumer_group_offsets(service)
+        try:
+            committed = await self.admin.list_consumer_group_offsets(service)
+        except KafkaError as failure:
+            # A broker that has just started has yet to decide who keeps the groups.
+            if failure.retriable:
+                return False
+            raise
         read = {partition: place.offset for partition, place in committed.items()}
         return has_passed(read, await self.ends(*topics, *(event.topic for event in heard_by(service))))
 

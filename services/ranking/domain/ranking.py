@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 # Publishes no types. Sorted lists in a list answer rank, page and the place of a cursor from one structure in O(log n);
 # a Fenwick tree over values would answer the rank alone, and each value would still need an order of its members.
-from sortedcontainers import SortedList  # type: ignore[import-untyped]
+from sortedcontainers import SortedList
 
 # When a member came to stand where it stands: the moment in microseconds, and the id, of its last certificate counted.
 Reached = tuple[int, str]
