@@ -19,11 +19,6 @@ class LocalIssuer:
         self._folder, self._issuer = folder, issuer
         self._key = self._load()
 
-    @property
-    def jwks(self) -> dict[str, object]:
-        """The public keys, as services fetch them."""
-        return dict(KeySet([self._key]).as_dict(private=False))
-
     def token(self, subject: str, *scopes: str, **claims: str) -> str:
         """Return a bearer token for an hour."""
         now = int(time.time())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
@@ -78,7 +78,6 @@ class Envelope(Generic[EventT_co]):
     data: EventT_co
     cause_id: str | None = None
     traceparent: str | None = None
-    at: str = field(default="", compare=False)
 
     @property
     def subject(self) -> str:
@@ -138,7 +137,7 @@ def to_record(envelope: Envelope[Event]) -> Record:
 
 
 def from_record(
-    contract: type[EventT], value: bytes, headers: list[tuple[str, bytes]], *, livemode: bool, at: str = ""
+    contract: type[EventT], value: bytes, headers: list[tuple[str, bytes]], *, livemode: bool
 ) -> Envelope[EventT]:
     """Return the envelope that the record carries.
 
@@ -160,7 +159,6 @@ def from_record(
             data=contract.model_validate_json(value),
             cause_id=named.get("ce_cause"),
             traceparent=named.get("traceparent"),
-            at=at,
         )
     except KeyError as missing:
         raise MalformedEvent(f"header {missing} is missing") from None

@@ -92,8 +92,7 @@ class Delivery:
         contract = self._contracts.get(topic)
         if contract is None or record.value is None:
             raise MalformedEvent(f"{self._service} does not hear {topic!r}")
-        at = f"{record.topic}/{record.partition}/{record.offset}"
-        return contract, from_record(contract, record.value, list(record.headers), livemode=self._livemode, at=at)
+        return contract, from_record(contract, record.value, list(record.headers), livemode=self._livemode)
 
     async def _hand(self, handler: Handler, heard: Sequence[_Heard], consumer: AIOKafkaConsumer | None) -> None:
         failure = await self._attempt(handler, heard, consumer)

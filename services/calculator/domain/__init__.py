@@ -41,7 +41,6 @@ from services.calculator.domain.scenes import (
     must_be_open,
     published,
 )
-from services.calculator.domain.three import ThreeAnswers, answers_from_three, read_three
 
 __all__ = [
     "BYTES_MAX",
@@ -73,12 +72,10 @@ __all__ = [
     "SceneNotOpen",
     "Source",
     "Stay",
-    "ThreeAnswers",
     "TravelMode",
     "UnknownRelease",
     "Warned",
     "ZeroFootprint",
-    "answers_from_three",
     "calculated",
     "compute",
     "first",
@@ -89,7 +86,6 @@ __all__ = [
     "per_100_km",
     "published",
     "read_answers",
-    "read_three",
     "release_of",
     "replace",
     "search_airports",

@@ -117,14 +117,6 @@ class Release:
             found.append(Term(cast("PartKind", kind), tuple(factors), tuple(said)))
         return tuple(found)
 
-    def regions_of(self, activity: str) -> tuple[str, ...]:
-        """Return the regions that have a row of their own for the activity, such as the countries with a hotel row."""
-        return tuple(
-            region
-            for (name, region), lines in sorted(self.defaults.items())
-            if name == activity and region != WORLD and "region_mean" not in lines[0][2]
-        )
-
     def _lines(self, activity: str, regions: Sequence[str]) -> tuple[tuple[str, str, str], ...]:
         for region in (*regions, WORLD):
             if lines := self.defaults.get((activity, region)):

@@ -132,8 +132,7 @@ class Reader:
 
     async def _hear(self, record: ConsumerRecord, value: bytes) -> None:
         contract = self._contracts[record.topic]
-        at = f"{record.topic}/{record.partition}/{record.offset}"
-        envelope = from_record(contract, value, list(record.headers), livemode=self._settings.livemode, at=at)
+        envelope = from_record(contract, value, list(record.headers), livemode=self._settings.livemode)
         await self._table[contract]([envelope])
         DELIVERED.labels(record.topic).inc()
 
