@@ -60,7 +60,7 @@ def _letter(record: Any) -> DeadLetter:
     headers = dict(record.headers)
 
     def text(name: str) -> str:
-        return bytes(headers.get(name, b"")).decode(errors="replace")
+        return bytes(headers.get(name) or b"").decode(errors="replace")
 
     return DeadLetter(
         place=f"{record.partition}/{record.offset}",

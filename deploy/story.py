@@ -93,7 +93,11 @@ class Guest:
 
         async def there() -> dict[str, Any] | None:
             address = f"/v1/certificates/orders/{self.order['order_id']}"
-            found = await self._get(address, shows=self.capability)
+            answer = await self.client.get(address, headers={CAPABILITY_HEADER: self.capability})
+            # Certificates may not have heard of the purchase yet.
+            if answer.status_code == httpx.codes.NOT_FOUND:
+                return None
+            found = _checked(answer)
             return found if found["status"] == "valid" else None
 
         return await _patiently(there, "the certificate")

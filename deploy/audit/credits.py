@@ -29,6 +29,15 @@ def check_credits(books: Books) -> Iterator[Finding]:
         f"{sum(batch.allocated for batch in batches):,} g claimed"
         f" of {sum(batch.retired_tonnes for batch in batches):,} t retired",
     )
+    owners: dict[str, list[str]] = {}
+    for proof in proofs:
+        for batch in proof.batches:
+            owners.setdefault(batch.prefix, []).append(proof.project_id)
+    yield finding(
+        "C2 over projects",
+        [f"serials {prefix} are issued by {' and '.join(ids)}" for prefix, ids in owners.items() if len(ids) > 1],
+        f"{len(owners)} batches differ in what their serials begin with",
+    )
     hashes = {
         (project_id, page["sequence"]): page["hash"] for project_id, pages in books.pages.items() for page in pages
     }

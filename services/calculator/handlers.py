@@ -10,6 +10,7 @@ from services.calculator import domain
 from services.calculator.store import Store, StoredFootprint
 from shared.contracts import Cause, CertificateIssued, CertificateRevoked, Envelope, ProjectListed
 from shared.refusal import Refusal
+from shared.web.idempotency import KeyReused
 
 Load = Callable[[str], domain.Release]
 
@@ -24,12 +25,6 @@ class UnknownFootprint(Refusal):
     """No footprint has this id (404)."""
 
     code = "footprint_unknown"
-
-
-class KeyUsedOtherwise(Refusal):
-    """The Idempotency-Key made a footprint from other answers (422)."""
-
-    code = "idempotency_key_reused"
 
 
 @dataclass(frozen=True)
@@ -69,13 +64,10 @@ class Handlers:
     async def calculate(self, wanted: Wanted, *, cause: Cause) -> tuple[StoredFootprint, bool]:
         """Compute and record a footprint; return it and whether it was there already.
 
-        Raises UnknownScene, SceneNotOpen, AnswersRefused, ZeroFootprint, UnknownFootprint, AlreadyReplaced,
-        KeyUsedOtherwise.
+        Raises UnknownScene, SceneNotOpen, AnswersRefused, ZeroFootprint, UnknownFootprint, AlreadyReplaced, KeyReused.
         """
         if there := await self._store.footprint(wanted.footprint_id):
-            if there.request_hash != wanted.request_hash:
-                raise KeyUsedOtherwise("This key made a footprint from other answers. Use a new key for new answers.")
-            return there, True
+            return _as_asked(there, wanted), True
         scene_id, scene = await self.scene(wanted.scene_code)
         domain.must_be_open(scene)
         result = domain.compute(wanted.answers, scene=scene.location, release=self.release)
@@ -84,9 +76,9 @@ class Handlers:
             wanted.footprint_id,
             scene_id=scene_id,
             role="guest",
+            place=scene.location,
             answers=wanted.answers,
             result=result,
-            jurisdiction=domain.jurisdiction_of(scene.location),
             claim_hash=wanted.claim_hash,
             made_at=now,
         )
@@ -95,15 +87,17 @@ class Handlers:
             footprint = domain.replace(
                 old,
                 footprint_id=wanted.footprint_id,
+                place=scene.location,
                 answers=wanted.answers,
                 result=result,
                 claim_hash=wanted.claim_hash,
                 made_at=now,
             )
-        await self._store.add_footprint(footprint, request_hash=wanted.request_hash, now=now, cause=cause)
+        is_new = await self._store.add_footprint(footprint, request_hash=wanted.request_hash, now=now, cause=cause)
         made = await self._store.footprint(wanted.footprint_id)
         assert made is not None, "what was written is read"
-        return made, False
+        # At the same moment the same key may have made it, and from other answers.
+        return _as_asked(made, wanted), not is_new
 
     async def _old(self, footprint_id: str, scene_id: str, like: domain.Footprint) -> domain.Footprint:
         """Return what is to be replaced, as far as a replacement looks at it."""
@@ -114,6 +108,7 @@ class Handlers:
             footprint_id=stored.footprint_id,
             scene_id=stored.scene_id,
             role="guest",
+            place=like.place,
             answers=like.answers,
             result=like.result,
             jurisdiction=stored.jurisdiction,
@@ -124,11 +119,19 @@ class Handlers:
             made_at=stored.made_at,
         )
 
-    def recompute(self, stored: StoredFootprint, scene: domain.Scene) -> domain.Result:
-        """Return the lines of an old footprint from its own answers, distances and release (F2)."""
-        answers = domain.read_answers(stored.answers)
-        release = self._load(stored.release)
-        return domain.compute(answers, scene=scene.location, release=release, distances_km=stored.distances_km)
+    def release_of(self, stored: StoredFootprint) -> domain.Release:
+        """Return the release that the footprint was computed with."""
+        return self._load(stored.release)
+
+    def recompute(self, stored: StoredFootprint) -> domain.Result:
+        """Return the lines of an old footprint from its own place, answers, distances and release (F2)."""
+        answers, release = domain.read_answers(stored.answers), self.release_of(stored)
+        return domain.compute(answers, scene=stored.place, release=release, distances_km=stored.distances_km)
+
+    def reduction(self, stored: StoredFootprint, computed: domain.Result) -> domain.Reduction | None:
+        """Return how the guest of a footprint, computed again, could have travelled lighter."""
+        answers, release = domain.read_answers(stored.answers), self.release_of(stored)
+        return domain.reduction(answers, computed, scene=stored.place, release=release)
 
     async def listed(self, events: Sequence[Envelope[ProjectListed]]) -> None:
         """Keep prices to show what neutralising costs."""
@@ -144,3 +147,10 @@ class Handlers:
         """Show footprints as open again."""
         for event in events:
             await self._store.uncover(event.data.certificate_id)
+
+
+def _as_asked(stored: StoredFootprint, wanted: Wanted) -> StoredFootprint:
+    """Return the footprint of this key. Raises KeyReused when it was made from another request."""
+    if stored.request_hash != wanted.request_hash:
+        raise KeyReused("This Idempotency-Key made a footprint from other answers. Take a new key for new answers.")
+    return stored

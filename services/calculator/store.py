@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
-from services.calculator.domain import AlreadyReplaced, CodeTaken, Footprint, Scene, calculated, published
+from services.calculator.domain import AlreadyReplaced, CodeTaken, Footprint, Place, Scene, calculated, published
 from shared.contracts import Cause, Envelope, ProjectListed
+from shared.messaging.copies import keep_greatest
 from shared.messaging.outbox import Outbox
 
 SCENES_SHOWN_MAX = 50
@@ -22,11 +23,12 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True)
 class StoredFootprint:
-    """A footprint as it is kept: answers, distances and totals, from which its release gives the lines again."""
+    """A footprint as it is kept: place, answers, distances, totals; from these its release gives the lines again."""
 
     footprint_id: str
     scene_id: str
     role: str
+    place: Place
     answers: Document
     distances_km: tuple[Decimal, ...]
     release: str
@@ -121,13 +123,14 @@ class Store:
 
     # Footprints.
 
-    async def add_footprint(self, footprint: Footprint, *, request_hash: str, now: datetime, cause: Cause) -> None:
-        """Insert the footprint with its event; nothing when it is there. Raises AlreadyReplaced."""
+    async def add_footprint(self, footprint: Footprint, *, request_hash: str, now: datetime, cause: Cause) -> bool:
+        """Insert the footprint with its event; False when one with its id is there. Raises AlreadyReplaced."""
         result = footprint.result
         document = {
             "_id": footprint.footprint_id,
             "scene_id": footprint.scene_id,
             "role": footprint.role,
+            "place": asdict(footprint.place),
             "answers": footprint.answers.model_dump(mode="json"),
             "distances_km": [str(km) for km in result.distances_km],
             "release": result.release,
@@ -143,7 +146,7 @@ class Store:
             "certificate_id": None,
         }
         try:
-            await self._footprint_outbox.insert(document, [calculated(footprint)], now=now, cause=cause)
+            return await self._footprint_outbox.insert(document, [calculated(footprint)], now=now, cause=cause)
         except DuplicateKeyError:
             raise AlreadyReplaced("Another footprint has replaced this one. Change that one instead.") from None
 
@@ -152,9 +155,10 @@ class Store:
         found = await self._footprints.find_one({"_id": footprint_id})
         if found is None:
             return None
-        names = set(StoredFootprint.__dataclass_fields__) - {"footprint_id", "distances_km"}
+        names = set(StoredFootprint.__dataclass_fields__) - {"footprint_id", "place", "distances_km"}
         return StoredFootprint(
             footprint_id=found["_id"],
+            place=Place(**{**found["place"], "airports": tuple(found["place"]["airports"])}),
             distances_km=tuple(map(Decimal, found["distances_km"])),
             **{name: found[name] for name in names},
         )
@@ -187,14 +191,7 @@ class Store:
 
     async def keep_listing(self, event: Envelope[ProjectListed]) -> None:
         """Keep the listing unless a later one is there."""
-        try:
-            await self._projects.update_one(
-                {"_id": event.subject, "sequence": {"$lt": event.sequence}},
-                {"$set": {"sequence": event.sequence, **event.data.model_dump(mode="json")}},
-                upsert=True,
-            )
-        except DuplicateKeyError:
-            return
+        await keep_greatest(self._projects, event, event.data.model_dump(mode="json"))
 
     async def lowest_price_fen(self) -> tuple[int, str] | None:
         """Return the lowest price of a tonne among listed projects, with its currency."""

@@ -14,6 +14,7 @@ from pymongo.errors import DuplicateKeyError
 
 from services.certificates.domain import Certificate, Holder, Known, Project, Scene, certificate_id_of, erases
 from shared.contracts import BeneficiaryNamed, Cause, Envelope, Event, ProjectListed, ScenePublished
+from shared.messaging.copies import keep_greatest
 from shared.messaging.delivery import LostRace
 from shared.messaging.outbox import Outbox
 
@@ -122,16 +123,29 @@ class Store:
 
     async def keep_scenes(self, events: Sequence[Envelope[ScenePublished]]) -> None:
         """Copy scenes unless a later telling is here."""
-        await _keep(self._scenes, [(event, {"$set": {"names": event.data.names}}) for event in events])
+        await asyncio.gather(*(keep_greatest(self._scenes, event, {"names": event.data.names}) for event in events))
 
     async def keep_projects(self, events: Sequence[Envelope[ProjectListed]]) -> None:
         """Copy projects unless a later telling is here."""
-        copies = [{"names": event.data.names, "standard": event.data.standard} for event in events]
-        await _keep(self._projects, [(event, {"$set": copy}) for event, copy in zip(events, copies, strict=True)])
+        copies = [(event, {"names": event.data.names, "standard": event.data.standard}) for event in events]
+        await asyncio.gather(*(keep_greatest(self._projects, event, copy) for event, copy in copies))
 
     async def keep_names(self, events: Sequence[Envelope[BeneficiaryNamed]]) -> None:
         """Add names to those of their beneficiaries; an erasure removes all of them, for good."""
-        await _keep(self._holders, [(event, _change_of_names(event)) for event in events])
+        by_holder: dict[str, list[Envelope[BeneficiaryNamed]]] = {}
+        for event in events:
+            by_holder.setdefault(event.subject, []).append(event)
+        await asyncio.gather(*map(self._keep_names_in_order, by_holder.values()))
+
+    async def _keep_names_in_order(self, events: Sequence[Envelope[BeneficiaryNamed]]) -> None:
+        for event in events:
+            earlier = {"_id": event.subject, "sequence": {"$lt": event.sequence}, "erased": {"$ne": True}}
+            change = _change_of_names(event)
+            try:
+                await self._holders.update_one(earlier, change, upsert=True)
+            except DuplicateKeyError:
+                # There is one: as late or later, or begun by another at this moment and then perhaps earlier.
+                await self._holders.update_one(earlier, change)
 
     async def _with(self, path: str, ids: Iterable[str], more: Document) -> dict[str, str]:
         """Return what stands under `path` in the certificates that have one of these ids there."""
@@ -145,9 +159,9 @@ class Store:
 def _change_of_names(event: Envelope[BeneficiaryNamed]) -> Document:
     named = event.data
     if erases(named):
-        return {"$set": {"erased": True, "names": []}}
+        return {"$set": {"sequence": event.sequence, "erased": True, "names": []}}
     name = {"sequence": event.sequence, "name": named.name, "corrects": list(named.corrects), "named_at": event.time}
-    return {"$push": {"names": name}}
+    return {"$set": {"sequence": event.sequence}, "$push": {"names": name}}
 
 
 async def _by_id(collection: Any, ids: Iterable[Any]) -> dict[Any, Document]:
@@ -155,25 +169,6 @@ async def _by_id(collection: Any, ids: Iterable[Any]) -> dict[Any, Document]:
     if not wanted:
         return {}
     return {document["_id"]: document async for document in collection.find({"_id": {"$in": wanted}})}
-
-
-async def _keep(collection: Any, copies: Iterable[tuple[Envelope[Event], Document]]) -> None:
-    """Update the copy of each event's subject if the event is later than what is there, of one subject in order."""
-    by_subject: dict[str, list[tuple[Envelope[Event], Document]]] = {}
-    for event, update in copies:
-        by_subject.setdefault(event.subject, []).append((event, update))
-
-    async def keep(line: Sequence[tuple[Envelope[Event], Document]]) -> None:
-        for event, update in line:
-            earlier = {"_id": event.subject, "sequence": {"$lt": event.sequence}, "erased": {"$ne": True}}
-            whole = {**update, "$set": {**update.get("$set", {}), "sequence": event.sequence}}
-            try:
-                await collection.update_one(earlier, whole, upsert=True)
-            except DuplicateKeyError:
-                # There is one: as late or later, or begun by another at this moment and then perhaps earlier.
-                await collection.update_one(earlier, whole)
-
-    await asyncio.gather(*map(keep, by_subject.values()))
 
 
 def _certificate(document: Document) -> Certificate:

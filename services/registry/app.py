@@ -16,6 +16,8 @@ from shared.web.pages import Pages
 from shared.web.periodic import Periodic
 
 RECOUNT_SECONDS = 10
+# A recount takes as long as the ledger is; so it may take a tenth of the time, and not all of it.
+RECOUNT_RESTS = 10
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -39,5 +41,5 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         statuses=api.STATUSES,
         store=store,
         pages=pages,
-        parts=[messaging, Periodic("recount", handlers.prove, seconds=RECOUNT_SECONDS)],
+        parts=[messaging, Periodic("recount", handlers.prove, seconds=RECOUNT_SECONDS, rests=RECOUNT_RESTS)],
     )

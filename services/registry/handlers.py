@@ -24,6 +24,14 @@ class ReservesProof:
     projects: tuple[domain.Proof, ...]
 
 
+@dataclass(frozen=True)
+class Answer:
+    """The page that answers a registrar, as it was written, and whether it was written before this request came."""
+
+    page: domain.Page
+    replayed: bool
+
+
 class Handlers:
     """The registry's acts."""
 
@@ -46,51 +54,64 @@ class Handlers:
 
     async def change_listing(
         self, project_id: str, content: domain.ListingContent, *, seen: int, cause: Cause
-    ) -> domain.Page:
-        """Make the next version of a listing. Raises ListingChanged, IdentityFixed, or LostRace after five tries."""
-        await self._store.open_place(project_id)
+    ) -> Answer:
+        """Make the next version of a listing. Raises ListingChanged, IdentityFixed, IdentityTaken, or LostRace."""
         return await self._command(project_id, domain.ChangeListing(content=content, seen=seen, cause=cause))
 
-    async def issue(self, project_id: str, report: domain.Report, *, batch_id: str, cause: Cause) -> domain.Page:
-        """Make a batch of a verified report, once. Raises the refusals of `decide.issue`."""
+    async def issue(self, project_id: str, report: domain.Report, *, batch_id: str, cause: Cause) -> Answer:
+        """Make a batch of a verified report, once. Raises the refusals of `registrar.issue`, or LostRace."""
         return await self._command(project_id, domain.Issue(report=report, batch_id=batch_id, cause=cause))
 
     async def cancel(
         self, project_id: str, cancellation: domain.Cancellation, *, cancellation_id: str, cause: Cause
-    ) -> domain.Page:
-        """Cancel whole tonnes without a claim, once. Raises UnknownBatch or NotEnoughToCancel."""
+    ) -> Answer:
+        """Cancel whole tonnes without a claim, once. Raises the refusals of `registrar.cancel`, or LostRace."""
         command = domain.Cancel(cancellation=cancellation, cancellation_id=cancellation_id, cause=cause)
         return await self._command(project_id, command)
 
     async def prove(self) -> None:
-        """Recount every project from its stored pages, and keep what was found until the next time."""
+        """Recount every project from its stored pages, and keep what was found until the next time.
+
+        It is always the whole ledger, since an edit of an old page must be found; others get their turn at every page.
+        """
         proofs = []
         for project_id in await self._store.project_ids():
             recount = domain.Recount(project_id)
             async for page in self._store.raw_pages(project_id):
                 if not recount.take(page):
                     break
+                await asyncio.sleep(0)
             proofs.append(recount.proof())
         self.proof = ReservesProof(recounted_at=self._clock(), projects=tuple(proofs))
 
-    async def _command(self, project_id: str, command: domain.Command) -> domain.Page:
+    async def _command(self, project_id: str, command: domain.Command) -> Answer:
         for _ in range(ATTEMPTS_BY_HTTP_MAX - 1):
             try:
-                return await self._write(project_id, [command])
+                return await self._answer(project_id, command)
             except LostRace:
                 continue
-        return await self._write(project_id, [command])
+        return await self._answer(project_id, command)
 
-    async def _write(self, project_id: str, commands: Sequence[domain.Command]) -> domain.Page:
-        """Load, decide, record; return the page after which all commands are answered."""
+    async def _answer(self, project_id: str, command: domain.Command) -> Answer:
+        if page := await self._write(project_id, [command]):
+            return Answer(page, replayed=False)
+        first = await self._store.page_with(domain.keys_of(project_id, command)[0])
+        assert first is not None, "a command that adds nothing repeats one that is written"
+        return Answer(first, replayed=True)
+
+    async def _write(self, project_id: str, commands: Sequence[domain.Command]) -> domain.Page | None:
+        """Load, decide, record; return the page that was written, none when all was answered before."""
         last = await self._store.last_page(project_id)
-        if last is None:
-            await self._store.open_place(project_id)
         known = await self._store.entries(key for command in commands for key in domain.keys_of(project_id, command))
+        # Entries and figures must be of one moment: else a repeat may be refused, for what it has taken itself.
+        here = max((found.sequence for found in known.values() if found.project_id == project_id), default=0)
+        if here > (last.sequence if last else 0):
+            raise LostRace(f"page {here} of {project_id} was written by another")
         page = domain.next_page(project_id, last, known, commands, day=domain.business_day(self._clock()))
         if page is None:
-            assert last is not None, "a command that adds nothing repeats one that is written"
-            return last
+            return None
+        if last is None:
+            await self._store.open_place(project_id)
         await self._store.append(page)
         return page
 

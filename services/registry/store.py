@@ -10,12 +10,14 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
-from services.registry.domain import Batch, Entry, Page, events_of
+from services.registry.domain import Batch, Entry, Known, Page, events_of
 from shared.messaging.delivery import LostRace
-from shared.messaging.outbox import LEASE_SECONDS, Parcel
+from shared.messaging.outbox import LEASE_SECONDS, SET_ASIDE_SECONDS, Parcel, clock
 
 # Pages that a relay takes on at once: many enough to keep Kafka busy, few enough for a lease.
 PAGES_PER_CLAIM = 20
+# Pages that are decoded at once, while nothing else can run.
+PAGES_PER_READ = 100
 Document = dict[str, Any]
 
 
@@ -54,22 +56,21 @@ class Store:
         found = await self._pages.find_one({"_id": _page_id(project_id, sequence)})
         return _page(found) if found else None
 
-    async def entries(self, keys: Iterable[str]) -> dict[str, Entry]:
-        """Return the entries that exist under these keys, without fetching the pages around them."""
+    async def entries(self, keys: Iterable[str]) -> dict[str, Known]:
+        """Return the entries of all projects that exist under these keys, without fetching the pages around them."""
         wanted = list(dict.fromkeys(keys))
+        these = {"$filter": {"input": "$entries", "as": "entry", "cond": {"$in": ["$$entry.key", wanted]}}}
         found = self._pages.aggregate(
             [
                 {"$match": {"entries.key": {"$in": wanted}}},
-                {
-                    "$project": {
-                        "entries": {
-                            "$filter": {"input": "$entries", "as": "entry", "cond": {"$in": ["$$entry.key", wanted]}}
-                        }
-                    }
-                },
+                {"$project": {"project_id": 1, "sequence": 1, "entries": these}},
             ]
         )
-        return {entry["key"]: Entry(**entry) async for page in found for entry in page["entries"]}
+        return {
+            entry["key"]: Known(page["project_id"], page["sequence"], Entry(**entry))
+            async for page in found
+            for entry in page["entries"]
+        }
 
     async def append(self, page: Page) -> None:
         """Insert the next page. Raises LostRace when its place or one of its keys is taken."""
@@ -97,7 +98,7 @@ class Store:
     async def raw_pages(self, project_id: str, *, after: int = 0, limit: int = 0) -> AsyncIterator[Document]:
         """Yield a project's pages as they are stored, in order."""
         query = {"_id": {"$gt": _page_id(project_id, after), "$lt": f"{project_id}/"}}
-        async for page in self._pages.find(query).sort("_id", 1).limit(limit):
+        async for page in self._pages.find(query).sort("_id", 1).limit(limit).batch_size(PAGES_PER_READ):
             del page["_id"]
             yield page
 
@@ -150,6 +151,21 @@ class Store:
                 mark = (place["_id"], lease["token"], pages[-1].sequence + 1)
                 parcels.append(Parcel(envelopes, until=until, mark=mark))
         return parcels
+
+    async def renew(self, parcels: Sequence[Parcel]) -> None:
+        """Make the leases longer."""
+        until = clock() + timedelta(seconds=LEASE_SECONDS)
+        for parcel in parcels:
+            project_id, token, _ = parcel.mark
+            await self._places.update_one({"_id": project_id, "lease.token": token}, {"$set": {"lease.until": until}})
+
+    async def set_aside(self, parcel: Parcel) -> None:
+        """Let nobody publish the project's pages for ten minutes."""
+        project_id, token, _ = parcel.mark
+        until = clock() + timedelta(seconds=SET_ASIDE_SECONDS)
+        await self._places.update_one(
+            {"_id": project_id, "lease.token": token}, {"$set": {"lease.until": until, "lease.owner": None}}
+        )
 
     async def settle(self, parcels: Sequence[Parcel]) -> None:
         """Move the places past what was published, and end the leases."""

@@ -20,7 +20,10 @@ Fen = Annotated[int, Field(ge=0, le=10**15, description="money in minor units of
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256, hexadecimal")]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217")]
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2")]
-Names = Annotated[dict[str, str], Field(min_length=1, description="text by language tag")]
+Names = Annotated[
+    dict[Annotated[str, Field(max_length=35)], Annotated[str, Field(min_length=1, max_length=500)]],
+    Field(min_length=1, max_length=20, description="text by language tag"),
+]
 
 
 def identifier(prefix: str) -> Any:
@@ -61,7 +64,7 @@ EventT_co = TypeVar("EventT_co", bound=Event, covariant=True)
 
 @dataclass(frozen=True)
 class Cause:
-    """What led to a decision: the id of an event or request, and the trace that it belongs to."""
+    """What led to a decision: the id of an event, a request or a turn of periodic work, and the trace it belongs to."""
 
     id: str
     traceparent: str | None = None
@@ -144,7 +147,9 @@ def from_record(
     Raises MalformedEvent when the bytes are no such event, OtherMode when they belong to the other mode.
     """
     try:
-        named = {name: bytes(text).decode() for name, text in headers}
+        # Other headers are nobody's business here, and a header's value may be null.
+        told = ((name, text) for name, text in headers if name.startswith("ce_") or name == "traceparent")
+        named = {name: bytes(text).decode() for name, text in told if text is not None}
         if named.get("ce_specversion") != "1.0":
             raise MalformedEvent("ce_specversion is not 1.0: not a CloudEvents binary message")
         if named["ce_type"] != contract.topic:

@@ -9,6 +9,7 @@ from shared.contracts.orders import BeneficiaryNamed, OffsetPurchased, OrderClos
 from shared.contracts.registry import CreditsHeld, CreditsRefused, CreditsRetired, ProjectListed
 
 SERVICES = ("calculator", "registry", "orders", "certificates", "ranking")
+RECORD_BYTES_MAX = 2 * 1024 * 1024
 _DAY_MS = 24 * 3600 * 1000
 _HOUR_MS = 3600 * 1000
 
@@ -37,7 +38,12 @@ def _kept_days(name: str, days: int) -> Topic:
     return Topic(
         name=name,
         key="as it came",
-        settings=(("cleanup.policy", "delete"), ("retention.ms", str(days * _DAY_MS))),
+        # A letter carries the whole message and why it failed.
+        settings=(
+            ("cleanup.policy", "delete"),
+            ("retention.ms", str(days * _DAY_MS)),
+            ("max.message.bytes", str(RECORD_BYTES_MAX)),
+        ),
     )
 
 

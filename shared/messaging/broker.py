@@ -16,6 +16,7 @@ from faststream.kafka.message import KafkaAckableMessage
 
 from shared.contracts import TOPICS
 from shared.contracts.event import Record
+from shared.contracts.topics import RECORD_BYTES_MAX
 
 if TYPE_CHECKING:
     from faststream.kafka.subscriber.usecase import BatchSubscriber
@@ -63,6 +64,7 @@ class Producer:
             enable_idempotence=True,
             linger_ms=5,
             request_timeout_ms=REQUEST_TIMEOUT_MS,
+            max_request_size=RECORD_BYTES_MAX,
         )
         await self._producer.start()
 

@@ -47,6 +47,15 @@ class _Heard:
     envelope: Envelope[Event]
 
 
+@dataclass(frozen=True)
+class _Guilty:
+    """A record that cannot be taken, and why."""
+
+    record: ConsumerRecord
+    failure: Exception
+    attempts: int
+
+
 def is_infrastructure(failure: BaseException) -> bool:
     """Say whether the failure is of the surroundings and may pass by itself, whatever the message says."""
     if isinstance(failure, OperationFailure):
@@ -73,19 +82,37 @@ class Delivery:
 
     async def deliver(self, records: Iterable[ConsumerRecord], consumer: AIOKafkaConsumer | None = None) -> None:
         """Return when every record has taken effect or lies on the dead letter topic."""
+        while self.halted:
+            await _rest(RETRY_DELAY_SECONDS_MAX, consumer)
         by_handler: dict[Handler, list[_Heard]] = {}
-        for record in records:
-            # A null is a compacted topic's deletion or heartbeat: it tells nothing.
-            if record.value is None:
-                continue
+        guilty: list[_Guilty] = []
+        # A null is a compacted topic's deletion or heartbeat: it tells nothing.
+        telling = [record for record in records if record.value is not None]
+        for record in telling:
             try:
                 contract, envelope = self._read(record)
-            except MalformedEvent as wrong:
-                await self._bury(record, wrong, attempts=1, consumer=consumer)
-                continue
-            by_handler.setdefault(self._hears[contract], []).append(_Heard(record, envelope))
+            except Exception as wrong:
+                guilty.append(_Guilty(record, wrong, attempts=1))
+            else:
+                by_handler.setdefault(self._hears[contract], []).append(_Heard(record, envelope))
         for handler, heard in by_handler.items():
-            await self._hand(handler, heard, consumer)
+            guilty += await self._hand(handler, heard, consumer)
+        for one in guilty:
+            await self._bury(one, consumer)
+        self._count_in_a_row(telling, guilty)
+
+    def _count_in_a_row(self, records: Sequence[ConsumerRecord], guilty: Sequence[_Guilty]) -> None:
+        """Halt before the next batch when too many have failed without one in between that did not.
+
+        This batch is acknowledged all the same: its letters are written, and a restart goes on behind them.
+        """
+        failures = {id(one.record): one.failure for one in guilty}
+        for record in records:
+            failure = failures.get(id(record))
+            self._dead_in_a_row = 0 if failure is None else self._dead_in_a_row + 1
+            if failure is not None and self._dead_in_a_row >= DEAD_IN_A_ROW_MAX:
+                self.halted = f"{self._dead_in_a_row} messages in a row failed, the last: {_reason(record, failure)}"
+                log.critical("consumer halted", service=self._service, reason=self.halted)
 
     def _read(self, record: ConsumerRecord) -> tuple[type[Event], Envelope[Event]]:
         topic = _topic_of(record)
@@ -94,19 +121,19 @@ class Delivery:
             raise MalformedEvent(f"{self._service} does not hear {topic!r}")
         return contract, from_record(contract, record.value, list(record.headers), livemode=self._livemode)
 
-    async def _hand(self, handler: Handler, heard: Sequence[_Heard], consumer: AIOKafkaConsumer | None) -> None:
+    async def _hand(
+        self, handler: Handler, heard: Sequence[_Heard], consumer: AIOKafkaConsumer | None
+    ) -> list[_Guilty]:
+        """Let the handler take the messages, in ever smaller parts if it must be, and return those it cannot take."""
         failure = await self._attempt(handler, heard, consumer)
         if failure is None:
-            self._dead_in_a_row = 0
             for one in heard:
                 DELIVERED.labels(one.record.topic).inc()
-            return
+            return []
         parts = _smaller(heard)
         if len(parts) == 1:
-            await self._bury(heard[0].record, failure, attempts=ATTEMPTS_MAX, consumer=consumer)
-            return
-        for part in parts:
-            await self._hand(handler, part, consumer)
+            return [_Guilty(heard[0].record, failure, attempts=ATTEMPTS_MAX)]
+        return [guilty for part in parts for guilty in await self._hand(handler, part, consumer)]
 
     async def _attempt(
         self, handler: Handler, heard: Sequence[_Heard], consumer: AIOKafkaConsumer | None
@@ -132,24 +159,19 @@ class Delivery:
             else:
                 return None
 
-    async def _bury(
-        self, record: ConsumerRecord, reason: Exception, *, attempts: int, consumer: AIOKafkaConsumer | None
-    ) -> None:
-        topic = _topic_of(record)
+    async def _bury(self, guilty: _Guilty, consumer: AIOKafkaConsumer | None) -> None:
+        record = guilty.record
+        topic, reason = _topic_of(record), _reason(record, guilty.failure)
         log.error(
-            "message buried",
-            service=self._service,
-            topic=topic,
-            at=[record.partition, record.offset],
-            reason=repr(reason)[:500],
+            "message buried", service=self._service, topic=topic, at=[record.partition, record.offset], reason=reason
         )
-        place = {"topic": topic, "partition": record.partition, "offset": record.offset, "attempts": attempts}
+        place = {"topic": topic, "partition": record.partition, "offset": record.offset, "attempts": guilty.attempts}
         # Names leave the log when they are erased, so their bytes may not live on in a dead letter.
         value = b"" if topic == BeneficiaryNamed.topic else record.value
         headers = [
-            *((name, text) for name, text in record.headers if not name.startswith("dead_")),
+            *((name, text) for name, text in record.headers if text is not None and not name.startswith("dead_")),
             *((f"dead_{name}", str(text).encode()) for name, text in place.items()),
-            ("dead_reason", _reason(reason).encode()),
+            ("dead_reason", reason.encode()),
         ]
         delays = 0
         while True:
@@ -160,12 +182,6 @@ class Delivery:
                 delays += 1
                 await _rest(delays, consumer)
         DEAD.labels(topic).inc()
-        self._dead_in_a_row += 1
-        if self._dead_in_a_row >= DEAD_IN_A_ROW_MAX:
-            self.halted = f"{self._dead_in_a_row} messages in a row failed, the last: {_reason(reason)}"
-            log.critical("consumer halted", service=self._service, reason=self.halted)
-            while self.halted:
-                await _rest(RETRY_DELAY_SECONDS_MAX, consumer)
 
 
 def _smaller(heard: Sequence[_Heard]) -> list[list[_Heard]]:
@@ -181,13 +197,15 @@ def _smaller(heard: Sequence[_Heard]) -> list[list[_Heard]]:
 def _topic_of(record: ConsumerRecord) -> str:
     """The topic that the message was told on; a replayed one carries it along."""
     if record.topic.startswith("replay."):
-        told = dict(record.headers).get("dead_topic", b"")
-        return bytes(told).decode(errors="replace")
+        told = next((text for name, text in record.headers if name == "dead_topic"), None)
+        return bytes(told or b"").decode(errors="replace")
     return str(record.topic)
 
 
-def _reason(failure: Exception) -> str:
-    return f"{type(failure).__name__}: {failure}"[:1000]
+def _reason(record: ConsumerRecord, failure: Exception) -> str:
+    """Say why a message failed; of one that tells a name only the kind, since a message may quote its input."""
+    kind = type(failure).__name__
+    return kind if _topic_of(record) == BeneficiaryNamed.topic else f"{kind}: {failure}"[:1000]
 
 
 async def _rest(delays: float, consumer: AIOKafkaConsumer | None) -> None:

@@ -24,7 +24,11 @@ from shared.messaging.delivery import LostRace
 
 # Long enough that a request of a relay that lost its lease has ended before another one takes over.
 LEASE_SECONDS = 3 * REQUEST_TIMEOUT_MS / 1000
+SET_ASIDE_SECONDS = 600
 PARCELS_MAX = 50
+# What is written while Kafka is away for long is left to the sweep, which reads it from its documents.
+FRESH_MAX = 5_000
+SWEEP = timedelta(seconds=1)
 CONTRACTS = {event.topic: event for event in EVENTS}
 ENDED = datetime.fromtimestamp(0, UTC)
 Document = dict[str, Any]
@@ -43,6 +47,8 @@ class Parcel:
     envelopes: tuple[Envelope[Event], ...]
     until: datetime
     mark: Any = None
+    # Why it cannot be published, ever: what lies there does not fit its contract any more.
+    failure: Exception | None = None
 
 
 class Source(Protocol):
@@ -54,8 +60,14 @@ class Source(Protocol):
     async def take(self, *, now: datetime) -> list[Parcel]:
         """Return what is to be published and nobody else is publishing; an empty list when there is nothing."""
 
+    async def renew(self, parcels: Sequence[Parcel]) -> None:
+        """Make the leases longer, because what is under way may take long."""
+
     async def settle(self, parcels: Sequence[Parcel]) -> None:
         """Forget what was published; what was added meanwhile is taken next."""
+
+    async def set_aside(self, parcel: Parcel) -> None:
+        """Leave a parcel that cannot be published for a while, so that all others go on."""
 
     async def release(self) -> None:
         """End all leases of this owner, as after its restart or when Kafka does not take its parcels."""
@@ -118,6 +130,7 @@ class Outbox:
         # Of this process alone: after a restart the same owner is another holder.
         self._token = secrets.token_hex(8)
         self._fresh: list[Parcel] = []
+        self._next_sweep = ENDED
 
     async def prepare(self) -> None:
         """Create the index by which the sweep finds leases that have ended; settled documents are not in it."""
@@ -185,28 +198,41 @@ class Outbox:
         self._owner = owner
 
     async def take(self, *, now: datetime) -> list[Parcel]:
-        """Return what this process has written just now, else what lies under leases that have ended."""
+        """Return what this process has written just now, and now and then what lies under leases that have ended."""
         fresh, self._fresh = self._fresh[:PARCELS_MAX], self._fresh[PARCELS_MAX:]
-        return [parcel for parcel in fresh if parcel.until > now] or await self._take_over(now)
+        parcels = [parcel for parcel in fresh if parcel.until > now]
+        if not parcels or now >= self._next_sweep:
+            self._next_sweep = now + SWEEP
+            taken = {parcel.mark for parcel in parcels}
+            parcels += [parcel for parcel in await self._take_over(now) if parcel.mark not in taken]
+        return parcels
+
+    async def renew(self, parcels: Sequence[Parcel]) -> None:
+        """Make the leases longer."""
+        until = clock() + timedelta(seconds=LEASE_SECONDS)
+        await self._collection.update_many(self._mine(parcels), {"$set": {"lease.until": until}})
+
+    async def set_aside(self, parcel: Parcel) -> None:
+        """Let nobody take the document for ten minutes."""
+        until = clock() + timedelta(seconds=SET_ASIDE_SECONDS)
+        await self._collection.update_many(self._mine([parcel]), {"$set": {"lease.until": until, "lease.owner": None}})
 
     async def settle(self, parcels: Sequence[Parcel]) -> None:
         """Take published events out of their documents and end the leases."""
-        ids = [parcel.mark for parcel in parcels]
-        mine: Document = {"_id": {"$in": ids}, "lease.token": self._token}
-        # The usual case: one event, and none was added. Nobody but the holder of the lease takes events out, so the
-        # one that lies there is the one that was published.
+        mine = self._mine(parcels)
+        sent = [envelope.id for parcel in parcels for envelope in parcel.envelopes]
+        # The usual case: one event, and none was added.
         settled = await self._collection.update_many(
-            {**mine, "outbox.1": {"$exists": False}}, {"$set": {"outbox": []}, "$unset": {"lease": ""}}
+            {**mine, "outbox.0.id": {"$in": sent}, "outbox.1": {"$exists": False}},
+            {"$set": {"outbox": []}, "$unset": {"lease": ""}},
         )
         if settled.modified_count == len(parcels):
             return
-        sent = [envelope.id for parcel in parcels for envelope in parcel.envelopes]
         unsent = {"$filter": {"input": "$outbox", "as": "lying", "cond": {"$not": [{"$in": ["$$lying.id", sent]}]}}}
         lease = {"$cond": [{"$eq": ["$outbox", []]}, "$$REMOVE", "$lease"]}
         await self._collection.update_many(mine, [{"$set": {"outbox": unsent}}, {"$set": {"lease": lease}}])
-        async for document in self._collection.find(mine, {"outbox": 1, "lease": 1}):
-            self._fresh.append(_parcel(document))
-            self._wake()
+        self._fresh += [_parcel(document) async for document in self._collection.find(mine, {"outbox": 1, "lease": 1})]
+        self._wake()
 
     async def release(self) -> None:
         """End all leases of this owner; the next sweep of any replica takes them over."""
@@ -231,12 +257,18 @@ class Outbox:
     def _lease(self) -> Document:
         return {"owner": self._owner, "token": self._token, "until": clock() + timedelta(seconds=LEASE_SECONDS)}
 
+    def _mine(self, parcels: Sequence[Parcel]) -> Document:
+        return {"_id": {"$in": [parcel.mark for parcel in parcels]}, "lease.token": self._token}
+
     def _hand_over(self, document_id: str, envelopes: Sequence[Envelope[Event]], lease: Document) -> None:
-        if envelopes:
+        if envelopes and len(self._fresh) < FRESH_MAX:
             self._fresh.append(Parcel(tuple(envelopes), until=lease["until"], mark=document_id))
             self._wake()
 
 
 def _parcel(document: Document) -> Parcel:
-    until = document["lease"]["until"].replace(tzinfo=UTC)
-    return Parcel(tuple(map(_from_document, document["outbox"])), until=until, mark=document["_id"])
+    until, document_id = document["lease"]["until"].replace(tzinfo=UTC), document["_id"]
+    try:
+        return Parcel(tuple(map(_from_document, document["outbox"])), until=until, mark=document_id)
+    except (KeyError, ValueError) as failure:
+        return Parcel((), until=until, mark=document_id, failure=failure)

@@ -34,6 +34,7 @@ class Messaging:
         self.relay = Relay(self._producer, owner=settings.replica)
         self.delivery: Delivery | None = None
         self.subscriber: BatchSubscriber | None = None
+        self._work_task: asyncio.Task[None] | None = None
 
     def wake(self) -> None:
         """Say that there is something new to publish."""
@@ -54,8 +55,14 @@ class Messaging:
             self.relay.add(source)
 
     async def fares(self) -> str | None:
-        """Return none while all goes on, else why the consumer has halted. Kafka's absence is no reason."""
-        return self.delivery.halted if self.delivery else None
+        """Return none while all goes on, else why messages are not read or not published.
+
+        Kafka's absence is no reason: commands are accepted meanwhile.
+        """
+        if self._work_task is not None and self._work_task.done():
+            return "messaging has ended; see the log"
+        halted = self.delivery.halted if self.delivery else None
+        return halted or await self.relay.fares()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -65,7 +72,7 @@ class Messaging:
                 await broker.verify_topics(self._settings.kafka_bootstrap_servers)
         except (KafkaError, TimeoutError, OSError):
             log.warning("kafka does not answer yet; commands are accepted meanwhile", service=self._service)
-        work = asyncio.create_task(self._work(), name=f"{self._service} messaging")
+        self._work_task = work = asyncio.create_task(self._work(), name=f"{self._service} messaging")
         try:
             yield
         finally:

@@ -17,6 +17,7 @@ from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo.errors import PyMongoError
 
 from shared.contracts import Cause
+from shared.messaging.delivery import is_infrastructure
 from shared.refusal import Refusal
 from shared.settings import Settings
 from shared.web import health, problems
@@ -41,6 +42,7 @@ CONTENT_SECURITY_POLICY = (
     " frame-ancestors 'none'"
 )
 BODY_BYTES_MAX = 1_000_000
+START_SECONDS = 10
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _STATUSES: dict[type[Refusal], int] = {Unauthenticated: 401, Forbidden: 403, KeyMissing: 400, KeyReused: 422}
 
@@ -101,13 +103,27 @@ def create(
             return f"MongoDB does not answer: {type(away).__name__}"
         return None
 
+    async def start(stack: contextlib.AsyncExitStack) -> None:
+        # Unique indexes decide races, so nothing is decided before they are there.
+        await _prepare(store)
+        for part in parts:
+            await stack.enter_async_context(part.running())
+        prepared.set()
+
+    async def must_be_prepared() -> None:
+        if not prepared.is_set():
+            raise TimeoutError("the database has not answered since the start")
+
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        preparing = asyncio.create_task(_prepare(store, prepared))
         async with contextlib.AsyncExitStack() as stack:
-            stack.callback(preparing.cancel)
-            for part in parts:
-                await stack.enter_async_context(part.running())
+            starting = asyncio.create_task(start(stack))
+            stack.callback(starting.cancel)
+            starting.add_done_callback(_end_with_it)
+            # Who cannot start says so at once; who only waits for the database answers 503 meanwhile.
+            await asyncio.wait({starting}, timeout=START_SECONDS)
+            if starting.done():
+                starting.result()
             yield
 
     guard = Guard(access, hashes=hashes or {}, issuer=Issuer(settings.issuer, settings.jwks_url))
@@ -122,8 +138,7 @@ def create(
         responses={"default": {"model": problems.Problem, "description": "RFC 9457 problem"}},
     )
     for router in routers:
-        app.include_router(router, dependencies=[Depends(guard)])
-    guard.check_complete([route for router in routers for route in router.routes])
+        app.include_router(router, dependencies=[Depends(must_be_prepared), Depends(guard)])
     app.include_router(health.router({"mongodb": stored} | {type(part).__name__.lower(): part.fares for part in parts}))
     app.add_api_route("/static/site.css", _site_css, include_in_schema=False)
 
@@ -133,6 +148,7 @@ def create(
         return HTMLResponse(page)
 
     app.add_api_route(f"/docs/{service}", reference, include_in_schema=False)
+    guard.check_complete(app.routes, open_to_all=_common_lines(service))
     problems.install(app, statuses={**_STATUSES, **statuses}, pages=pages)
     app.add_exception_handler(TokenExchanged, _exchange(secure=settings.public_url.startswith("https")))
     app.middleware("http")(_common)
@@ -171,15 +187,34 @@ async def _site_css() -> FileResponse:
     return FileResponse(Path(__file__).parent / "site.css", headers={"Cache-Control": "public, max-age=3600"})
 
 
-async def _prepare(store: Store, prepared: asyncio.Event) -> None:
-    """Create the indexes as soon as the database answers; until then the service is not ready."""
-    while not prepared.is_set():
+async def _prepare(store: Store) -> None:
+    """Create the indexes as soon as the database answers. Raises OperationFailure when one cannot be created."""
+    while True:
         try:
-            await store.prepare()
-            prepared.set()
+            return await store.prepare()
         except PyMongoError as away:
+            if not is_infrastructure(away):
+                raise
             log.warning("mongodb does not answer", failure=repr(away)[:200])
             await asyncio.sleep(1)
+
+
+def _end_with_it(starting: asyncio.Task[None]) -> None:
+    """End the process when the start fails after all: it would answer 503 for ever."""
+    if not starting.cancelled() and (failure := starting.exception()) is not None:
+        log.critical("refusing to run", failure=repr(failure)[:500])
+
+
+def _common_lines(service: str) -> set[str]:
+    """The routes that every service has beside those of its access table, open to all behind the gateway."""
+    return {
+        "GET /static/site.css",
+        f"GET /docs/{service}",
+        f"GET /v1/{service}/openapi.json",
+        "GET /health/live",
+        "GET /health/ready",
+        "GET /metrics",
+    }
 
 
 def _exchange(*, secure: bool) -> Callable[[Request, Exception], Awaitable[Response]]:

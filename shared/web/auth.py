@@ -7,7 +7,7 @@ import hmac
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +22,9 @@ from shared.refusal import Refusal
 from shared.web.idempotency import crockford
 
 CAPABILITY_HEADER = "Diandian-Capability"
-JWKS_LIFE_SECONDS = 300
-_OBJECT_ID = re.compile(r"(?:fp|ord|ben)_[0-9A-HJKMNP-TV-Z]{26}")
+JWKS_LIFE_SECONDS, JWKS_LIFE_SECONDS_MIN = 300, 5
+ALGORITHMS = ["ES256", "RS256", "EdDSA"]
+_OBJECT_ID = re.compile(r"\b(fp|ord|ben)_[0-9A-HJKMNP-TV-Z]{26}\b")
 
 
 class Unauthenticated(Refusal):
@@ -101,7 +102,7 @@ class Issuer:
     async def claims(self, token: str) -> dict[str, Any]:
         """Return the claims of a valid token. Raises Unauthenticated when it is not valid."""
         try:
-            decoded = jwt.decode(token, await self._key_set(), algorithms=["ES256", "RS256", "EdDSA"])
+            decoded = await self._decoded(token)
             jwt.JWTClaimsRegistry(
                 iss={"essential": True, "value": self._issuer}, exp={"essential": True}, sub={"essential": True}
             ).validate(decoded.claims)
@@ -113,8 +114,15 @@ class Issuer:
             raise TimeoutError(f"the keys of {self._issuer} cannot be had: {away!r}") from None
         return dict(decoded.claims)
 
-    async def _key_set(self) -> KeySet:
-        if self._keys is None or time.monotonic() - self._fetched > JWKS_LIFE_SECONDS:
+    async def _decoded(self, token: str) -> jwt.Token:
+        try:
+            return jwt.decode(token, await self._key_set(JWKS_LIFE_SECONDS), algorithms=ALGORITHMS)
+        except (JoseError, ValueError):
+            # The issuer may have changed its key since.
+            return jwt.decode(token, await self._key_set(JWKS_LIFE_SECONDS_MIN), algorithms=ALGORITHMS)
+
+    async def _key_set(self, life_seconds: float) -> KeySet:
+        if self._keys is None or time.monotonic() - self._fetched > life_seconds:
             async with httpx.AsyncClient(timeout=5) as client:
                 answer = await client.get(self._jwks_url)
                 answer.raise_for_status()
@@ -128,9 +136,9 @@ class Guard:
     def __init__(self, table: Mapping[str, Access], *, hashes: Mapping[str, HashOf], issuer: Issuer) -> None:
         self._table, self._hashes, self._issuer = table, hashes, issuer
 
-    def check_complete(self, routes: list[BaseRoute]) -> None:
+    def check_complete(self, routes: Sequence[BaseRoute], *, open_to_all: set[str]) -> None:
         """Raise LookupError naming each route without a line, and each line without a route."""
-        found = {line for route in routes for line in _lines(route)}
+        found = {line for route in routes for line in _lines(route)} - open_to_all
         if missing := sorted(found - set(self._table)):
             raise LookupError(f"no line in the access table for {missing}")
         if dead := sorted(set(self._table) - found):
@@ -142,18 +150,24 @@ class Guard:
         access = self._table[f"{'GET' if request.method == 'HEAD' else request.method} {route.path}"]
         request.state.caller = "guest"
         if request.method == "GET" and (token := request.query_params.get("t")):
-            self._exchange(request, token)
+            await self._exchange(request, token)
         if isinstance(access, Scope):
             await self._check_scope(request, access)
         elif isinstance(access, Capability):
             await self._check_capability(request, access)
 
-    @staticmethod
-    def _exchange(request: Request, token: str) -> None:
-        if named := _OBJECT_ID.search(request.url.path):
-            location = request.url.remove_query_params("t")
-            query = f"?{location.query}" if location.query else ""
-            raise TokenExchanged(location=location.path + query, name=named.group(), token=token)
+    async def _exchange(self, request: Request, token: str) -> None:
+        """Let a link's token become a cookie, if it fits: a wrong one must not take the place of a right one."""
+        named = _OBJECT_ID.search(request.url.path)
+        if named is None or (hash_of_kind := self._hashes.get(named[1])) is None:
+            return
+        object_id, kind = named[0], named[1]
+        stored = await hash_of_kind(object_id)
+        if stored is None or not secrets.compare_digest(stored, hash_of(kind, object_id, token)):
+            raise Forbidden("This link does not open it. Use the one that was given when it was made.")
+        location = request.url.remove_query_params("t")
+        query = f"?{location.query}" if location.query else ""
+        raise TokenExchanged(location=location.path + query, name=object_id, token=token)
 
     async def _check_scope(self, request: Request, access: Scope) -> None:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -180,6 +194,9 @@ class Guard:
 
 
 def _lines(route: BaseRoute) -> set[str]:
+    # FastAPI keeps a router that was included as it is.
+    if (router := getattr(route, "original_router", None)) is not None:
+        return {line for inner in router.routes for line in _lines(inner)}
     methods = getattr(route, "methods", None)
     path = getattr(route, "path", None)
     if methods is None or path is None:

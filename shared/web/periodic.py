@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import structlog
@@ -12,10 +13,13 @@ log = structlog.get_logger()
 
 
 class Periodic:
-    """Does `act` at once and then every so many seconds; a failure is logged and the next turn comes all the same."""
+    """Does `act` at once and then every so many seconds; a failure is logged and the next turn comes all the same.
 
-    def __init__(self, name: str, act: Callable[[], Awaitable[None]], *, seconds: float) -> None:
-        self._name, self._act, self._seconds = name, act, seconds
+    After an act that took long it rests longer, if asked to: at least `rests` times as long as the act took.
+    """
+
+    def __init__(self, name: str, act: Callable[[], Awaitable[None]], *, seconds: float, rests: float = 0) -> None:
+        self._name, self._act, self._seconds, self._rests = name, act, seconds, rests
 
     async def fares(self) -> str | None:
         """Nothing waits for periodic work."""
@@ -34,8 +38,9 @@ class Periodic:
 
     async def _work(self) -> None:
         while True:
+            began = time.monotonic()
             try:
                 await self._act()
             except Exception as failure:
                 log.warning("periodic work failed", work=self._name, failure=repr(failure)[:300])
-            await asyncio.sleep(self._seconds)
+            await asyncio.sleep(max(self._seconds, self._rests * (time.monotonic() - began)))

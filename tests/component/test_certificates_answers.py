@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import html
 import re
 import subprocess
@@ -274,20 +273,6 @@ async def test_only_the_owner_of_an_order_is_led_to_its_certificate(
     # The link has become a cookie.
     led = await certificates.get(page)
     assert (led.status_code, led.headers["location"]) == (303, f"/c/{code}")
-
-
-async def test_k2_that_we_cannot_check_is_none_of_the_answers(infra: Infra, issuer: Issuer) -> None:
-    app = create_app(settings(infra, issuer, mongodb_url="mongodb://127.0.0.1:1/certificates"))
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://diandian.test") as client:
-        addresses = ("/c/7K3M-9QXD-4TVB", "/v?code=7K3M-9QXD-4TVB", "/v1/verifications/7K3M-9QXD-4TVB")
-        page, asked, program = await asyncio.gather(*(client.get(address) for address in addresses))
-    for answer in (page, asked, program):
-        assert answer.status_code == 503
-        assert "Retry-After" in answer.headers
-        assert "We know no certificate" not in answer.text
-    assert "We cannot check right now" in page.text
-    assert "status" not in program.json() or program.json()["status"] == 503
 
 
 @pytest.mark.parametrize("name", ["😀 (demo)"])

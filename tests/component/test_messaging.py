@@ -17,6 +17,7 @@ from deploy.log import whole
 from deploy.topics import create
 from shared.contracts import (
     TOPICS,
+    BeneficiaryNamed,
     Cause,
     Envelope,
     OffsetPurchased,
@@ -121,36 +122,131 @@ async def test_a_refused_operation_is_the_message_s_fault() -> None:
     assert delivery.is_infrastructure(AutoReconnect("gone"))
 
 
-async def test_too_many_in_a_row_halt_the_consumer_with_an_alarm(
+async def test_too_many_in_a_row_halt_the_consumer_with_an_alarm_before_its_next_batch(
     producer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(delivery, "DEAD_IN_A_ROW_MAX", 3)
+    done = []
 
-    async def handle(_: Sequence[Envelope[Any]]) -> None:
-        raise AssertionError("never reached")
+    async def handle(batch: Sequence[Envelope[Any]]) -> None:
+        done.extend(batch)
 
-    to = Delivery({OrderPlaced: handle}, service="ranking", livemode=True, dead_letters=producer)
-    work = asyncio.create_task(to.deliver([Record(told(placed()), offset=number) for number in range(5)]))
+    def broken(offset: int) -> Record:
+        record = Record(told(placed()), offset=offset)
+        record.value = b"{"
+        return record
 
-    async def halted() -> str | None:
-        return to.halted
-
-    assert "3 messages in a row" in await until(halted)
+    to = Delivery({OrderPlaced: handle}, service="ranking", livemode=False, dead_letters=producer)
+    await to.deliver([broken(1), Record(told(placed()), offset=2), broken(3), broken(4)])
+    assert to.halted is None
+    assert len(done) == 1
+    await to.deliver([broken(5)])
+    assert "3 messages in a row" in str(to.halted)
+    work = asyncio.create_task(to.deliver([Record(told(placed()), offset=6)]))
+    await asyncio.sleep(0.3)
     assert not work.done()
+    assert len(done) == 1
     work.cancel()
 
 
-async def test_names_leave_no_bytes_in_dead_letters(infra: Infra, producer: Any) -> None:
-    from shared.contracts import BeneficiaryNamed
+async def test_a_header_without_a_value_is_no_harm_and_no_end(producer: Any, infra: Infra) -> None:
+    done = []
 
-    person = BeneficiaryNamed(
+    async def handle(batch: Sequence[Envelope[Any]]) -> None:
+        done.extend(batch)
+
+    events = [told(placed()) for _ in range(2)]
+    foreign, ours = Record(events[0], offset=1), Record(events[1], offset=2)
+    foreign.headers = [*foreign.headers, ("trace-of-others", None)]
+    ours.headers = [(name, None if name == "ce_id" else text) for name, text in ours.headers]
+    to = Delivery({OrderPlaced: handle}, service="registry", livemode=False, dead_letters=producer)
+    await to.deliver([foreign, ours])
+    assert [event.subject for event in done] == [events[0].subject]
+    reasons = [
+        dict(record.headers)["dead_reason"]
+        for record in await dead_letters(infra, "registry")
+        if dict(record.headers).get("ce_subject") == events[1].subject.encode()
+    ]
+    assert reasons == [b"MalformedEvent: header 'ce_id' is missing"]
+
+
+async def test_a_message_near_the_limit_is_buried_whole(producer: Any, infra: Infra) -> None:
+    event = told(placed())
+    record = Record(event)
+    record.value = b"[" + b" " * 1_048_000 + b"]"
+    to = Delivery({OrderPlaced: _taken}, service="registry", livemode=False, dead_letters=producer)
+    await asyncio.wait_for(to.deliver([record]), 20)
+    letters = [letter for letter in await dead_letters(infra, "registry") if letter.value == record.value]
+    assert len(letters) >= 1
+
+
+async def _taken(_: Sequence[Any]) -> None:
+    """Take anything."""
+
+
+async def test_the_reason_of_a_name_that_failed_quotes_nothing(producer: Any, infra: Infra) -> None:
+    secret = f"Lin Yue {secrets.token_hex(4)}"
+
+    async def handle(_: Sequence[Envelope[Any]]) -> None:
+        raise ValueError(f"cannot print {secret}")
+
+    event = told(named(secret))
+    to = Delivery({BeneficiaryNamed: handle}, service="certificates", livemode=False, dead_letters=producer)
+    await to.deliver([Record(event, topic="beneficiary.named")])
+    letters = await dead_letters(infra, "certificates")
+    assert not [letter for letter in letters if secret.encode() in repr((letter.value, letter.headers)).encode()]
+
+
+async def test_an_outbox_that_no_longer_fits_its_contract_is_set_aside_and_the_others_go_on(
+    producer: Any, orders: Any, infra: Infra
+) -> None:
+    relay = Relay(producer, owner="one")
+    outbox = Outbox(orders, livemode=False, wake=relay.wake)
+    relay.add(outbox)
+    bad, good = placed(), placed()
+    await outbox.insert({"_id": bad.order_id}, [bad], now=clock(), cause=BECAUSE)
+    await orders.update_one({"_id": bad.order_id}, {"$set": {"outbox.0.data.grams": 0}})
+    await outbox.release()
+    await outbox.insert({"_id": good.order_id}, [good], now=clock(), cause=BECAUSE)
+    work = asyncio.create_task(relay.run())
+
+    async def settled() -> bool:
+        return (await orders.find_one({"_id": good.order_id}))["outbox"] == [] and await relay.fares() is not None
+
+    await until(settled)
+    assert not work.done()
+    assert bad.order_id in str(await relay.fares())
+    work.cancel()
+
+
+async def test_a_settle_after_a_lost_lease_takes_out_nothing_that_came_later(producer: Any, orders: Any) -> None:
+    outbox, other = (Outbox(orders, livemode=False, wake=lambda: None) for _ in range(2))
+    order = placed()
+    closed = OrderClosed(order_id=order.order_id, project_id=order.project_id, why="cancelled")
+    await outbox.insert({"_id": order.order_id}, [order], now=clock(), cause=BECAUSE)
+    stale = await outbox.take(now=datetime.now(UTC))
+    await other.settle(await other.take(now=datetime.now(UTC) + timedelta(seconds=LEASE_SECONDS + 1)))
+    loaded = await orders.find_one({"_id": order.order_id})
+    await outbox.change(loaded, {}, [closed], now=clock(), cause=BECAUSE)
+    await outbox.settle(stale)
+    lying = await orders.find_one({"_id": order.order_id})
+    assert [event["topic"] for event in lying["outbox"]] == ["order.closed"]
+    assert lying["lease"]
+
+
+def named(name: str) -> BeneficiaryNamed:
+    return BeneficiaryNamed(
         beneficiary_id=id_of("ben", secrets.token_hex(8)),
-        name="Lin Yue (demo)",
+        name=name,
         alias="Quiet Bamboo 27",
         kind="person",
         board="alias",
         profile_hash="0" * 64,
     )
+
+
+async def test_names_leave_no_bytes_in_dead_letters(infra: Infra, producer: Any) -> None:
+    person = named("Lin Yue (demo)")
 
     async def handle(_: Sequence[Envelope[Any]]) -> None:
         raise ValueError("no")

@@ -187,11 +187,14 @@ async def test_s4_a_range_across_two_tonnes_names_both_serials_and_the_rest_is_p
             "/proof",
         )
     ]
-    never = await registry.get(f"/retirements/{part['first_serial'].rpartition('-')[0]}-4")
+    prefix = part["first_serial"].rpartition("-")[0]
+    never, range_page = [await registry.get(f"/retirements/{prefix}-{serials}") for serials in ("4", "1-2")]
+    both, all_three = [(await registry.get(f"/v1/retirements/{prefix}-{serials}")).json() for serials in ("1-2", "1-3")]
     assert [page.status_code for page in pages] == [200] * 5
     assert "150,000" in pages[2].text
     assert "960,000" in pages[4].text or "0.96" in pages[4].text
-    assert never.status_code == 404
+    assert (never.status_code, range_page.status_code) == (404, 404)
+    assert [(len(found["data"]), found["retired"]) for found in (both, all_three)] == [(6, True), (6, False)]
     assert part["first_serial"].endswith("-1")
     assert part["last_serial"].endswith("-2")
     assert proof["wrong"] is None

@@ -23,7 +23,8 @@ async def main() -> None:
     relay.add(outbox)
     await outbox.release()
     parcels = await outbox.take(now=datetime.now(UTC))
-    await relay.publish(parcels)
+    if parcels:
+        await relay.publish(parcels)
     print("published", len(parcels), flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 

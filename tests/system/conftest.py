@@ -168,7 +168,7 @@ def _all_told(books: audit.Books) -> bool:
     return not any(unsent) and not any(behind)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
     """What services stand on, and the gateway in front of where they will be."""
     local = Local(tmp_path_factory.mktemp("system"), free_port(), parts=("kafka", "mongodb", "gateway"))
@@ -180,7 +180,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
         local.down(say=lambda _line: None)
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="package")
 async def running(local: Local) -> AsyncIterator[System]:
     system = System(local)
     # The gateway shows the keys of the issuer from now on.
@@ -194,7 +194,7 @@ async def running(local: Local) -> AsyncIterator[System]:
         await asyncio.gather(*map(system.stop, list(system.serving)))
 
 
-@pytest_asyncio.fixture(scope="session", params=["plainly", "with every message doubled"])
+@pytest_asyncio.fixture(scope="package", params=["plainly", "with every message doubled"])
 async def system(running: System, request: Any) -> AsyncIterator[System]:
     """The services, first as they are, then with all that was and is told told twice."""
     if request.param == "plainly":

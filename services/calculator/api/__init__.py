@@ -3,7 +3,7 @@
 from services.calculator import domain
 from services.calculator.api.people import page_router
 from services.calculator.api.programs import api_router
-from services.calculator.handlers import KeyUsedOtherwise, UnknownFootprint, UnknownScene
+from services.calculator.handlers import UnknownFootprint, UnknownScene
 from shared.refusal import Refusal
 from shared.web.auth import PUBLIC, Access, Capability, Scope
 
@@ -23,7 +23,6 @@ ACCESS: dict[str, Access] = {
 STATUSES: dict[type[Refusal], int] = {
     UnknownScene: 404,
     UnknownFootprint: 404,
-    KeyUsedOtherwise: 422,
     domain.SceneNotOpen: 409,
     domain.CodeTaken: 409,
     domain.AlreadyReplaced: 409,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -86,7 +85,7 @@ def page_router(store: Store, handlers: Handlers, pages: Pages, *, secret: str, 
         scene = await store.scene_by_id(stored.scene_id) if stored else None
         if stored is None or scene is None:
             raise UnknownFootprint("There is no such footprint.")
-        computed = handlers.recompute(stored, scene)
+        computed = handlers.recompute(stored)
         replaced_by = await store.replaced_by(footprint_id) or ""
         state = "neutralised" if stored.certificate_id else "replaced" if replaced_by else "open"
         price = await store.lowest_price_fen()
@@ -106,9 +105,9 @@ def page_router(store: Store, handlers: Handlers, pages: Pages, *, secret: str, 
                 lines=[_line(line) for line in computed.lines if line.grams],
                 release=stored.release,
                 left_out=[source.name.lower() for source in domain.LEFT_OUT[scene.kind]],
-                widest=words.line_name(max(computed.lines, key=_spread).activity),
-                reduction=None,
-                from_fen=_price(stored.grams, price[0]) if price else None,
+                widest=words.line_name(domain.widest(computed.lines).activity),
+                reduction=_reduction(handlers.reduction(stored, computed)),
+                from_fen=domain.cost_fen(stored.grams, price[0]) if price else None,
                 currency=price[1] if price else "CNY",
                 state=state,
                 replaced_by=replaced_by,
@@ -184,9 +183,11 @@ def _line(line: domain.Line) -> dict[str, Any]:
     }
 
 
-def _spread(line: domain.Line) -> Decimal:
-    """Order lines by how much of the range they decide."""
-    return sum((part.grams * part.half_width for part in line.parts), start=Decimal(0))
+def _reduction(found: domain.Reduction | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    by, instead_of = words.BY[found.by], words.BY[found.instead_of]
+    return {"by": by, "instead_of": instead_of, "grams": found.grams, "less_grams": found.less_grams}
 
 
 def _grams_of(dish: str, release: domain.Release, scene: domain.Scene) -> int:
@@ -196,11 +197,6 @@ def _grams_of(dish: str, release: domain.Release, scene: domain.Scene) -> int:
 
 def _choices(names: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"id": choice, "name": name} for choice, name in names.items()]
-
-
-def _price(grams: int, unit_price_fen: int) -> int:
-    """Return the price of the grams, rounded up to the fen; the quote of orders decides."""
-    return -(-grams * unit_price_fen // 1_000_000)
 
 
 def _fits(request: Request, footprint_id: str, claim_hash: str) -> bool:

@@ -140,7 +140,7 @@ def api_router(store: Store, handlers: Handlers, *, secret: str, livemode: bool)
 
     @routes.get("/v1/footprints/{footprint_id}", operation_id="get_footprint")
     async def get_footprint(footprint_id: str) -> FootprintShown:
-        """Return a footprint with its lines, recomputed from its own answers and release."""
+        """Return a footprint with its lines, recomputed from its own place, answers and release."""
         stored = await store.footprint(footprint_id)
         if stored is None:
             raise UnknownFootprint("There is no such footprint.")
@@ -182,11 +182,8 @@ async def _token_of_old(request: Request, store: Store, footprint_id: str) -> st
 async def footprint_shown(
     store: Store, handlers: Handlers, stored: StoredFootprint, *, livemode: bool, capability: str | None = None
 ) -> FootprintShown:
-    """Return the footprint as programs see it. Raises Refusal when its scene is gone."""
-    scene = await store.scene_by_id(stored.scene_id)
-    if scene is None:
-        raise UnknownFootprint("The scene of this footprint is gone.")
-    result = handlers.recompute(stored, scene)
+    """Return the footprint as programs see it."""
+    result, release = handlers.recompute(stored), handlers.release_of(stored)
     return FootprintShown(
         footprint_id=stored.footprint_id,
         livemode=livemode,
@@ -196,7 +193,7 @@ async def footprint_shown(
         high_g=stored.high_grams,
         release=stored.release,
         method=result.method_version,
-        lines=[_line(line, handlers.release) for line in result.lines],
+        lines=[_line(line, release) for line in result.lines],
         warnings=[{"code": warned.code, "field": warned.field} for warned in result.warnings],
         root=stored.root,
         replaces=stored.replaces,

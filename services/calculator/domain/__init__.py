@@ -1,6 +1,6 @@
 """What is true of footprints with network, clock and database unplugged."""
 
-from services.calculator.domain.airports import great_circle_km, search_airports
+from services.calculator.domain.airports import DETOURS, great_circle_km, land_km, search_airports
 from services.calculator.domain.answers import (
     BYTES_MAX,
     DISHES,
@@ -31,6 +31,9 @@ from services.calculator.domain.factors import (
 )
 from services.calculator.domain.footprint import AlreadyReplaced, Footprint, ZeroFootprint, calculated, first, replace
 from services.calculator.domain.lines import Line, Part, Result, Warned
+from services.calculator.domain.price import cost_fen
+from services.calculator.domain.range import widest
+from services.calculator.domain.reduction import Reduction, reduction
 from services.calculator.domain.scenes import (
     COUNTED,
     LEFT_OUT,
@@ -45,6 +48,7 @@ from services.calculator.domain.scenes import (
 __all__ = [
     "BYTES_MAX",
     "COUNTED",
+    "DETOURS",
     "DISHES",
     "LEFT_OUT",
     "METHOD_VERSION",
@@ -64,6 +68,7 @@ __all__ = [
     "NoFactor",
     "Part",
     "Place",
+    "Reduction",
     "Release",
     "ReleaseAltered",
     "Result",
@@ -78,16 +83,20 @@ __all__ = [
     "ZeroFootprint",
     "calculated",
     "compute",
+    "cost_fen",
     "first",
     "great_circle_km",
     "jurisdiction_of",
+    "land_km",
     "must_be_open",
     "parse_answers",
     "per_100_km",
     "published",
     "read_answers",
+    "reduction",
     "release_of",
     "replace",
     "search_airports",
     "travel_modes",
+    "widest",
 ]

@@ -1,8 +1,10 @@
-"""How far two airports are apart, and which airports a few typed letters mean."""
+"""How far two airports are apart, by air and over land, and which airports a few typed letters mean."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Final
 
 from geographiclib.geodesic import Geodesic
 
@@ -11,6 +13,8 @@ from services.calculator.domain.factors import Airport, Release
 RESULTS_MAX = 10
 QUERY_LETTERS_MIN = 2
 TENTH = Decimal("0.1")
+# Methodology sections 4 and 5: how much longer than the great circle a train or a coach goes.
+DETOURS: Final[Mapping[str, Decimal]] = {"high_speed_train": Decimal("1.2"), "coach": Decimal("1.5")}
 
 
 def great_circle_km(start: Airport, end: Airport) -> Decimal:
@@ -19,6 +23,11 @@ def great_circle_km(start: Airport, end: Airport) -> Decimal:
         float(start.latitude), float(start.longitude), float(end.latitude), float(end.longitude), Geodesic.DISTANCE
     )
     return Decimal(path["s12"]).scaleb(-3).quantize(TENTH, ROUND_HALF_EVEN)
+
+
+def land_km(circle_km: Decimal, mode: str) -> Decimal:
+    """Return how far a mode that has a detour goes over land, in km, rounded half-even to 0.1 km."""
+    return (circle_km * DETOURS[mode]).quantize(TENTH, ROUND_HALF_EVEN)
 
 
 def search_airports(text: str, release: Release) -> tuple[Airport, ...]:

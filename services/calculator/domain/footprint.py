@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from services.calculator.domain.answers import Answers
+from services.calculator.domain.answers import Answers, Place
+from services.calculator.domain.claims import jurisdiction_of
 from services.calculator.domain.lines import Result
 from shared.contracts.calculator import FootprintCalculated
 from shared.refusal import Refusal
@@ -29,11 +30,15 @@ class ZeroFootprint(Refusal):
 
 @dataclass(frozen=True)
 class Footprint:
-    """A result that was recorded; `root` is the first of its chain, `replaced_by` the one that counts instead."""
+    """A result that was recorded; `root` is the first of its chain, `replaced_by` the one that counts instead.
+
+    `place` is where its scene lay when it was made: with it the answers give the same grams, wherever the scene moves.
+    """
 
     footprint_id: str
     scene_id: str | None
     role: Role
+    place: Place
     answers: Answers
     result: Result
     jurisdiction: str
@@ -49,9 +54,9 @@ def first(
     *,
     scene_id: str | None,
     role: Role,
+    place: Place,
     answers: Answers,
     result: Result,
-    jurisdiction: str,
     claim_hash: str,
     made_at: datetime,
 ) -> Footprint:
@@ -60,9 +65,10 @@ def first(
         footprint_id=footprint_id,
         scene_id=scene_id,
         role=role,
+        place=place,
         answers=answers,
         result=_of_some_mass(result),
-        jurisdiction=jurisdiction,
+        jurisdiction=jurisdiction_of(place),
         claim_hash=claim_hash,
         root=footprint_id,
         replaces=None,
@@ -72,7 +78,14 @@ def first(
 
 
 def replace(
-    old: Footprint, *, footprint_id: str, answers: Answers, result: Result, claim_hash: str, made_at: datetime
+    old: Footprint,
+    *,
+    footprint_id: str,
+    place: Place,
+    answers: Answers,
+    result: Result,
+    claim_hash: str,
+    made_at: datetime,
 ) -> Footprint:
     """Return the footprint with changed answers: same scene, role, jurisdiction and root, and the same token.
 
@@ -86,6 +99,7 @@ def replace(
     return dataclasses.replace(
         old,
         footprint_id=footprint_id,
+        place=place,
         answers=answers,
         result=_of_some_mass(result),
         claim_hash=claim_hash,

@@ -1,4 +1,4 @@
-"""How sure a footprint is: the half-widths of its lines joined as methodology section 15 says."""
+"""How sure a footprint is, and which line decides it: half-widths joined as methodology section 15 says."""
 
 from __future__ import annotations
 
@@ -33,10 +33,19 @@ def factor_half_width(factors: Iterable[Factor]) -> Decimal:
 
 
 def likely(lines: Sequence[Line], grams: int) -> tuple[int, int]:
-    """Return the low and high grams around `grams`, rounded outwards, never below zero.
+    """Return the low and high grams around `grams`, rounded outwards, never below zero."""
+    half = Fraction(_half_width_grams(lines))
+    exact = sum((line.exact_grams for line in lines), start=Fraction(0))
+    return max(0, math.floor(exact - half)), max(grams, math.ceil(exact + half))
 
-    Parts with the same factor are wholly correlated: their half-widths add. Different factors: squares add.
-    """
+
+def widest(lines: Sequence[Line]) -> Line:
+    """Return the line that decides most of the range, the first of equal ones."""
+    return max(lines, key=lambda line: _half_width_grams([line]))
+
+
+def _half_width_grams(lines: Sequence[Line]) -> Decimal:
+    """Parts with the same factor are wholly correlated: their half-widths add. Different factors: squares add."""
     widths: dict[str, Decimal] = {}
     with localcontext(_DIGITS):
         for line in lines:
@@ -45,6 +54,4 @@ def likely(lines: Sequence[Line], grams: int) -> tuple[int, int]:
                 factor_id = part.factors[0].id
                 width = mass * joined((line.activity_half_width, part.half_width))
                 widths[factor_id] = widths.get(factor_id, Decimal(0)) + width
-    half = Fraction(joined(widths.values()))
-    exact = sum((line.exact_grams for line in lines), start=Fraction(0))
-    return max(0, math.floor(exact - half)), max(grams, math.ceil(exact + half))
+    return joined(widths.values())

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.calculator.domain.answers import Place
 from shared.contracts.calculator import SceneKind, ScenePublished, SceneStatus
-from shared.contracts.event import Country, Names
+from shared.contracts.event import Country
+from shared.contracts.printable import Printable, PrintableNames
 from shared.refusal import Refusal
 
 
@@ -31,13 +32,13 @@ class Scene(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
     code: Annotated[str, Field(pattern=r"^[0-9A-Z]{4,12}$", examples=["FORUM26"])]
-    names: Names
+    names: PrintableNames
     kind: SceneKind
     country: Country
     city: Annotated[str, Field(min_length=2, max_length=60, examples=["CN-SC Chengdu"])]
     airports: Annotated[tuple[Annotated[str, Field(pattern=r"^[A-Z]{3}$")], ...], Field(max_length=5)] = ()
-    place: Annotated[str, Field(min_length=1, max_length=120, description="where guests find it")]
-    host: Annotated[str, Field(min_length=1, max_length=120, description="the organisation that hosts it")]
+    place: Annotated[str, Field(min_length=1, max_length=120, description="where guests find it"), Printable]
+    host: Annotated[str, Field(min_length=1, max_length=120, description="the organisation that hosts it"), Printable]
     starts_on: date
     ends_on: date | None = None
     time_zone: str = "Asia/Shanghai"
@@ -82,7 +83,9 @@ LEFT_OUT: dict[SceneKind, tuple[Source, ...]] = {
 def must_be_open(scene: Scene) -> None:
     """Raise SceneNotOpen when the scene takes no footprints."""
     if scene.status != "open":
-        raise SceneNotOpen(f"This scene is {scene.status}: it takes no new footprints.", field="scene")
+        raise SceneNotOpen(
+            f"This scene is {scene.status}: it takes no new footprints and no changed answers.", field="scene"
+        )
 
 
 def published(scene_id: str, scene: Scene) -> ScenePublished:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any, Final
 
 from services.calculator import domain
@@ -26,10 +25,9 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "guests_per_room": "1",
     **{f"meals_{dish}": "" for dish in domain.DISHES},
 }
-# Methodology sections 4 and 5: how much longer than the great circle a train or a coach goes.
-DETOURS: Final = {"high_speed_train": Decimal("1.2"), "coach": Decimal("1.5")}
 # Usual answers stand there already; who changes one of these has refined.
 REFINED: Final = frozenset(DEFAULTS) - {"mode", "origin", "stay", "nights", "meals"}
+_COUNT = re.compile(r"[0-9]{0,9}")
 _CODE = re.compile(r"\b([A-Z]{3})\b(?=\)|$)")
 
 
@@ -61,7 +59,8 @@ def as_typed(answers: Mapping[str, Any], release: domain.Release) -> dict[str, s
     if legs:
         _first_leg(typed, legs.pop(0), release)
     for leg in legs:
-        if leg["mode"] == "metro" and typed["mode"] != "metro":
+        # The metro's kilometres are all of it; a second leg goes there and back as the first one does.
+        if leg["mode"] == "metro" and leg["trips"] == 1 and not typed["metro_km"]:
             typed["metro_km"] = leg["km"]
         else:
             typed |= {"leg2_mode": leg["mode"], "leg2_km": leg["km"]}
@@ -72,9 +71,14 @@ def as_typed(answers: Mapping[str, Any], release: domain.Release) -> dict[str, s
         typed |= {"hotel_class": stay["hotel_class"], "guests_per_room": str(stay["guests"])}
     meals = answers.get("meals", {})
     typed["meals"] = str(sum(meals.get(dish, 0) for dish in domain.DISHES))
-    if meals.get("basis") != "default":
+    if meals and {dish: meals[dish] for dish in domain.DISHES} != _usual_mix(int(typed["meals"])):
         typed |= {f"meals_{dish}": str(meals.get(dish, 0)) for dish in domain.DISHES}
     return typed
+
+
+def _usual_mix(meals: int) -> dict[str, int]:
+    """Return meals of which nothing is known but their number: half vegetarian, half red meat."""
+    return {**dict.fromkeys(domain.DISHES, 0), "vegetarian": meals // 2, "red_meat": meals - meals // 2}
 
 
 def _first_leg(typed: dict[str, str], leg: Mapping[str, Any], release: domain.Release) -> None:
@@ -138,11 +142,11 @@ class _Reader:
                 return None
             leg: dict[str, Any] = {"mode": mode, "origin": origin, "destination": destination}
             return {**leg, "cabin": typed["cabin"], "trips": trips, "basis": "ticketed"}
-        if mode == "walk":
-            return {"mode": "walk", "km": typed["distance_km"] or "1", "trips": trips, "basis": "default"}
-        km, basis = (typed["distance_km"], "typed") if typed["distance_km"] else (self._by_circle(mode), "default")
+        if mode not in domain.MODES:
+            self.errors["mode"] = "Choose how you came."
+            return None
+        km, basis = (typed["distance_km"], "typed") if typed["distance_km"] else (self._usual_km(mode), "default")
         if km is None:
-            self.errors.setdefault("distance_km", "Enter the kilometres one way.")
             return None
         leg = {"mode": mode, "km": km, "trips": trips, "basis": basis}
         return {**leg, "occupants": typed["occupants"] or "1"} if mode == "car" else leg
@@ -150,12 +154,14 @@ class _Reader:
     def _second_leg(self) -> dict[str, Any] | None:
         mode = self._typed["leg2_mode"]
         if not mode:
+            if self._typed["leg2_km"]:
+                self.errors["leg2_mode"] = "Choose how you went on the second leg, or leave its kilometres out."
             return None
         if mode == "plane":
             self.errors["leg2_mode"] = "Choose a way over land, and give the flight as the longest part."
         elif not self._typed["leg2_km"]:
             self.errors["leg2_km"] = "Enter the kilometres one way."
-        self._sources["/legs/1/km"] = "leg2_km"
+        self._sources |= {"/legs/1": "leg2_mode", "/legs/1/km": "leg2_km"}
         trips = 2 if self._typed["return_trip"] else 1
         return {"mode": mode, "km": self._typed["leg2_km"], "trips": trips, "basis": "typed"}
 
@@ -167,29 +173,27 @@ class _Reader:
         return {"mode": "metro", "km": self._typed["metro_km"], "trips": 1, "basis": "typed"}
 
     def _meals(self) -> dict[str, Any]:
-        """Take the meals of each kind; what is left open counts as half red meat, half vegetarian."""
+        """Take the meals of each kind; what is left open counts as the usual mix."""
         typed = self._typed
         counts = {dish: typed[f"meals_{dish}"] for dish in domain.DISHES}
         self._sources |= {f"/meals/{dish}": f"meals_{dish}" for dish in domain.DISHES} | {"/meals": "meals"}
-        if not all(text == "" or text.isdecimal() for text in (typed["meals"], *counts.values())):
-            return {dish: text or "0" for dish, text in counts.items()} | self._total_wrong()
-        given: dict[str, int] = {dish: int(text or 0) for dish, text in counts.items()}
-        total = int(typed["meals"] or 0)
-        left = total - sum(given.values())
-        if any(counts.values()) and left < 0:
-            self.errors["meals"] = f"Enter {sum(given.values())}, or fewer meals of the kinds below."
-        if left > 0:
-            given["vegetarian"] += left // 2
-            given["red_meat"] += left - left // 2
-        return {**given, "basis": "default" if left > 0 else "typed"}
-
-    def _total_wrong(self) -> dict[str, Any]:
-        if not self._typed["meals"].isdecimal():
+        if not _COUNT.fullmatch(typed["meals"]):
             self.errors["meals"] = "Enter a whole number from 0 to 2196."
-        return {}
+            return {}
+        if not all(map(_COUNT.fullmatch, counts.values())):
+            return {dish: text or "0" for dish, text in counts.items()}
+        given = {dish: int(text or 0) for dish, text in counts.items()}
+        left = int(typed["meals"] or 0) - sum(given.values())
+        if left < 0:
+            self.errors["meals"] = f"Enter {sum(given.values())}, or fewer meals of the kinds below."
+        mix = _usual_mix(max(left, 0))
+        return {**{dish: given[dish] + mix[dish] for dish in given}, "basis": "default" if left > 0 else "typed"}
 
-    def _airport(self) -> str | None:
-        """Return the code of the airport that was typed, when it is clear which one is meant."""
+    def _airport(self, *, by_land: bool = False) -> str | None:
+        """Return the code of the airport that was typed, when it is clear which one is meant, else say what is wrong.
+
+        By land any airport of the city will do.
+        """
         text = self._typed["origin"]
         if not text:
             self.errors["origin"] = "Enter the city or airport where you set out."
@@ -200,18 +204,26 @@ class _Reader:
         if not found:
             self.errors["origin"] = f"We know no airport called {text}. Try its city in English, or a code such as PEK."
             return None
-        if len({airport.iata for airport in found}) > 1 and text.upper() != found[0].iata:
+        if by_land and text.casefold() == found[0].city.casefold():
+            return found[0].iata
+        if len(found) > 1 and text.upper() != found[0].iata:
             offered = ", ".join(f"{airport.city} ({airport.iata})" for airport in found[:4])
             self.errors["origin"] = f"Which one? Enter the code: {offered}."
             return None
         return found[0].iata
 
-    def _by_circle(self, mode: str) -> str | None:
-        """Return the length of a journey over land from the airports of its two cities, where a detour is known."""
-        if mode not in DETOURS or not self._typed["origin"] or not self._scene.airports:
+    def _usual_km(self, mode: str) -> str | None:
+        """Return a length of the journey that nobody typed: over land by its two cities, where a detour is known."""
+        if mode == "walk":
+            return "1"
+        if mode not in domain.DETOURS or not self._scene.airports:
+            self.errors["distance_km"] = "Enter the kilometres one way."
             return None
-        origin = self._airport()
+        origin = self._airport(by_land=True)
         if origin is None:
             return None
+        if origin in self._scene.airports:
+            self.errors["origin"] = "Enter another city, or the kilometres one way."
+            return None
         ends = (self._release.airports[code] for code in (origin, self._scene.airports[0]))
-        return str((domain.great_circle_km(*ends) * DETOURS[mode]).quantize(Decimal("0.1")))
+        return str(domain.land_km(domain.great_circle_km(*ends), mode))

@@ -52,6 +52,8 @@ LINES = {
     "walk": "On foot",
     "home": "Nights at home",
 }
+# What follows the word "by".
+BY = {"plane": "plane", "car": "car", "high_speed_train": "high-speed train", "train": "train", "coach": "coach"}
 UNITS = {"km": "km", "night": "nights", "meal": "meals"}
 
 

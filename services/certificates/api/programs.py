@@ -165,7 +165,11 @@ def api_router(handlers: Handlers, *, clock: Callable[[], datetime], public_url:
 
     @routes.get("/v1/certificates/orders/{order_id}", operation_id="get_certificate_of_order")
     async def get_certificate_of_order(order_id: OrderPath) -> CertificateOfOrder:
-        """Return the code of an order's certificate to whoever holds the order's capability."""
+        """Return the code of an order's certificate to whoever holds the order's capability.
+
+        Right after the payment the purchase may not be known here yet: the answer is 404 `purchase_unknown`. Take it
+        for "not yet", as the status `awaiting`, and ask again in a moment.
+        """
         opened = await handlers.of_order(order_id)
         if opened is None:
             return CertificateOfOrder(livemode=livemode, order_id=order_id, status="awaiting")

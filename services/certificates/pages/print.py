@@ -1,11 +1,9 @@
-"""Knows how a certificate looks on paper: the same PDF from the same facts, and which characters it cannot print."""
+"""Knows how a certificate looks on paper: the same PDF from the same facts."""
 
 import json
-import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import ROUND_HALF_EVEN, Decimal
-from functools import cache
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
@@ -13,6 +11,8 @@ from typing import Literal
 
 import segno
 import typst
+
+from shared.contracts.printable import spelled, unprintable
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 FONTS = TEMPLATES / "fonts"
@@ -29,7 +29,7 @@ class Unprintable(ValueError):
         """Name the field and the characters, and say what to do."""
         self.field = field
         self.characters = characters
-        super().__init__(f"{field}: write it without {' '.join(characters)}, which the certificate cannot print")
+        super().__init__(f"{field}: write it without {spelled(characters)}, which the certificate cannot print")
 
 
 @dataclass(frozen=True)
@@ -87,17 +87,6 @@ def _refuse_unprintable(view: CertificateView) -> None:
     for field, text in texts.items():
         if characters := unprintable(text):
             raise Unprintable(field, characters)
-
-
-def unprintable(text: str) -> tuple[str, ...]:
-    """Return the characters of a text that no font of the certificate can print, each once, in their order."""
-    missing: dict[str, None] = {}
-    for cluster in _clusters(text):
-        lacking = [[character for character in cluster if character not in family] for family in _coverage()]
-        # The font that has the letter itself says which of its marks are too many.
-        fewest = min(lacking, key=lambda lacks: (cluster[0] in lacks, len(lacks)))
-        missing |= dict.fromkeys(fewest)
-    return tuple(missing)
 
 
 def dots(grams: int) -> tuple[int, int]:
@@ -175,26 +164,3 @@ def _two_digits(value: Decimal) -> str:
 
 def _unit(grams: int) -> str:
     return next((unit for unit in ("t", "kg") if grams >= GRAMS_PER[unit]), "g")
-
-
-def _clusters(text: str) -> list[str]:
-    """Cut a text before each character that starts a new sign: what one sign needs must come from one font."""
-    clusters: list[str] = []
-    for character in text:
-        if clusters and (unicodedata.category(character).startswith("M") or character in "\u200c\u200d"):
-            clusters[-1] += character
-        else:
-            clusters.append(character)
-    return clusters
-
-
-@cache
-def _coverage() -> tuple[frozenset[str], ...]:
-    """Read, once, what each family of fonts covers; `build_fonts.py` wrote it down."""
-    families = (line.partition(": ") for line in (FONTS / "coverage.txt").read_text(encoding="ascii").splitlines())
-    return tuple(frozenset(chr(point) for run in runs.split() for point in _points(run)) for _, _, runs in families)
-
-
-def _points(run: str) -> range:
-    first, last = (int(point, 16) for point in run.split("-"))
-    return range(first, last + 1)

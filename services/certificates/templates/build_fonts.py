@@ -1,8 +1,8 @@
-"""Knows which characters a certificate can print, and cuts Debian's Noto fonts down to them.
+"""Decides which characters a certificate can print, and cuts Debian's Noto fonts down to them.
 
-Run it after `apt-get install fonts-noto-cjk fonts-noto-core fonts-noto-mono unicode-data`; it rewrites `fonts/`, which
-is committed, so that nobody else needs those packages. Its input was Noto Sans 2.004, Devanagari 2.001, Mono 2.006,
-CJK 2.004 and Unihan 15.0.
+Run it after `apt-get install fonts-noto-cjk fonts-noto-core fonts-noto-mono unicode-data`; it rewrites `fonts/` and
+`shared/contracts/printable.txt`, which are committed, so that nobody else needs those packages. Its input was Noto Sans
+2.004, Devanagari 2.001, Mono 2.006, CJK 2.004 and Unihan 15.0.
 """
 
 import bz2
@@ -16,6 +16,7 @@ from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
 
 FONTS = Path(__file__).parent / "fonts"
+COVERAGE = Path(__file__).parents[3] / "shared/contracts/printable.txt"
 LATIN_AND_INDIC = Path("/usr/share/fonts/truetype/noto")
 CHINESE = Path("/usr/share/fonts/opentype/noto")
 UNIHAN = Path("/usr/share/unicode/Unihan_OtherMappings.txt.bz2")
@@ -42,7 +43,7 @@ def main() -> None:
     }
     cut("NotoSansMono", LATIN_AND_INDIC, spread(SERIALS), weights=("Regular",))
     lines = [f"{family}: {' '.join(runs(characters))}\n" for family, characters in coverage.items()]
-    (FONTS / "coverage.txt").write_text("".join(lines), encoding="ascii")
+    COVERAGE.write_text("".join(lines), encoding="ascii")
 
 
 def cut(stem: str, folder: Path, wanted: set[int], *, weights: Iterable[str] = WEIGHTS) -> set[int]:

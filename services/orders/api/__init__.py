@@ -50,6 +50,7 @@ STATUSES: dict[type[Refusal], int] = {
     domain.MandateOutdated: 409,
     domain.NameInvalid: 422,
     domain.NameMissing: 422,
+    domain.NameUnprintable: 422,
     domain.KindFixed: 409,
     domain.BeneficiaryErased: 409,
     domain.PaymentUnknown: 404,

@@ -34,6 +34,7 @@ MENDED_AT: Mapping[type[Exception], str] = {
     domain.ProjectUnknown: "offer",
     domain.NameInvalid: "name",
     domain.NameMissing: "name",
+    domain.NameUnprintable: "name",
 }
 
 
@@ -223,6 +224,8 @@ def _payment(payment: domain.Payment, provider: Provider) -> dict[str, Any]:
     return {
         "method": provider.title,
         "total_fen": received.amount_fen,
+        "currency": received.currency,
         "paid_at": received.at,
-        "refund": refund and {"state": refund.state, "at": refund.changed_at, "reference": refund.reference},
+        "refund": refund
+        and {"state": refund.state, "why": refund.why, "at": refund.changed_at, "reference": refund.reference},
     }

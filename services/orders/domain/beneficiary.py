@@ -11,6 +11,7 @@ from services.orders.domain.alias import alias_of
 from services.orders.domain.order import Buyer
 from shared.contracts import BeneficiaryNamed
 from shared.contracts.orders import BeneficiaryKind, Board
+from shared.contracts.printable import spelled, unprintable
 from shared.refusal import Refusal
 
 MANDATE_VERSION = "1"
@@ -31,6 +32,12 @@ class NameInvalid(Refusal):
     """The name is empty, too long, or has signs that are not written (422)."""
 
     code = "name_invalid"
+
+
+class NameUnprintable(Refusal):
+    """The name has characters that the certificate cannot print; `characters` are these (422)."""
+
+    code = "name_unprintable"
 
 
 class NameMissing(Refusal):
@@ -68,7 +75,10 @@ class Naming:
 
 @dataclass(frozen=True)
 class Beneficiary:
-    """Somebody who may claim. `sequence` counts how often the name was told; an erased one has no names."""
+    """Somebody who may claim. `sequence` counts how often the name was told; an erased one has no names.
+
+    `uncorrected` since the name changed, until the earlier orders that follow it are told.
+    """
 
     beneficiary_id: str
     kind: BeneficiaryKind
@@ -82,12 +92,13 @@ class Beneficiary:
     created_at: datetime
     sequence: int = 1
     erased: bool = False
+    uncorrected: bool = False
 
 
 def make(
     naming: Naming, *, beneficiary_id: str, profile_hash: str, request_hash: str, mandate_version: str, now: datetime
 ) -> Beneficiary:
-    """Make a beneficiary. Raises NameInvalid, NameMissing or MandateOutdated."""
+    """Make a beneficiary. Raises NameInvalid, NameUnprintable, NameMissing or MandateOutdated."""
     check_mandate(mandate_version)
     alias = alias_of(beneficiary_id)
     return Beneficiary(
@@ -107,26 +118,28 @@ def make(
 def renamed(beneficiary: Beneficiary, *, name: str | None, board: Board | None) -> Beneficiary:
     """Return the beneficiary under a name and on a board; none leaves either as it is.
 
-    Raises NameInvalid or BeneficiaryErased.
+    Raises NameInvalid, NameUnprintable or BeneficiaryErased.
     """
     check_not_erased(beneficiary)
+    name = beneficiary.name if name is None else checked_name(name, field="name")
     after = replace(
         beneficiary,
-        name=beneficiary.name if name is None else checked_name(name, field="name"),
+        name=name,
         board=board or beneficiary.board,
+        uncorrected=beneficiary.uncorrected or name != beneficiary.name,
     )
-    return after if after == beneficiary else retold(after)
+    return after if after == beneficiary else _retold(after)
 
 
-def retold(beneficiary: Beneficiary) -> Beneficiary:
-    """Return the beneficiary as it is told once more."""
-    return replace(beneficiary, sequence=beneficiary.sequence + 1)
+def corrected(beneficiary: Beneficiary) -> Beneficiary:
+    """Return the beneficiary as it is told once more, with the earlier orders that follow its name."""
+    return _retold(replace(beneficiary, uncorrected=False))
 
 
 def ordering(beneficiary: Beneficiary, naming: Naming | None) -> Beneficiary:
     """Return a beneficiary that orders again, under the name that it wishes for now.
 
-    Raises BeneficiaryErased, KindFixed or NameInvalid.
+    Raises BeneficiaryErased, KindFixed, NameInvalid or NameUnprintable.
     """
     check_not_erased(beneficiary)
     if naming is None:
@@ -140,7 +153,7 @@ def erased(beneficiary: Beneficiary) -> Beneficiary:
     """Return the beneficiary without any name, for ever."""
     if beneficiary.erased:
         return beneficiary
-    return retold(replace(beneficiary, name=None, alias=None, board="hidden", erased=True))
+    return _retold(replace(beneficiary, name=None, alias=None, board="hidden", erased=True, uncorrected=False))
 
 
 def named(beneficiary: Beneficiary, corrects: Iterable[str] = ()) -> BeneficiaryNamed:
@@ -184,7 +197,7 @@ def checked_name(name: str, *, field: str = "beneficiary/name") -> str:
     """Return the name in its normal form (NFC, single spaces).
 
     Raises NameInvalid when it is empty, wider than 40 Chinese characters or 80 Latin letters, or holds a control
-    character.
+    character; NameUnprintable when it holds one that the certificate's fonts lack.
     """
     normal = " ".join(word for word in unicodedata.normalize("NFC", name).split(" ") if word)
     for character in normal:
@@ -193,11 +206,21 @@ def checked_name(name: str, *, field: str = "beneficiary/name") -> str:
                 f"The name holds the sign U+{ord(character):04X}, which cannot be written. Leave it out.",
                 field=field,
             )
+    if characters := unprintable(normal):
+        raise NameUnprintable(
+            f"The certificate cannot print {spelled(characters)}. Write the name in other letters.",
+            field=field,
+            characters=list(characters),
+        )
     if not any(unicodedata.category(character)[0] in "LN" for character in normal):
         raise NameInvalid("Write a name of at least one letter.", field=field)
     if _width(normal) > NAME_WIDTH_MAX:
         raise NameInvalid("The name is too long: at most 40 Chinese characters or 80 Latin letters.", field=field)
     return normal
+
+
+def _retold(beneficiary: Beneficiary) -> Beneficiary:
+    return replace(beneficiary, sequence=beneficiary.sequence + 1)
 
 
 def _name(naming: Naming, alias: str | None) -> str | None:

@@ -89,7 +89,10 @@ class Received:
 
 @dataclass(frozen=True)
 class Payment:
-    """One attempt to pay an order in full; `credited` when it is the one that bought the credits."""
+    """One attempt to pay an order in full; `credited` when it is the one that bought the credits.
+
+    `asked_at` is when the provider was last asked what became of it.
+    """
 
     payment_id: str
     provider: str
@@ -99,6 +102,7 @@ class Payment:
     received: Received | None = None
     credited: bool = False
     refund: Refund | None = None
+    asked_at: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from shared.refusal import Refusal
 
 RETRY_SECONDS = 2
 RETRY_SECONDS_MAX = 300
-# The provider's notice is the rule; after this long without one it is asked.
+# The provider's notice is the rule; after this long without one it is asked, and again after as long.
 NOTICE_PATIENCE = timedelta(seconds=60)
 
 
@@ -60,9 +60,37 @@ def returned(order: Order, payment: Payment, why: RefundReason, *, now: datetime
     return order.with_payment(replace(payment, refund=Refund("requested", why, requested_at=now)))
 
 
+def refund_at(payment: Payment) -> datetime | None:
+    """Return when its refund is to be tried: at once, then ever more rarely; none when there is nothing to try."""
+    refund = payment.refund
+    if refund is None or refund.state not in {"requested", "failed"}:
+        return None
+    if refund.tried_at is None:
+        return refund.requested_at
+    wait = min(RETRY_SECONDS * 2 ** min(refund.attempts, 10), RETRY_SECONDS_MAX)
+    return refund.tried_at + timedelta(seconds=wait)
+
+
 def refunds_due(order: Order, *, now: datetime) -> tuple[Payment, ...]:
-    """Return the payments whose refund is to be tried now: the first time at once, then ever more rarely."""
-    return tuple(payment for payment in order.payments if payment.refund and _is_due(payment.refund, now))
+    """Return the payments whose refund is to be tried now."""
+    return tuple(payment for payment in order.payments if (at := refund_at(payment)) and at <= now)
+
+
+def ask_at(payment: Payment) -> datetime | None:
+    """Return when the provider is to be asked about it, each time after the same patience; none once it has said."""
+    return (payment.asked_at or payment.started_at) + NOTICE_PATIENCE if payment.state == "started" else None
+
+
+def asks_due(order: Order, *, now: datetime) -> tuple[Payment, ...]:
+    """Return the payments about which the provider is to be asked now."""
+    return tuple(payment for payment in order.payments if (at := ask_at(payment)) and at <= now)
+
+
+def asked(order: Order, *, now: datetime) -> Decision:
+    """Note that the provider is asked about all payments that are due, which puts them back in the line."""
+    for payment in asks_due(order, now=now):
+        order = order.with_payment(replace(payment, asked_at=now))
+    return Decision(order)
 
 
 def refund_made(order: Order, payment_id: str, *, reference: str, now: datetime) -> Decision:
@@ -94,13 +122,6 @@ def _why_not_ours(order: Order, received: Received) -> RefundReason | None:
     if not machine.fits(order.state, "paid"):
         return "late"
     return None
-
-
-def _is_due(refund: Refund, now: datetime) -> bool:
-    if refund.tried_at is None:
-        return refund.state == "requested"
-    wait = timedelta(seconds=min(RETRY_SECONDS * 2 ** min(refund.attempts, 10), RETRY_SECONDS_MAX))
-    return refund.state == "failed" and now >= refund.tried_at + wait
 
 
 def _refund(order: Order, payment_id: str) -> tuple[Payment, Refund]:

@@ -11,6 +11,7 @@ from prometheus_client import Counter, Gauge
 
 from services.orders import domain
 from services.orders.handlers.races import each, each_if_first, persistently
+from services.orders.handlers.turns import turn
 from services.orders.store import Loaded, Store
 from shared.contracts import Cause, Envelope, Event, FootprintCalculated, ProjectListed, ScenePublished
 from shared.contracts.orders import Board
@@ -51,8 +52,6 @@ class Handlers:
         self._store = store
         self._clock = clock
         self._fee_fen = fee_fen
-
-    # Requests
 
     async def make(
         self,
@@ -130,7 +129,7 @@ class Handlers:
     ) -> domain.Beneficiary:
         """Call or show a beneficiary otherwise; a new name corrects the certificates of its last 30 days.
 
-        Raises NameInvalid or BeneficiaryErased.
+        Raises NameInvalid, NameUnprintable or BeneficiaryErased.
         """
         after = await self._change(
             beneficiary_id, lambda beneficiary: domain.renamed(beneficiary, name=name, board=board), cause=cause
@@ -138,15 +137,11 @@ class Handlers:
         if name is None:
             return after
         # Looked for after the name is written: an order that is made later finds the name there.
-        made = await self._store.correctable(beneficiary_id, since=self._clock() - domain.CORRECTION)
-        earlier = [order.order_id for order in made if order.buyer.name_sequence < after.sequence]
-        return await self._change(beneficiary_id, domain.retold, corrects=earlier, cause=cause) if earlier else after
+        return await persistently(lambda: self._correct(beneficiary_id, cause))
 
     async def erase(self, beneficiary_id: str, *, cause: Cause) -> None:
         """Take every name off a beneficiary, for ever."""
         await self._change(beneficiary_id, domain.erased, cause=cause)
-
-    # Messages
 
     async def listings(self, events: Sequence[Envelope[ProjectListed]]) -> None:
         """Remember what projects show and ask."""
@@ -171,21 +166,20 @@ class Handlers:
             by_order.setdefault(event.data.order_id, []).append(event)
         await each(self._hear(loaded, by_order[loaded.value.order_id]) for loaded in await self._store.orders(by_order))
 
-    # Time
-
     async def sweep(self) -> None:
         """End the orders whose time is up."""
         now = self._clock()
         overdue = await self._store.overdue(now, limit=PER_TURN_MAX)
         await each_if_first(
-            self._store.record(loaded, domain.expire(loaded.value, now=now), now=now, cause=Cause(id="time is up"))
+            self._store.record(loaded, domain.expire(loaded.value, now=now), now=now, cause=turn("deadlines", now))
             for loaded in overdue
         )
 
     async def look_again(self) -> None:
         """Settle orders whose footprints came while they were made by a replica that died before it looked again."""
-        forgotten = await self._store.waiting_since(self._clock() - PATIENCE, limit=PER_TURN_MAX)
-        await each_if_first(self._settle(loaded, Cause(id="looking again")) for loaded in forgotten)
+        now = self._clock()
+        forgotten = await self._store.waiting_since(now - PATIENCE, limit=PER_TURN_MAX)
+        await each_if_first(self._settle(loaded, turn("forgotten orders", now)) for loaded in forgotten)
 
     async def watch(self) -> None:
         """Raise an alarm when the registry has not answered a purchase for five minutes; nothing else follows."""
@@ -193,8 +187,6 @@ class Handlers:
         UNANSWERED.set(unanswered)
         if unanswered:
             log.critical("purchases without an answer of the registry", count=unanswered)
-
-    # How they do it
 
     async def _look_again(self, order_id: str, cause: Cause) -> None:
         loaded = await self._store.order(order_id)
@@ -223,21 +215,30 @@ class Handlers:
         await self._store.record(loaded, decided, now=now, cause=events[-1].cause)
 
     async def _change(
-        self,
-        beneficiary_id: str,
-        change: Callable[[domain.Beneficiary], domain.Beneficiary],
-        *,
-        cause: Cause,
-        corrects: Sequence[str] = (),
+        self, beneficiary_id: str, change: Callable[[domain.Beneficiary], domain.Beneficiary], *, cause: Cause
     ) -> domain.Beneficiary:
         async def write() -> domain.Beneficiary:
             loaded = await self._store.beneficiary(beneficiary_id)
             assert loaded is not None, "the guard has seen it"
             after = change(loaded.value)
-            await self._tell(loaded, after, cause=cause, corrects=corrects)
+            await self._tell(loaded, after, cause=cause)
             return after
 
         return await persistently(write)
+
+    async def _correct(self, beneficiary_id: str, cause: Cause) -> domain.Beneficiary:
+        loaded = await self._store.beneficiary(beneficiary_id)
+        assert loaded is not None, "the guard has seen it"
+        beneficiary = loaded.value
+        if not beneficiary.uncorrected:
+            return beneficiary
+        made = await self._store.correctable(beneficiary_id, since=self._clock() - domain.CORRECTION)
+        earlier = [order.order_id for order in made if order.buyer.name_sequence < beneficiary.sequence]
+        if not earlier:
+            return beneficiary
+        after = domain.corrected(beneficiary)
+        await self._tell(loaded, after, cause=cause, corrects=earlier)
+        return after
 
     async def _tell(
         self,

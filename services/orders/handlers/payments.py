@@ -9,6 +9,7 @@ from datetime import datetime
 from services.orders import domain
 from services.orders.handlers.provider import Provider
 from services.orders.handlers.races import each_if_first, persistently
+from services.orders.handlers.turns import turn
 from services.orders.store import Loaded, Store
 from shared.contracts import Cause
 from shared.web.idempotency import KeyReused
@@ -72,24 +73,21 @@ class Payments:
 
     async def give_back(self) -> None:
         """Make the refunds that are due."""
-        orders = await self._store.giving_back(limit=PER_TURN_MAX)
+        now = self._clock()
+        orders = await self._store.giving_back(now, limit=PER_TURN_MAX)
         await each_if_first(
-            self._refund(loaded, payment)
+            self._refund(loaded, payment, turn("refunds", now))
             for loaded in orders
-            for payment in domain.refunds_due(loaded.value, now=self._clock())[:1]
+            for payment in domain.refunds_due(loaded.value, now=now)[:1]
         )
 
     async def ask(self) -> None:
         """Ask the provider about payments of which no notice came in time."""
-        silent = await self._store.unanswered(self._clock() - domain.NOTICE_PATIENCE, limit=PER_TURN_MAX)
-        await each_if_first(
-            self._ask(payment.payment_id)
-            for loaded in silent
-            for payment in loaded.value.payments
-            if payment.state == "started"
-        )
+        now = self._clock()
+        silent = await self._store.unanswered(now, limit=PER_TURN_MAX)
+        await each_if_first(self._ask(loaded, now) for loaded in silent)
 
-    async def _refund(self, loaded: Loaded[domain.Order], payment: domain.Payment) -> None:
+    async def _refund(self, loaded: Loaded[domain.Order], payment: domain.Payment, cause: Cause) -> None:
         payment_id = payment.payment_id
         try:
             reference = await self._provider.refund(payment)
@@ -97,9 +95,13 @@ class Payments:
             decision = domain.refund_failed(loaded.value, payment_id, now=self._clock())
         else:
             decision = domain.refund_made(loaded.value, payment_id, reference=reference, now=self._clock())
-        await self._store.record(loaded, decision, now=self._clock(), cause=Cause(id=f"refund of {payment_id}"))
+        await self._store.record(loaded, decision, now=self._clock(), cause=cause)
 
-    async def _ask(self, payment_id: str) -> None:
-        said = await self._provider.look_up(payment_id)
-        if said is not None:
-            await self.notice(payment_id, said, cause=Cause(id=f"look-up of {payment_id}"))
+    async def _ask(self, loaded: Loaded[domain.Order], now: datetime) -> None:
+        cause = turn("look-ups", now)
+        # Noted first: even a payment whose look-up fails goes back in the line, and of two replicas one asks.
+        await self._store.record(loaded, domain.asked(loaded.value, now=now), now=now, cause=cause)
+        for payment in domain.asks_due(loaded.value, now=now):
+            said = await self._provider.look_up(payment.payment_id)
+            if said is not None:
+                await self.notice(payment.payment_id, said, cause=cause)

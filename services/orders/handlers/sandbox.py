@@ -36,8 +36,6 @@ class Sandbox:
         self._key = hmac.digest(secret.encode(), b"sandbox notices", "sha256")
         self._http: httpx.AsyncClient | None = None
 
-    # The port
-
     async def start(self, order: domain.Order, payment: domain.Payment) -> str:
         """Open a payment of the order's total and return the sandbox's page for it."""
         assert order.total_fen is not None
@@ -76,8 +74,6 @@ class Sandbox:
         """Return what became of a payment; one that was never opened will never be paid."""
         mine = await self._records.payment(payment_id)
         return sandbox.said(mine, now=self._clock()) if mine else domain.Said("lapsed")
-
-    # The provider's own side
 
     async def payment(self, payment_id: str) -> domain.SandboxPayment:
         """Return the record of a payment. Raises PaymentUnknown."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
 from shared.contracts import Envelope, Event, FootprintCalculated, ProjectListed, ScenePublished
+from shared.messaging.copies import keep_greatest
 
 DUPLICATE_KEY = 11000
 
@@ -27,21 +28,23 @@ class Copies:
 
     async def keep_footprints(self, footprints: Iterable[FootprintCalculated]) -> None:
         """Remember footprints; they never change, so the first word counts."""
-        await _bulk(
-            self._footprints,
-            [
-                UpdateOne({"_id": one.footprint_id}, {"$setOnInsert": one.model_dump(mode="json")}, upsert=True)
-                for one in footprints
-            ],
-        )
+        writes = [
+            UpdateOne({"_id": one.footprint_id}, {"$setOnInsert": one.model_dump(mode="json")}, upsert=True)
+            for one in footprints
+        ]
+        try:
+            await self._footprints.bulk_write(writes, ordered=False)
+        except BulkWriteError as failure:
+            if not _known_already(failure):
+                raise
 
     async def keep_listings(self, events: Iterable[Envelope[ProjectListed]]) -> None:
         """Remember listings, each by its greatest sequence."""
-        await _bulk(self._projects, [_newest(event) for event in events])
+        await _keep(self._projects, events)
 
     async def keep_scenes(self, events: Iterable[Envelope[ScenePublished]]) -> None:
         """Remember scenes, each by its greatest sequence."""
-        await _bulk(self._scenes, [_newest(event) for event in events])
+        await _keep(self._scenes, events)
 
     async def footprints(self, footprint_ids: Collection[str]) -> list[FootprintCalculated]:
         """Return those of the footprints that have been heard of."""
@@ -68,19 +71,14 @@ class Copies:
         return {scene["_id"]: scene["data"]["names"] async for scene in found}
 
 
-def _newest(event: Envelope[Event]) -> UpdateOne:
-    """Take the event's word unless a later one was heard; the upsert of an earlier one fails on its `_id`."""
-    return UpdateOne(
-        {"_id": event.subject, "sequence": {"$lt": event.sequence}},
-        {"$set": {"sequence": event.sequence, "data": event.data.model_dump(mode="json")}},
-        upsert=True,
-    )
+async def _keep(collection: Any, events: Iterable[Envelope[Event]]) -> None:
+    for event in events:
+        await keep_greatest(collection, event, {"data": event.data.model_dump(mode="json")})
 
 
-async def _bulk(collection: Any, writes: Sequence[UpdateOne]) -> None:
-    try:
-        await collection.bulk_write(writes, ordered=False)
-    except BulkWriteError as failure:
-        errors = (failure.details or {}).get("writeErrors", [])
-        if any(error["code"] != DUPLICATE_KEY for error in errors):
-            raise
+def _known_already(failure: BulkWriteError) -> bool:
+    """Say whether nothing failed but upserts of what another one inserted at the same moment."""
+    details = failure.details or {}
+    if details.get("writeConcernErrors"):
+        return False
+    return all(error["code"] == DUPLICATE_KEY for error in details.get("writeErrors", []))

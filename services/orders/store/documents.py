@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
 
-from services.orders.domain import Beneficiary, Order
+from services.orders.domain import Beneficiary, Order, ask_at, refund_at
 
 Document = dict[str, Any]
 _ORDER, _BENEFICIARY = TypeAdapter(Order), TypeAdapter(Beneficiary)
 
 
 def order_document(order: Order) -> Document:
-    """Return the order's fields; `roots` with `live` is what the unique index looks at."""
+    """Return the order's fields, and what it is found by.
+
+    `roots` with `live` is what the unique index looks at; `refund_at` and `ask_at` are when its money needs us next.
+    """
     fields = _ORDER.dump_python(order)
     roots = [footprint.root for footprint in order.priced.footprints] if order.priced else []
-    return {"_id": fields.pop("order_id"), **fields, "live": order.covers, **({"roots": roots} if roots else {})}
+    return {
+        "_id": fields.pop("order_id"),
+        **fields,
+        "live": order.covers,
+        **({"roots": roots} if roots else {}),
+        "refund_at": _first(map(refund_at, order.payments)),
+        "ask_at": _first(map(ask_at, order.payments)),
+    }
 
 
 def order_of(document: Document) -> Order:
@@ -34,3 +46,7 @@ def beneficiary_document(beneficiary: Beneficiary) -> Document:
 def beneficiary_of(document: Document) -> Beneficiary:
     """Return the beneficiary that lies in the document."""
     return _BENEFICIARY.validate_python({**document, "beneficiary_id": document["_id"], "sequence": document["said"]})
+
+
+def _first(moments: Iterable[datetime | None]) -> datetime | None:
+    return min((moment for moment in moments if moment), default=None)

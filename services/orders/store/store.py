@@ -76,8 +76,8 @@ class Store:
         await self._orders.create_index([("state", 1), ("created_at", 1), ("_id", 1)])
         await self._orders.create_index([("created_at", 1), ("_id", 1)])
         await self._orders.create_index("payments.payment_id", sparse=True)
-        await self._orders.create_index("payments.state", sparse=True)
-        await self._orders.create_index("payments.refund.state", sparse=True)
+        await self._orders.create_index("refund_at")
+        await self._orders.create_index("ask_at")
         await self._orders.create_index("wish.offered.footprint_id", sparse=True)
         await self._orders.create_index("buyer.beneficiary_id")
         for part in (*self.sources, self.copies, self.sandbox):
@@ -86,8 +86,6 @@ class Store:
     async def ping(self) -> None:
         """Raise PyMongoError when the database does not answer."""
         await self._database.command("ping")
-
-    # Orders
 
     async def order(self, order_id: str) -> Loaded[Order] | None:
         """Return an order."""
@@ -113,14 +111,13 @@ class Store:
         """Return orders whose time is up."""
         return await self._found({"state": {"$in": list(TIMED)}, "deadline": {"$lte": now}}, limit=limit)
 
-    async def giving_back(self, *, limit: int) -> list[Loaded[Order]]:
-        """Return orders with a refund that is not made yet."""
-        return await self._found({"payments.refund.state": {"$in": ["requested", "failed"]}}, limit=limit)
+    async def giving_back(self, now: datetime, *, limit: int) -> list[Loaded[Order]]:
+        """Return orders with a refund that is to be tried now, those first that have waited longest."""
+        return await self._found({"refund_at": {"$lte": now}}, limit=limit, sort=[("refund_at", 1)])
 
-    async def unanswered(self, before: datetime, *, limit: int) -> list[Loaded[Order]]:
-        """Return orders with a payment that was started before the moment and of which nothing was heard since."""
-        silent = {"$elemMatch": {"state": "started", "started_at": {"$lt": before}}}
-        return await self._found({"payments.state": "started", "payments": silent}, limit=limit)
+    async def unanswered(self, now: datetime, *, limit: int) -> list[Loaded[Order]]:
+        """Return orders with a payment to ask the provider about now, those first that have waited longest."""
+        return await self._found({"ask_at": {"$lte": now}}, limit=limit, sort=[("ask_at", 1)])
 
     async def unretired(self, before: datetime) -> int:
         """Count the orders that were bought before the moment and have no answer of the registry."""
@@ -190,8 +187,6 @@ class Store:
         found = self._orders.find(query, limit=limit, sort=sort)
         return [Loaded(order_of(document), document) async for document in found]
 
-    # Beneficiaries
-
     async def beneficiary(self, beneficiary_id: str) -> Loaded[Beneficiary] | None:
         """Return a beneficiary."""
         document = await self._beneficiaries.find_one({"_id": beneficiary_id})
@@ -208,8 +203,6 @@ class Store:
         elif not await self._beneficiary_box.insert(document, [event], now=now, cause=cause):
             raise LostRace(f"{after.beneficiary_id} was written by another")
 
-    # Capabilities
-
     async def order_hash(self, order_id: str) -> str | None:
         """Return the hash of the order's capability."""
         found = await self._orders.find_one({"_id": order_id}, {"capability_hash": 1})
@@ -219,8 +212,6 @@ class Store:
         """Return the hash of the profile's capability."""
         found = await self._beneficiaries.find_one({"_id": beneficiary_id}, {"profile_hash": 1})
         return found["profile_hash"] if found else None
-
-    # What others say
 
     async def known(self, footprint_ids: Collection[str], *, order_id: str | None = None) -> Known:
         """Return what is known of the footprints: themselves, which are replaced, which roots others cover.

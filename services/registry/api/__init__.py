@@ -35,6 +35,8 @@ STATUSES: dict[type[Refusal], int] = {
     domain.NotEnoughToCancel: 409,
     domain.ListingMissing: 409,
     domain.IdentityFixed: 409,
+    domain.IdentityTaken: 409,
+    domain.KeyReused: 422,
 }
 
 __all__ = ["ACCESS", "STATUSES", "api_router", "page_router"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -40,16 +41,20 @@ def page_router(store: Store, handlers: Handlers, pages: Pages, *, livemode: boo
     @routes.get("/retirements/{about}")
     async def retirement(about: str) -> HTMLResponse:
         of_order = about.startswith("ord_")
-        find = retirement_of_order if of_order else retirement_of_serial
-        found = await find(store, about, livemode=livemode)
-        batch = None if of_order else await store.batch_of(domain.parse(about).prefix)
-        project_id = found.data[0].project_id if found.data else await store.project_of(about.rpartition("-")[0])
-        page = await project_page(store, project_id) if project_id else None
-        if page is None or page.listing is None:
-            raise NothingThere(f"Nothing is known of {about}.")
-        claims = [claim for one in found.data for claim in _claims(one, page.batches)]
-        if batch is not None:
-            claims = [claim for claim in claims if claim["serial"] == about]
+        if of_order:
+            found = await retirement_of_order(store, about, livemode=livemode)
+            project_id = found.data[0].project_id
+        else:
+            serials = domain.parse(about)
+            if serials.first != serials.last:
+                raise NothingThere(f"This page is for one serial, such as {serials.prefix}-{serials.first}.")
+            found = await retirement_of_serial(store, about, livemode=livemode)
+            project_id = await store.project_of(serials.prefix) or ""
+        page = await project_page(store, project_id)
+        assert page.listing is not None
+        claims = [
+            claim for one in found.data for claim in _claims(one, page.batches) if of_order or claim["serial"] == about
+        ]
         return HTMLResponse(
             pages.render(
                 "retirement.html",
@@ -83,19 +88,8 @@ def page_router(store: Store, handlers: Handlers, pages: Pages, *, livemode: boo
 
 def _claims(one: Retirement, batches: tuple[domain.Batch, ...]) -> Iterator[dict[str, Any]]:
     """Yield one row per serial that the allocations touch."""
-    starts = {batch.batch_id: (batch.prefix, batch.serial_start) for batch in batches}
+    by_id = {batch.batch_id: batch for batch in batches}
+    where = {"order_id": one.order_id, "page": one.page, "page_hash": one.page_hash, "day": one.day}
     for part in one.allocations:
-        prefix, start = starts[part.batch_id]
-        gram = part.from_gram
-        while gram < part.to_gram:
-            end = min(part.to_gram, (gram // domain.GRAMS_PER_TONNE + 1) * domain.GRAMS_PER_TONNE)
-            yield {
-                "order_id": one.order_id,
-                "serial": domain.serial_text(prefix, start, gram),
-                "from_gram": gram,
-                "to_gram": end,
-                "page": one.page,
-                "page_hash": one.page_hash,
-                "day": one.day,
-            }
-            gram = end
+        for share in domain.shares(by_id[part.batch_id], part):
+            yield {**where, **dataclasses.asdict(share)}

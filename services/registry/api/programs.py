@@ -8,13 +8,32 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import BaseModel
 
 from services.registry import domain
-from services.registry.handlers import Handlers
+from services.registry.handlers import Answer, Handlers
 from services.registry.store import Store
 from shared.contracts import Allocation
 from shared.refusal import Refusal
 from shared.web.app import cause_of
 from shared.web.idempotency import checked, id_of
+from shared.web.problems import Problem
 
+Key = Annotated[
+    str | None,
+    Header(description="new and random for each new wish, the same for each repeat; 8 to 255 characters"),
+]
+# What an operation with a key answers beside its own.
+KEYED: dict[int | str, dict[str, Any]] = {
+    201: {
+        "headers": {
+            "Idempotency-Replayed": {
+                "description": '"true" when this is the answer of an earlier request, as it was then',
+                "schema": {"type": "string", "const": "true"},
+            }
+        }
+    },
+    400: {"model": Problem, "description": "`idempotency_key_missing`"},
+    409: {"model": Problem, "description": "it does not fit what is issued; nothing was done"},
+    422: {"model": Problem, "description": "`idempotency_key_reused`: the key came with another body, or project"},
+}
 ProjectPath = Annotated[str, Path(pattern=r"^prj_[0-9A-HJKMNP-TV-Z]{26}$", examples=["prj_" + "0" * 25 + "1"])]
 
 
@@ -122,37 +141,40 @@ def api_router(store: Store, handlers: Handlers, *, livemode: bool) -> APIRouter
         seen = (if_match or "").strip('"')
         if not seen.isdecimal():
             raise VersionMissing('Send If-Match with the listing version that you looked at, "0" for a new project.')
-        page = await handlers.change_listing(project_id, content, seen=int(seen), cause=cause_of(request))
-        return project_shown(page, livemode=livemode)
+        answer = await handlers.change_listing(project_id, content, seen=int(seen), cause=cause_of(request))
+        return project_shown(answer.page, livemode=livemode)
 
-    @routes.post("/v1/projects/{project_id}/batches", operation_id="issue_batch", status_code=201)
+    @routes.post("/v1/projects/{project_id}/batches", operation_id="issue_batch", status_code=201, responses=KEYED)
     async def issue_batch(
         request: Request,
+        response: Response,
         project_id: ProjectPath,
         report: domain.Report,
-        idempotency_key: Annotated[str | None, Header()] = None,
+        idempotency_key: Key = None,
     ) -> domain.Batch:
-        """Issue a batch for a verified report; the same report again gives the same batch."""
-        checked(idempotency_key)
+        """Issue a batch for a verified report; the same report again gives the same batch, as it was then."""
+        batch_id = id_of("bat", request.state.caller, checked(idempotency_key))
         await project_page(store, project_id)
-        batch_id = id_of("bat", project_id, report.report_hash)
-        page = await handlers.issue(project_id, report, batch_id=batch_id, cause=cause_of(request))
-        return next(batch for batch in page.batches if batch.batch_id == batch_id)
+        answer = await handlers.issue(project_id, report, batch_id=batch_id, cause=cause_of(request))
+        _mark(response, answer)
+        return next(batch for batch in answer.page.batches if batch.report_hash == report.report_hash)
 
-    @routes.post("/v1/projects/{project_id}/cancellations", operation_id="cancel_tonnes", status_code=201)
+    @routes.post(
+        "/v1/projects/{project_id}/cancellations", operation_id="cancel_tonnes", status_code=201, responses=KEYED
+    )
     async def cancel_tonnes(
         request: Request,
+        response: Response,
         project_id: ProjectPath,
         cancellation: domain.Cancellation,
-        idempotency_key: Annotated[str | None, Header()] = None,
+        idempotency_key: Key = None,
     ) -> Project:
-        """Cancel whole tonnes without a claim, from the end of a batch's line."""
+        """Cancel whole tonnes without a claim, from the end of a batch's line; a repeat gets the answer of then."""
         key = id_of("can", request.state.caller, checked(idempotency_key))
         await project_page(store, project_id)
-        return project_shown(
-            await handlers.cancel(project_id, cancellation, cancellation_id=key, cause=cause_of(request)),
-            livemode=livemode,
-        )
+        answer = await handlers.cancel(project_id, cancellation, cancellation_id=key, cause=cause_of(request))
+        _mark(response, answer)
+        return project_shown(answer.page, livemode=livemode)
 
     @routes.get("/v1/retirements/orders/{order_id}", operation_id="get_retirement_of_order")
     async def get_retirement_of_order(order_id: str) -> Retirements:
@@ -161,7 +183,7 @@ def api_router(store: Store, handlers: Handlers, *, livemode: bool) -> APIRouter
 
     @routes.get("/v1/retirements/{serial}", operation_id="get_retirement_of_serial")
     async def get_retirement_of_serial(serial: str) -> Retirements:
-        """Return the claims that a serial stands for, and whether it is retired."""
+        """Return the claims that a serial or a range stands for, and whether it is retired, a range whole."""
         return await retirement_of_serial(store, serial, livemode=livemode)
 
     @routes.get("/v1/proof", operation_id="get_proof")
@@ -207,23 +229,21 @@ async def retirement_of_order(store: Store, order_id: str, *, livemode: bool) ->
 
 
 async def retirement_of_serial(store: Store, text: str, *, livemode: bool) -> Retirements:
-    """Return the claims that touch a single serial. Raises NotASerial, or NothingThere for one never issued."""
-    serial = domain.parse(text)
-    batch = await store.batch_of(serial.prefix)
-    if batch is None or not batch.serial_start <= serial.first <= serial.last <= batch.serial_end:
+    """Return the claims that touch a serial, or a range. Raises NotASerial, or NothingThere for one never issued."""
+    serials = domain.parse(text)
+    batch = await store.batch_of(serials.prefix)
+    grams = domain.grams_of(batch, serials) if batch else None
+    if batch is None or grams is None:
         raise NothingThere(f"The serial {text} was never issued here.")
-    start = (serial.first - batch.serial_start) * domain.GRAMS_PER_TONNE
-    end = (serial.last - batch.serial_start + 1) * domain.GRAMS_PER_TONNE
     data: list[Retirement] = []
-    for page in await store.pages_allocating(batch.batch_id, start, end):
-        data += _of_page(page, livemode=livemode, wanted=lambda entry: _touches(entry, batch.batch_id, start, end))
-    return Retirements(data=data, retired=batch.allocated > start)
+    for page in await store.pages_allocating(batch.batch_id, grams.start, grams.stop):
+        data += _of_page(page, livemode=livemode, wanted=lambda entry: domain.touches(entry, batch, grams))
+    return Retirements(data=data, retired=domain.is_retired(batch, grams))
 
 
-def _touches(entry: domain.Entry, batch_id: str, start: int, end: int) -> bool:
-    return any(
-        part.batch_id == batch_id and part.from_gram < end and part.to_gram > start for part in entry.allocations or ()
-    )
+def _mark(response: Response, answer: Answer) -> None:
+    if answer.replayed:
+        response.headers["Idempotency-Replayed"] = "true"
 
 
 def _of_page(page: domain.Page, *, livemode: bool, wanted: Any) -> list[Retirement]:

@@ -1,5 +1,7 @@
 """What is true of credits with network, clock and database unplugged."""
 
+from services.registry.domain.book import Known
+from services.registry.domain.claims import Share, grams_of, is_retired, shares, touches
 from services.registry.domain.commands import (
     Cancel,
     Cancellation,
@@ -8,7 +10,9 @@ from services.registry.domain.commands import (
     ExceedsVerifiedAmount,
     Hold,
     IdentityFixed,
+    IdentityTaken,
     Issue,
+    KeyReused,
     ListingChanged,
     ListingContent,
     ListingMissing,
@@ -24,10 +28,9 @@ from services.registry.domain.decide import keys_of, next_page
 from services.registry.domain.events import business_day, events_of, listed
 from services.registry.domain.ledger import NO_PAGE, Batch, Entry, Listing, Page, page_hash
 from services.registry.domain.recount import BatchProof, Proof, Recount, WrongPage
-from services.registry.domain.serials import GRAMS_PER_TONNE, NotASerial, Serials, parse, serial_text
+from services.registry.domain.serials import NotASerial, Serials, parse
 
 __all__ = [
-    "GRAMS_PER_TONNE",
     "NO_PAGE",
     "Batch",
     "BatchProof",
@@ -39,7 +42,10 @@ __all__ = [
     "ExceedsVerifiedAmount",
     "Hold",
     "IdentityFixed",
+    "IdentityTaken",
     "Issue",
+    "KeyReused",
+    "Known",
     "Listing",
     "ListingChanged",
     "ListingContent",
@@ -55,14 +61,18 @@ __all__ = [
     "ReportIssuedOtherwise",
     "Serials",
     "SerialsOverlap",
+    "Share",
     "UnknownBatch",
     "WrongPage",
     "business_day",
     "events_of",
+    "grams_of",
+    "is_retired",
     "keys_of",
     "listed",
     "next_page",
     "page_hash",
     "parse",
-    "serial_text",
+    "shares",
+    "touches",
 ]

@@ -9,7 +9,8 @@ import rfc8785
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts import Cause
-from shared.contracts.event import Currency, Fen, Names
+from shared.contracts.event import Currency, Fen
+from shared.contracts.printable import LanguageTag, PrintableNames
 from shared.contracts.registry import ProjectStatus
 from shared.refusal import Refusal
 
@@ -34,6 +35,18 @@ class IdentityFixed(Refusal):
     code = "identity_fixed"
 
 
+class IdentityTaken(Refusal):
+    """Standard, place and code are those of another project, whose serial numbers begin with them (409)."""
+
+    code = "identity_taken"
+
+
+class KeyReused(Refusal):
+    """The Idempotency-Key made something else (422)."""
+
+    code = "idempotency_key_reused"
+
+
 class ExceedsVerifiedAmount(Refusal):
     """More is to be issued than the report verifies (422)."""
 
@@ -41,7 +54,7 @@ class ExceedsVerifiedAmount(Refusal):
 
 
 class ReportIssuedOtherwise(Refusal):
-    """The report was issued already, with another amount or other serials (409)."""
+    """The report was issued already: with another amount or other serials, or for another project (409)."""
 
     code = "report_issued_otherwise"
 
@@ -78,8 +91,8 @@ class Asked(BaseModel):
 class ListingContent(Asked):
     """What a project is to show and ask from now on."""
 
-    names: Names
-    summary: dict[str, str] = {}
+    names: PrintableNames
+    summary: Annotated[dict[LanguageTag, Annotated[str, Field(max_length=500)]], Field(max_length=10)] = {}
     standard: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{1,11}$", examples=["CDCER"])]
     type: Annotated[str, Field(min_length=1, max_length=60, examples=["forest_management"])]
     owner_id: Annotated[str, Field(min_length=1, max_length=60)]

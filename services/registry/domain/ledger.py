@@ -65,7 +65,10 @@ class Entry(Value):
     """One decision. Fields that its kind does not use are none."""
 
     key: str
-    kind: Literal["listing", "batch", "cancel", "hold", "hold_refused", "burn", "post", "release", "post_refused"]
+    kind: Literal[
+        "listing", "identity", "batch", "request", "cancel",
+        "hold", "hold_refused", "burn", "post", "release", "post_refused",
+    ]  # fmt: skip
     order_id: str | None = None
     grams: int | None = None
     parts: tuple[Part, ...] | None = None

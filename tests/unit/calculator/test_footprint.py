@@ -25,7 +25,7 @@ OLD, NEW, OTHER = (f"fp_{letter * 26}" for letter in "ABC")
 def made(release, chengdu):
     def make(km=20):
         answers = read_answers({"people": 3, "legs": [{"mode": "metro", "km": km}]})
-        return {"answers": answers, "result": compute(answers, scene=chengdu, release=release)}
+        return {"place": chengdu, "answers": answers, "result": compute(answers, scene=chengdu, release=release)}
 
     return make
 
@@ -36,7 +36,6 @@ def old(made):
         OLD,
         scene_id="scn_" + "A" * 26,
         role="guest",
-        jurisdiction="CN-SC Chengdu",
         claim_hash="a" * 64,
         made_at=AT,
         **made(),

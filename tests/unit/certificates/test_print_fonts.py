@@ -3,12 +3,12 @@
 import unicodedata
 from dataclasses import replace
 
-import pytest
 from fontTools.ttLib import TTFont
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from services.certificates.pages.print import FONTS, Printer, unprintable
+from services.certificates.pages.print import FONTS, Printer
+from shared.contracts.printable import COVERAGE, unprintable
 from tests.unit.certificates.test_print import LIN_YUE, LIN_YUE_IN_CHINESE
 
 PRINTER = Printer()
@@ -21,7 +21,7 @@ def covered(stem: str, weight: str) -> set[int]:
 
 
 def test_the_list_of_coverage_is_what_the_font_files_hold() -> None:
-    lines = (FONTS / "coverage.txt").read_text(encoding="ascii").splitlines()
+    lines = COVERAGE.read_text(encoding="ascii").splitlines()
     listed = {}
     for family, _, runs in (line.partition(": ") for line in lines):
         bounds = ([int(point, 16) for point in run.split("-")] for run in runs.split())
@@ -32,49 +32,6 @@ def test_the_list_of_coverage_is_what_the_font_files_hold() -> None:
 def test_the_folder_stays_small_and_carries_its_licence() -> None:
     assert sum(file.stat().st_size for file in FONTS.iterdir()) < 12_000_000
     assert "SIL OPEN FONT LICENSE Version 1.1" in (FONTS / "OFL.txt").read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "Lin Yue",
-        "林悦",
-        "欧阳·娜娜",
-        "䶮𬭸㛃",
-        "क्षितिज श्रीवास्तव",
-        "Đặng Thị Ngọc",
-        "Łukasz Żółć",
-        "Зоя",
-        "Ελένη",
-        "e\u0301",
-    ],
-)
-def test_names_of_people_can_be_printed(name: str) -> None:
-    assert unprintable(name) == ()
-
-
-@pytest.mark.parametrize(
-    ("name", "missing"),
-    [
-        ("Lin 🌱 Yue 🌱", ("🌱",)),
-        ("林𪚥悦", ("𪚥",)),
-        ("🎉ab한", ("🎉", "한")),
-        ("a\nb", ("\n",)),
-        ("a\u202eb", ("\u202e",)),
-        ("林\u0301", ("\u0301",)),
-        ("\ud800", ("\ud800",)),
-        ("", ()),
-    ],
-)
-def test_s23_characters_that_cannot_be_printed_are_named(name: str, missing: tuple[str, ...]) -> None:
-    assert unprintable(name) == missing
-
-
-def test_every_character_of_gb_2312_can_be_printed() -> None:
-    rows = ((lead, trail) for lead in range(0xB0, 0xF8) for trail in range(0xA1, 0xFF))
-    hanzi = "".join(bytes(pair).decode("gb2312", errors="ignore") for pair in rows)
-    assert len(hanzi) == 6_763
-    assert unprintable(hanzi) == ()
 
 
 ALPHABET = sorted(set().union(*(covered(stem, "Regular") for stem in STEMS.values())))

@@ -79,6 +79,21 @@ def test_names_that_cannot_be_written_are_refused_with_their_field(name: str) ->
     assert refusal.value.field == "beneficiary/name"
 
 
+@pytest.mark.parametrize(
+    ("name", "characters"), [("Lin 🙂 🙂", ["🙂"]), ("김lin하", ["김", "하"]), ("林\u0301", ["\u0301"])]
+)
+def test_s23_a_name_that_the_certificate_cannot_print_is_refused_naming_the_characters(
+    name: str, characters: list[str]
+) -> None:
+    with pytest.raises(domain.NameUnprintable) as refusal:
+        beneficiary(domain.Naming(name=name))
+    assert (refusal.value.field, refusal.value.facts) == ("beneficiary/name", {"characters": characters})
+    assert f"U+{ord(characters[0]):04X}" in refusal.value.detail
+    with pytest.raises(domain.NameUnprintable) as refusal:
+        domain.renamed(beneficiary(), name=name, board=None)
+    assert refusal.value.field == "name"
+
+
 def test_a_name_has_one_form() -> None:
     assert domain.checked_name("Ame\u0301lie") == "Am\u00e9lie"
 
@@ -96,6 +111,18 @@ def test_a_change_counts_up_what_is_told_and_no_change_does_not() -> None:
     assert (renamed.name, renamed.board, renamed.sequence) == ("Lin Yun", "named", 2)
     event = domain.named(renamed, [ORDER])
     assert (event.name, event.board, event.corrects, event.erased) == ("Lin Yun", "named", (ORDER,), False)
+
+
+def test_a_new_name_is_uncorrected_until_the_orders_that_follow_it_are_told() -> None:
+    made = beneficiary(domain.Naming(name="Lin Yue"))
+    assert not made.uncorrected
+    assert not domain.renamed(made, name="Lin Yue", board="named").uncorrected
+    renamed = domain.renamed(made, name="Lin Yun", board=None)
+    assert renamed.uncorrected
+    assert domain.renamed(renamed, name="Lin Yun", board="hidden").uncorrected
+    corrected = domain.corrected(renamed)
+    assert (corrected.uncorrected, corrected.sequence) == (False, renamed.sequence + 1)
+    assert not domain.erased(renamed).uncorrected
 
 
 def test_a_further_order_keeps_the_name_or_takes_the_one_wished_for() -> None:

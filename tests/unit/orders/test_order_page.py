@@ -12,6 +12,7 @@ from services.orders.api.people import order_context
 from services.orders.domain import machine
 from services.orders.handlers import Sandbox
 from services.orders.store import SandboxRecords
+from shared.web.idempotency import id_of
 from shared.web.pages import Pages
 from tests.unit.orders.examples import MINUTE, NOW, PAYMENT, in_every_state, money
 
@@ -50,6 +51,34 @@ def test_money_that_came_too_late_is_told_on_the_page() -> None:
     assert "You get 27.59 CNY back" in page(late)
     back = domain.refund_made(late, PAYMENT, reference="refund-1", now=NOW + 18 * MINUTE).order
     assert "refund-1" in page(back)
+
+
+@pytest.mark.parametrize(
+    ("state", "said", "why", "back"),
+    [
+        ("expired", money(), "This payment came when the order had ended.", "27.59 CNY"),
+        ("cancelled", money(2700), "This payment was of another amount than the total.", "27.00 CNY"),
+        ("held", money(2759, "USD"), "This payment was in another currency than the total.", "27.59 USD"),
+        ("completed", money(), "This order was paid already.", "27.59 CNY"),
+    ],
+)
+def test_a_refund_says_its_own_why_and_its_own_currency(
+    state: machine.State, said: domain.Said, why: str, back: str
+) -> None:
+    order = in_every_state()[state]
+    other = id_of("pay", "b")
+    second = domain.Payment(other, "sandbox", "2" * 64, started_at=NOW)
+    text = page(domain.hear_provider(order.with_payment(second), other, said, now=NOW + 17 * MINUTE).order)
+    assert why in text
+    assert back in text
+    others = ["order had ended", "another amount", "another currency", "paid already", "could not be retired"]
+    assert sum(other in text for other in others) == 1
+
+
+def test_credits_that_could_not_be_retired_are_the_why_of_their_refund() -> None:
+    text = page(in_every_state()["refunding"])
+    assert "The credits could not be retired." in text
+    assert "order had ended" not in text
 
 
 @pytest.mark.parametrize("code", ["claim_mismatch", "footprint_covered", "footprint_replaced"])

@@ -143,6 +143,19 @@ def test_a_refund_that_fails_is_tried_again_ever_more_rarely_until_it_is_made() 
     assert domain.refund_failed(order, PAYMENT, now=now).order == order
 
 
+def test_a_provider_is_asked_once_a_minute_about_each_payment_until_it_has_said() -> None:
+    order = paying(held(), OTHER, now=NOW + MINUTE)
+    asked = []
+    for second in range(200):
+        now = NOW + timedelta(seconds=second)
+        asked += [(second, payment.payment_id) for payment in domain.asks_due(order, now=now)]
+        order = domain.asked(order, now=now).order
+    assert asked == [(60, PAYMENT), (120, PAYMENT), (120, OTHER), (180, PAYMENT), (180, OTHER)]
+    declined = domain.hear_provider(order, PAYMENT, domain.Said("declined"), now=NOW).order
+    due = domain.asks_due(declined, now=NOW + 60 * MINUTE)
+    assert [payment.payment_id for payment in due] == [OTHER]
+
+
 def test_a_payment_that_the_order_does_not_have_is_unknown() -> None:
     with pytest.raises(domain.PaymentUnknown):
         domain.hear_provider(held(), OTHER, money(), now=NOW)

@@ -11,8 +11,6 @@ from hypothesis import strategies as st
 
 from services.registry import domain
 from services.registry.domain import (
-    Cancel,
-    Cancellation,
     ChangeListing,
     Hold,
     Issue,
@@ -43,18 +41,23 @@ def order(name: object) -> str:
 
 
 class Chain:
-    """A ledger in memory: what the store does, without a database."""
+    """A ledger in memory: what the store does, without a database; `beside` is the ledger of another project."""
 
-    def __init__(self) -> None:
+    def __init__(self, project_id: str = PROJECT, *, beside: Chain | None = None) -> None:
+        self.project_id, self.beside = project_id, beside
         self.pages: list[Page] = []
 
+    def known(self) -> dict[str, domain.Known]:
+        written = [(page.sequence, entry) for page in self.pages for entry in page.entries]
+        return {entry.key: domain.Known(self.project_id, sequence, entry) for sequence, entry in written}
+
     def poll(self, *commands: domain.Command, day: str = DAY) -> Page | None:
-        known = {entry.key: entry for page in self.pages for entry in page.entries}
-        wanted = {key for command in commands for key in domain.keys_of(PROJECT, command)}
+        known = {**(self.beside.known() if self.beside else {}), **self.known()}
+        wanted = {key for command in commands for key in domain.keys_of(self.project_id, command)}
         page = domain.next_page(
-            PROJECT,
+            self.project_id,
             self.pages[-1] if self.pages else None,
-            {key: entry for key, entry in known.items() if key in wanted},
+            {key: found for key, found in known.items() if key in wanted},
             commands,
             day=day,
         )
@@ -68,18 +71,18 @@ class Chain:
             self.issue(report=f"MR-{number}", tonnes=amount, vintage=2021 + number)
         return self
 
-    def issue(self, *, report: str, tonnes: int, vintage: int = 2021, **more: Any) -> Page | None:
+    def issue(self, *, report: str, tonnes: int, vintage: int = 2021, key: str = "", **more: Any) -> Page | None:
         asked = domain.Report(
             report=report, verifier="Verifier (demo)", verified_tonnes=3000, tonnes=tonnes, vintage=vintage, **more
         )
-        return self.poll(Issue(report=asked, batch_id=id_of("bat", report), cause=BECAUSE))
+        return self.poll(Issue(report=asked, batch_id=id_of("bat", key or report), cause=BECAUSE))
 
     @property
     def told(self) -> list[Any]:
         return [event for page in self.pages for event in domain.events_of(page, livemode=False)]
 
     def proof(self) -> domain.Proof:
-        recount = domain.Recount(PROJECT)
+        recount = domain.Recount(self.project_id)
         for page in self.pages:
             recount.take(page.model_dump(mode="json"))
         return recount.proof()
@@ -228,48 +231,6 @@ def test_s6_a_suspended_project_refuses_new_holds_and_still_posts_old_ones() -> 
     chain.poll(hold("after", version=2), post("before"))
     assert {_kind(event.data) for event in chain.told[-2:]} == {"hold", "retired"}
     assert chain.told[-2].data.reason == "project_suspended"
-
-
-def test_s1_issue_refuses_more_than_verified_other_content_and_overlaps() -> None:
-    chain = Chain().list_and_issue(3000)
-    assert chain.issue(report="MR-0", tonnes=3000) is None
-    with pytest.raises(domain.ReportIssuedOtherwise):
-        chain.issue(report="MR-0", tonnes=2999)
-    with pytest.raises(domain.ExceedsVerifiedAmount):
-        chain.issue(report="MR-9", tonnes=3501)
-    with pytest.raises(domain.SerialsOverlap) as overlap:
-        chain.issue(report="MR-9", tonnes=2, serial_start=3000)
-    assert overlap.value.field == "serial_start"
-    chain.issue(report="MR-9", tonnes=2, external_serial="X/1")
-    with pytest.raises(domain.SerialsOverlap):
-        chain.issue(report="MR-10", tonnes=2, external_serial="X/1")
-
-
-def test_listing_changes_only_from_the_version_that_was_seen_and_keeps_its_identity() -> None:
-    chain = Chain().list_and_issue(1)
-    dearer = CONTENT.model_copy(update={"unit_price_fen": 5000})
-    with pytest.raises(domain.ListingChanged):
-        chain.poll(ChangeListing(content=dearer, seen=0, cause=BECAUSE))
-    assert chain.poll(ChangeListing(content=dearer, seen=1, cause=BECAUSE)) is not None
-    assert chain.poll(ChangeListing(content=dearer, seen=1, cause=BECAUSE)) is None
-    with pytest.raises(domain.IdentityFixed):
-        chain.poll(ChangeListing(content=CONTENT.model_copy(update={"code": "9"}), seen=2, cause=BECAUSE))
-
-
-def test_cancelling_takes_whole_free_tonnes_from_the_end_once() -> None:
-    chain = Chain().list_and_issue(3)
-    chain.poll(hold("o", 1))
-    batch_id = chain.pages[-1].batches[0].batch_id
-
-    def cancel(tonnes: int) -> Cancel:
-        wanted = Cancellation(batch_id=batch_id, tonnes=tonnes, reason="buffer")
-        return Cancel(cancellation=wanted, cancellation_id=f"c{tonnes}", cause=BECAUSE)
-
-    with pytest.raises(domain.NotEnoughToCancel):
-        chain.poll(cancel(3))
-    assert chain.poll(cancel(2)) is not None
-    assert chain.poll(cancel(2)) is None
-    assert chain.pages[-1].batches[0].available == 999_999
 
 
 def test_c7_the_same_polls_on_the_same_days_give_the_same_bytes() -> None:

@@ -1,0 +1,114 @@
+"""What orders ask of the ledger: to hold, to post, to release. Each branch is one cell of the table in domain.md."""
+
+from __future__ import annotations
+
+from services.registry.domain import commands as ask
+from services.registry.domain.book import Book
+from services.registry.domain.ledger import Part
+from services.registry.domain.serials import serial_text
+from shared.contracts import Allocation
+
+BATCHES_PER_ORDER_MAX = 20
+
+
+def hold(book: Book, asked: ask.Hold) -> None:
+    """Set the grams aside, or say why not."""
+    order = asked.order_id
+    if f"hold:{order}" in book.known:
+        return
+    if f"end:{order}" in book.known:
+        _refuse_hold(book, asked, "closed")
+    elif reason := _why_no_hold(book, asked):
+        _refuse_hold(book, asked, reason)
+    elif (parts := _split(book, asked.grams)) is None:
+        _refuse_hold(book, asked, "too_many_batches")
+    else:
+        for part in parts:
+            book.move(part.batch_id, available=-part.grams, held=part.grams)
+        book.say(asked.cause, key=f"hold:{order}", kind="hold", order_id=order, grams=asked.grams, parts=parts)
+
+
+def post(book: Book, asked: ask.Post) -> None:
+    """Retire and allocate what is held, or say that nothing is."""
+    order = asked.order_id
+    end, hold = book.known.get(f"end:{order}"), book.known.get(f"hold:{order}")
+    if (end and end.kind == "post") or f"postrefused:{order}" in book.known or (hold and hold.kind == "burn"):
+        return
+    if end:
+        _refuse_post(book, asked, f"postrefused:{order}", "post_refused", "hold_released")
+    elif hold is None:
+        _refuse_post(book, asked, f"hold:{order}", "burn", "hold_not_found")
+    elif hold.kind == "hold_refused":
+        _refuse_post(book, asked, f"postrefused:{order}", "post_refused", "hold_not_found")
+    else:
+        allocations = tuple(_allocate(book, part) for part in hold.parts or ())
+        book.say(
+            asked.cause, key=f"end:{order}", kind="post", order_id=order, grams=hold.grams, allocations=allocations
+        )
+
+
+def release(book: Book, asked: ask.Release) -> None:
+    """Give back what is held; an order that never was held is closed all the same."""
+    order = asked.order_id
+    hold = book.known.get(f"hold:{order}")
+    if f"end:{order}" in book.known or (hold and hold.kind != "hold"):
+        return
+    for part in hold.parts or () if hold else ():
+        book.move(part.batch_id, available=part.grams, held=-part.grams)
+    grams = hold.grams if hold else 0
+    book.record(asked.cause, None, key=f"end:{order}", kind="release", order_id=order, grams=grams)
+
+
+def _why_no_hold(book: Book, asked: ask.Hold) -> str | None:
+    if book.listing is None:
+        return "project_unknown"
+    if book.listing.status != "listed":
+        return f"project_{book.listing.status}"
+    if book.listing.version != asked.listing_version:
+        return "price_changed"
+    if asked.grams > sum(batch.available for batch in book.batches.values()):
+        return "insufficient_stock"
+    return None
+
+
+def _split(book: Book, grams: int) -> tuple[Part, ...] | None:
+    """Take the grams from the oldest vintage on, then by number; none when that needs too many batches."""
+    parts: list[Part] = []
+    for batch in sorted(book.batches.values(), key=lambda batch: (batch.vintage, batch.number)):
+        if grams and batch.available:
+            taken = min(grams, batch.available)
+            parts.append(Part(batch_id=batch.batch_id, grams=taken))
+            grams -= taken
+    return tuple(parts) if len(parts) <= BATCHES_PER_ORDER_MAX else None
+
+
+def _allocate(book: Book, part: Part) -> Allocation:
+    batch = book.batches[part.batch_id]
+    start, end = batch.allocated, batch.allocated + part.grams
+    book.move(part.batch_id, held=-part.grams, allocated=part.grams)
+    return Allocation(
+        batch_id=part.batch_id,
+        from_gram=start,
+        to_gram=end,
+        first_serial=serial_text(batch.prefix, batch.serial_start, start),
+        last_serial=serial_text(batch.prefix, batch.serial_start, end - 1),
+    )
+
+
+def _refuse_hold(book: Book, asked: ask.Hold, reason: str) -> None:
+    listing = book.listing
+    book.say(
+        asked.cause,
+        key=f"hold:{asked.order_id}",
+        kind="hold_refused",
+        order_id=asked.order_id,
+        grams=asked.grams,
+        reason=reason,
+        available_grams=sum(batch.available for batch in book.batches.values()),
+        unit_price_fen=listing.unit_price_fen if listing else None,
+        listing_version=listing.version if listing else None,
+    )
+
+
+def _refuse_post(book: Book, asked: ask.Post, key: str, kind: str, reason: str) -> None:
+    book.say(asked.cause, key=key, kind=kind, order_id=asked.order_id, reason=reason)

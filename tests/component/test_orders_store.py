@@ -1,0 +1,185 @@
+"""What the store of orders keeps and finds: the latest word of others, and whose money is to be looked after next."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo.errors import BulkWriteError, DuplicateKeyError
+
+from services.orders import domain
+from services.orders.handlers import Payments
+from services.orders.store import Store
+from services.orders.store.copies import Copies
+from services.orders.store.documents import order_document
+from shared.contracts import ScenePublished
+from shared.web.idempotency import id_of
+from tests.conftest import Infra, told
+from tests.unit.orders.examples import LISTING, NOW, PROJECT, footprint, made
+
+SECOND = timedelta(seconds=1)
+SCENE = ScenePublished.model_validate(
+    {
+        "scene_id": id_of("scn", "a"),
+        "code": "FORUM26",
+        "names": {"en": "Forum (demo)"},
+        "kind": "conference",
+        "country": "CN",
+        "city": "CN-SC Chengdu",
+        "starts_on": "2026-11-26",
+        "ends_on": None,
+        "time_zone": "Asia/Shanghai",
+        "organiser_id": "org_forum",
+        "status": "open",
+    }
+)
+
+
+@pytest_asyncio.fixture
+async def store(infra: Infra) -> AsyncIterator[Store]:
+    url = infra.mongodb_url("orders_store_" + secrets.token_hex(4))
+    client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(url, tz_aware=True)
+    store = Store(client.get_default_database(), livemode=False, wake=lambda: None)
+    await store.prepare()
+    yield store
+    client.close()
+
+
+class Racing:
+    """A collection in which another replica inserts an earlier version at the moment of the first write.
+
+    A real MongoDB answers the loser of two upserts with a duplicate key, whichever of the two versions is later.
+    """
+
+    def __init__(self, collection: Any, earlier: dict[str, Any]) -> None:
+        self._collection = collection
+        self._earlier: dict[str, Any] | None = earlier
+
+    async def update_one(self, *arguments: Any, **options: Any) -> Any:
+        earlier, self._earlier = self._earlier, None
+        if earlier:
+            await self._collection.insert_one(earlier)
+            raise DuplicateKeyError("E11000 duplicate key error", 11000)
+        return await self._collection.update_one(*arguments, **options)
+
+    async def find_one(self, *arguments: Any) -> Any:
+        return await self._collection.find_one(*arguments)
+
+
+def racing(store: Store, name: str, earlier: dict[str, Any]) -> Copies:
+    database = {part: store._database[part] for part in ("footprints", "projects", "scenes")}
+    return Copies({**database, name: Racing(database[name], earlier)})
+
+
+async def test_the_later_of_two_versions_that_come_at_once_is_kept(store: Store) -> None:
+    listing = LISTING.model_copy(update={"listing_version": 4})
+    before = {"_id": PROJECT, "sequence": 3, "data": LISTING.model_dump(mode="json")}
+    await racing(store, "projects", before).keep_listings([told(listing, sequence=4)])
+    assert await store.copies.listing(PROJECT) == listing
+    scene = SCENE.model_copy(update={"names": {"en": "Fair (demo)"}})
+    before = {"_id": SCENE.scene_id, "sequence": 1, "data": SCENE.model_dump(mode="json")}
+    await racing(store, "scenes", before).keep_scenes([told(scene, sequence=2)])
+    assert await store.copies.scene_names([SCENE.scene_id]) == {SCENE.scene_id: {"en": "Fair (demo)"}}
+
+
+async def test_an_earlier_version_that_comes_late_is_passed_over(store: Store) -> None:
+    listing = LISTING.model_copy(update={"listing_version": 4})
+    await store.copies.keep_listings([told(listing, sequence=4), told(LISTING, sequence=3)])
+    await store.copies.keep_listings([told(LISTING, sequence=3)])
+    assert await store.copies.listing(PROJECT) == listing
+
+
+async def test_footprints_that_are_not_safely_written_are_a_failure_and_known_ones_are_none(store: Store) -> None:
+    class Unsafe:
+        def __init__(self, **details: Any) -> None:
+            self._details = details
+
+        async def bulk_write(self, *_: Any, **__: Any) -> None:
+            raise BulkWriteError({"writeErrors": [], "writeConcernErrors": [], **self._details})
+
+    def copies(**details: Any) -> Copies:
+        return Copies({"footprints": Unsafe(**details), "projects": None, "scenes": None})
+
+    await copies(writeErrors=[{"code": 11000}]).keep_footprints([footprint()])
+    for details in ({"writeConcernErrors": [{"code": 64}]}, {"writeErrors": [{"code": 11000}, {"code": 1}]}):
+        with pytest.raises(BulkWriteError):
+            await copies(**details).keep_footprints([footprint()])
+
+
+class Provider:
+    """A provider that takes what it is given and answers nothing, but for what it is told."""
+
+    name = title = "provider"
+
+    def __init__(self) -> None:
+        self.refunded: list[str] = []
+        self.asked: list[str] = []
+        self.paid: str | None = None
+
+    async def start(self, order: domain.Order, payment: domain.Payment) -> str:
+        return "/"
+
+    async def refund(self, payment: domain.Payment) -> str:
+        self.refunded.append(payment.payment_id)
+        return "ref"
+
+    async def look_up(self, payment_id: str) -> domain.Said | None:
+        self.asked.append(payment_id)
+        if payment_id != self.paid:
+            return None
+        return domain.Said("paid", domain.Received(2759, "CNY", "ref", NOW))
+
+
+async def keep(store: Store, number: int, state: domain.State, payment: domain.Payment) -> None:
+    order = replace(made().order, order_id=id_of("ord", str(number)), payments=(payment,), state=state)
+    await store._database["orders"].insert_one({**order_document(order), "version": 1, "said": 0})
+
+
+def started(number: int, at: datetime) -> domain.Payment:
+    return domain.Payment(id_of("pay", str(number)), "provider", "2" * 64, started_at=at)
+
+
+async def test_a_refund_that_is_due_is_made_although_hundreds_wait_for_their_turn(store: Store) -> None:
+    async def failed(number: int, tried_at: datetime) -> None:
+        refund = domain.Refund("failed", "late", requested_at=NOW, attempts=9, tried_at=tried_at)
+        received = domain.Received(1, "CNY", "ref", NOW)
+        payment = replace(started(number, NOW), state="paid", received=received, refund=refund)
+        await keep(store, number, "expired", payment)
+
+    await asyncio.gather(*(failed(number, NOW - SECOND) for number in range(300)))
+    await failed(1000, NOW - 301 * SECOND)
+    provider = Provider()
+    payments = Payments(store, provider, lambda: NOW)
+    for _ in range(2):
+        await payments.give_back()
+    assert provider.refunded == [id_of("pay", "1000")]
+    assert await store.giving_back(NOW + timedelta(days=1), limit=1000) != []
+
+
+async def test_a_payment_is_asked_about_although_hundreds_stay_open_and_each_moves_back_when_asked(
+    store: Store,
+) -> None:
+    moments = [NOW - 100 * SECOND] * 300
+    await asyncio.gather(*(keep(store, number, "held", started(number, at)) for number, at in enumerate(moments)))
+    await keep(store, 1000, "held", started(1000, NOW - 90 * SECOND))
+    await keep(store, 1001, "held", started(1001, NOW - 59 * SECOND))
+    provider = Provider()
+    provider.paid = id_of("pay", "1000")
+    payments = Payments(store, provider, lambda: NOW)
+    for _ in range(3):
+        await payments.ask()
+    assert len(provider.asked) == len(set(provider.asked)) == 301, "the youngest is not a minute old"
+    bought = await store.order(id_of("ord", "1000"))
+    assert bought is not None
+    assert bought.value.state == "purchased"
+    later = Payments(store, provider, lambda: NOW + 60 * SECOND)
+    for _ in range(3):
+        await later.ask()
+    assert len(provider.asked) == 301 + 301, "all but the one that is paid"

@@ -1,0 +1,118 @@
+"""What every service's HTTP side does the same: shown on calculator, the smallest that has all of it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from deploy.issuer import LocalIssuer
+from services.calculator.app import create_app
+from shared.settings import Settings
+from shared.web import app as web
+from shared.web.idempotency import id_of
+from tests.component.test_calculator import ANSWERS, SCENE
+from tests.conftest import served
+
+
+@pytest_asyncio.fixture(scope="module")
+async def calculator(infra: Any, issuer: Any) -> AsyncIterator[tuple[httpx.AsyncClient, str]]:
+    settings = Settings(
+        kafka_bootstrap_servers=infra.kafka,
+        mongodb_url=infra.mongodb_url(f"web_{secrets.token_hex(4)}"),
+        secret="s",
+        replica=f"calculator-{secrets.token_hex(4)}",
+        issuer=issuer[1],
+        jwks_url=issuer[2],
+    )
+    code = f"W{secrets.token_hex(3).upper()}"
+    async with served(create_app(settings)) as client:
+        staff = {"Authorization": f"Bearer {issuer[0].token('organiser', 'scenes:write')}"}
+        put = await client.put(f"/v1/scenes/{id_of('scn', code)}", json={**SCENE, "code": code}, headers=staff)
+        assert put.status_code == 200, put.text
+        yield client, code
+
+
+async def counted(client: httpx.AsyncClient, code: str) -> dict[str, Any]:
+    headers = {"Idempotency-Key": secrets.token_hex(16)}
+    made = await client.post("/v1/footprints", json={"scene": code, "answers": ANSWERS}, headers=headers)
+    return dict(made.json())
+
+
+async def test_a_token_in_a_link_becomes_a_cookie_and_the_address_loses_it(
+    calculator: tuple[httpx.AsyncClient, str],
+) -> None:
+    client, code = calculator
+    made = await counted(client, code)
+    link = f"/footprints/{made['footprint_id']}?t={made['capability']}&lang=en"
+    first = await client.get(link)
+    then = await client.get(first.headers["location"])
+    assert (first.status_code, first.headers["location"]) == (303, f"/footprints/{made['footprint_id']}?lang=en")
+    assert first.headers["set-cookie"].startswith(f"{made['footprint_id']}=")
+    assert "HttpOnly" in first.headers["set-cookie"]
+    assert first.headers["referrer-policy"] == "no-referrer"
+    assert then.status_code == 200
+
+
+async def test_a_wrong_token_in_a_link_does_not_take_the_place_of_the_right_one(
+    calculator: tuple[httpx.AsyncClient, str],
+) -> None:
+    client, code = calculator
+    made = await counted(client, code)
+    await client.get(f"/footprints/{made['footprint_id']}?t={made['capability']}")
+    wrong = await client.get(f"/footprints/{made['footprint_id']}?t={'0' * 26}")
+    still = await client.get(f"/footprints/{made['footprint_id']}")
+    assert wrong.status_code == 403
+    assert "set-cookie" not in wrong.headers
+    assert still.status_code == 200
+
+
+async def test_a_key_that_the_issuer_has_just_made_is_fetched(
+    calculator: tuple[httpx.AsyncClient, str], issuer: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, _ = calculator
+    monkeypatch.setattr("shared.web.auth.JWKS_LIFE_SECONDS_MIN", 0)
+    new = LocalIssuer(tmp_path, issuer=issuer[1])
+    old = issuer[0]._folder / "jwks.json"
+    before = old.read_text()
+    old.write_text((tmp_path / "jwks.json").read_text())
+    try:
+        headers = {"Authorization": f"Bearer {new.token('organiser', 'scenes:write')}"}
+        answer = await client.put(f"/v1/scenes/{id_of('scn', 'k')}", json={**SCENE, "code": "KEYS"}, headers=headers)
+        unsigned = await client.put(
+            f"/v1/scenes/{id_of('scn', 'k')}", json=SCENE, headers={"Authorization": "Bearer x"}
+        )
+    finally:
+        old.write_text(before)
+    assert answer.status_code == 200, answer.text
+    assert unsigned.status_code == 401
+
+
+async def test_before_the_database_has_answered_nothing_is_decided(
+    settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web, "START_SECONDS", 0.2)
+    away = settings("calculator", mongodb_url="mongodb://127.0.0.1:9/calculator?serverSelectionTimeoutMS=200")
+    app = create_app(away)
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://diandian.test") as client:
+            asked, ready = await client.get("/v1/scenes"), await client.get("/health/ready")
+            alive, page = await client.get("/health/live"), await client.get("/")
+    assert (asked.status_code, asked.json()["code"]) == (503, "unavailable")
+    assert asked.headers["retry-after"]
+    assert (ready.status_code, alive.status_code, page.status_code) == (503, 200, 503)
+
+
+async def test_every_answer_carries_the_safe_headers(calculator: tuple[httpx.AsyncClient, str]) -> None:
+    client, _ = calculator
+    for address in ("/", "/v1/scenes", "/nowhere", "/static/site.css"):
+        headers = (await client.get(address)).headers
+        assert headers["content-security-policy"].startswith("default-src 'none'"), address
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["request-id"].startswith("req_")
