@@ -38,6 +38,12 @@ def check_credits(books: Books) -> Iterator[Finding]:
         [f"serials {prefix} are issued by {' and '.join(ids)}" for prefix, ids in owners.items() if len(ids) > 1],
         f"{len(owners)} batches differ in what their serials begin with",
     )
+    answers = _answers(books)
+    yield finding(
+        "C4 answers",
+        [f"{order_id} has {' and '.join(sorted(of))}" for order_id, of in answers.items() if of not in _ANSWERS],
+        f"{len(answers)} orders have the entries that the table of answers allows",
+    )
     hashes = {
         (project_id, page["sequence"]): page["hash"] for project_id, pages in books.pages.items() for page in pages
     }
@@ -51,6 +57,34 @@ def check_credits(books: Books) -> Iterator[Finding]:
         ],
         f"{len(anchors)} page hashes outside the ledger agree with it",
     )
+
+
+# What an order may have in the ledger, whatever came twice, late or in another order: the registry's table of answers.
+_ANSWERS = frozenset(
+    frozenset(kinds.split())
+    for kinds in (
+        "hold",
+        "hold post",
+        "hold release",
+        "hold release post_refused",
+        "hold_refused",
+        "hold_refused post_refused",
+        "burn",
+        "release",
+        "release hold_refused",
+        "release post_refused",
+        "release hold_refused post_refused",
+    )
+)
+
+
+def _answers(books: Books) -> dict[str, frozenset[str]]:
+    """The kinds of entries that each order has."""
+    kinds: dict[str, set[str]] = {}
+    for pages in books.pages.values():
+        for entry in (entry for page in pages for entry in page["entries"] if entry["order_id"]):
+            kinds.setdefault(entry["order_id"], set()).add(entry["kind"])
+    return {order_id: frozenset(of_order) for order_id, of_order in kinds.items()}
 
 
 def _proof(project_id: str, books: Books) -> Proof:

@@ -18,9 +18,9 @@ from deploy.generate import heard_by
 from shared.contracts import SERVICES
 from shared.contracts.event import Record
 from shared.messaging import broker
+from tests import offsets
 from tests.conftest import Infra, served, until
 from tests.contracts.test_events import examples
-from tests.system import offsets
 
 GROUPS = tuple(service for service in SERVICES if service != "ranking")
 SUBJECTS = {message["headers"]["ce_subject"] for _, message in examples()}

@@ -12,8 +12,6 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 import pytest_asyncio
-from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from deploy import audit
@@ -21,7 +19,7 @@ from deploy.issuer import LocalIssuer
 from deploy.local import Local
 from deploy.seed import seed
 from deploy.story import Guest, NotTold
-from shared.contracts import PARTITIONS
+from tests import offsets
 from tests.conftest import until
 from tests.embedded import free_port
 
@@ -90,25 +88,8 @@ class System:
         await until(patiently, seconds=PATIENCE_SECONDS)
 
     async def _caught_up(self) -> bool:
-        from aiokafka import AIOKafkaConsumer
-
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka)
-        await admin.start()
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.kafka)
-        await consumer.start()
-        try:
-            for service in SERVICES[:-1]:
-                committed = await admin.list_consumer_group_offsets(service)
-                read = {partition: offset.offset for partition, offset in committed.items()}
-                topics = {partition.topic for partition in read}
-                partitions = [TopicPartition(topic, number) for topic in topics for number in range(PARTITIONS)]
-                ends = await consumer.end_offsets(partitions)
-                if any(end > 0 and read.get(partition, 0) < end for partition, end in ends.items()):
-                    return False
-        finally:
-            await consumer.stop()
-            await admin.close()
-        return True
+        async with offsets.opened(self.kafka) as log:
+            return all([await log.is_read_by(service) for service in SERVICES if service != "ranking"])
 
     async def holds(self) -> None:
         """Recount everything once all is quiet; C, M, O and E must hold."""

@@ -27,9 +27,9 @@ from deploy.seed import seed
 from deploy.topics import create
 from shared.contracts import EVENTS, SERVICES
 from shared.messaging import outbox
+from tests import offsets
 from tests.conftest import served, until
 from tests.embedded import free_port
-from tests.system import offsets
 from tests.system.doubler import Doubler
 
 STAFF = ("scenes:write", "registry:write", "orders:read", "certificates:revoke")

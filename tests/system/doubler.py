@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from shared.contracts import EVENTS, PARTITIONS
 from shared.messaging import broker
-from tests.system.offsets import Offsets
+from tests.offsets import Offsets
 
 MARK = ("doubled", b"yes")
 POLL_TIMEOUT_MS = 100

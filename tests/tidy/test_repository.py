@@ -25,7 +25,7 @@ ROOT_HAS = {
     "README.md", "benchmarks", "deploy", "diandian", "docs", "pyproject.toml", "requirements.lock", "services",
     "shared", "tests",
 }  # fmt: skip
-TESTS_HAS = {"__init__", "conftest", "embedded", "unit", "component", "contracts", "system", "e2e", "tidy"}
+TESTS_HAS = {"__init__", "conftest", "embedded", "offsets", "unit", "component", "contracts", "system", "e2e", "tidy"}
 
 
 def tracked(*patterns: str) -> list[Path]:
