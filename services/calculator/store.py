@@ -82,6 +82,10 @@ class Store:
         """Raise PyMongoError when the database does not answer."""
         await self._database.command("ping")
 
+    def close(self) -> None:
+        """Let the database go."""
+        self._database.client.close()
+
     # Scenes.
 
     async def scene(self, code: str) -> tuple[str, Scene] | None:

@@ -54,6 +54,10 @@ class Store:
         """Raise PyMongoError when the database does not answer."""
         await self._database.command("ping")
 
+    def close(self) -> None:
+        """Let the database go."""
+        self._database.client.close()
+
     async def certificates(self, certificate_ids: Iterable[str]) -> dict[str, Loaded]:
         """Return those of the certificates that exist, by id."""
         found = self._certificates.find({"_id": {"$in": list(certificate_ids)}})

@@ -18,3 +18,7 @@ class Store:
     async def ping(self) -> None:
         """Raise PyMongoError when the database does not answer."""
         await self._database.command("ping")
+
+    def close(self) -> None:
+        """Let the database go."""
+        self._database.client.close()

@@ -46,6 +46,10 @@ class Store:
         """Raise PyMongoError when the database does not answer."""
         await self._database.command("ping")
 
+    def close(self) -> None:
+        """Let the database go."""
+        self._database.client.close()
+
     async def last_page(self, project_id: str) -> Page | None:
         """Return the newest page of a project."""
         found = await self._pages.find(_of(project_id)).sort("_id", -1).limit(1).to_list(1)

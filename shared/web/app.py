@@ -58,6 +58,9 @@ class Store(Protocol):
     async def ping(self) -> None:
         """Raise PyMongoError when the database does not answer."""
 
+    def close(self) -> None:
+        """Let the database go."""
+
 
 class Running(Protocol):
     """Something that runs as long as the service does, and can say what it waits for."""
@@ -117,6 +120,7 @@ def create(
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
+            stack.callback(store.close)
             starting = asyncio.create_task(start(stack))
             stack.callback(starting.cancel)
             starting.add_done_callback(_end_with_it)

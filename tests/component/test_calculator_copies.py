@@ -38,6 +38,7 @@ async def test_of_a_listing_the_latest_word_is_kept_in_whatever_order_and_howeve
     for word in words:
         await store.keep_listing(word)
     assert await store.lowest_price_fen() == (8_000, "CNY")
+    store.close()
 
 
 async def test_the_lowest_price_is_that_of_a_project_that_is_listed_now(settings: Callable[..., Any]) -> None:
@@ -48,3 +49,4 @@ async def test_the_lowest_price_is_that_of_a_project_that_is_listed_now(settings
     assert await store.lowest_price_fen() == (1_000, "CNY")
     await store.keep_listing(listed("cheap", sequence=2, status="suspended"))
     assert await store.lowest_price_fen() == (5_000, "CNY")
+    store.close()

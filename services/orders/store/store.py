@@ -87,6 +87,10 @@ class Store:
         """Raise PyMongoError when the database does not answer."""
         await self._database.command("ping")
 
+    def close(self) -> None:
+        """Let the database go."""
+        self._database.client.close()
+
     async def order(self, order_id: str) -> Loaded[Order] | None:
         """Return an order."""
         return next(iter(await self.orders([order_id])), None)
