@@ -17,6 +17,7 @@ ACCESS: dict[str, Access] = {
     "GET /": PUBLIC,
     "GET /s/{code}": PUBLIC,
     "GET /s/{code}/count": PUBLIC,
+    "GET /s/{code}/footprints": PUBLIC,
     "POST /s/{code}/footprints": PUBLIC,
     "GET /footprints/{footprint_id}": Capability("fp", "footprint_id"),
 }

@@ -61,6 +61,11 @@ def page_router(store: Store, handlers: Handlers, pages: Pages, *, secret: str, 
         page = _count(found, typed, errors={}, key=secrets.token_hex(16), replaces=replaces, last_grams=last_grams)
         return HTMLResponse(pages.render("count.html", **page))
 
+    @routes.get("/s/{code}/footprints")
+    async def back_to_count(code: str) -> RedirectResponse:
+        # Where a form with a wrong answer came back: whoever opens that address again wants the form.
+        return RedirectResponse(f"/s/{code}/count", 303)
+
     @routes.post("/s/{code}/footprints")
     async def calculate(request: Request, code: str) -> Response:
         form = {name: str(value) for name, value in (await request.form()).items()}
