@@ -266,6 +266,8 @@ async def test_the_pages_lead_from_the_poster_to_the_number_without_a_script(cal
     again = await calculator.post(f"/s/{CODE}/footprints", data={**TYPED, "idempotency_key": key})
     result = await calculator.get(sent.headers["location"])
     change = await calculator.get(f"/s/{CODE}/count", params={"replaces": sent.headers["location"].rpartition("/")[2]})
+    reloaded = await calculator.get(f"/s/{CODE}/footprints")
+    assert (reloaded.status_code, reloaded.headers["location"]) == (303, f"/s/{CODE}/count")
     assert f"/s/{CODE}" in home.text
     assert "Chengdu Green Finance Forum 2026 (demo)" in scene.text
     assert (sent.status_code, again.headers["location"]) == (303, sent.headers["location"])
