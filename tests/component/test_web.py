@@ -12,6 +12,8 @@ import pytest_asyncio
 
 from deploy.issuer import LocalIssuer
 from services.calculator.app import create_app
+from shared.contracts import Topic
+from shared.messaging import broker
 from shared.settings import Settings
 from shared.web import app as web
 from shared.web.idempotency import id_of
@@ -116,3 +118,14 @@ async def test_every_answer_carries_the_safe_headers(calculator: tuple[httpx.Asy
         assert headers["referrer-policy"] == "no-referrer"
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["request-id"].startswith("req_")
+
+
+async def test_a_service_refuses_to_start_on_a_topic_that_differs(
+    settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = Topic(name="order.placed", key="project_id", settings=(("retention.ms", "7"),))
+    monkeypatch.setattr(broker, "TOPICS", (*broker.TOPICS, wrong))
+    app = create_app(settings("calculator"))
+    with pytest.raises(broker.TopicDiffers, match=r"order\.placed has retention\.ms=-1, not 7"):
+        async with app.router.lifespan_context(app):
+            raise AssertionError("it has started")
