@@ -35,6 +35,8 @@ class Store:
         self._livemode = livemode
         self._wake = wake
         self._owner = ""
+        # By project the newest page that was seen; there may be newer ones.
+        self._newest: dict[str, int] = {}
 
     async def prepare(self) -> None:
         """Create the indexes; the unique one on entry keys is what keeps a decision from being made twice."""
@@ -52,8 +54,8 @@ class Store:
 
     async def last_page(self, project_id: str) -> Page | None:
         """Return the newest page of a project."""
-        found = await self._pages.find(_of(project_id)).sort("_id", -1).limit(1).to_list(1)
-        return _page(found[0]) if found else None
+        sequence = await self._newest_of(project_id)
+        return await self.page(project_id, sequence) if sequence else None
 
     async def page(self, project_id: str, sequence: int) -> Page | None:
         """Return one page."""
@@ -84,6 +86,7 @@ class Store:
             )
         except DuplicateKeyError:
             raise LostRace(f"page {page.sequence} of {page.project_id} was written by another") from None
+        self._newest[page.project_id] = page.sequence
         self._wake()
 
     async def project_ids(self) -> list[str]:
@@ -101,10 +104,13 @@ class Store:
 
     async def raw_pages(self, project_id: str, *, after: int = 0, limit: int = 0) -> AsyncIterator[Document]:
         """Yield a project's pages as they are stored, in order."""
-        query = {"_id": {"$gt": _page_id(project_id, after), "$lt": f"{project_id}/"}}
-        async for page in self._pages.find(query).sort("_id", 1).limit(limit).batch_size(PAGES_PER_READ):
-            del page["_id"]
-            yield page
+        newest = await self._newest_of(project_id)
+        end = min(newest, after + limit) if limit else newest
+        for first in range(after + 1, end + 1, PAGES_PER_READ):
+            beyond = min(first + PAGES_PER_READ, end + 1)
+            for page in await self._pages.find(_these(project_id, first, beyond)).sort("_id", 1).to_list(None):
+                del page["_id"]
+                yield page
 
     async def page_with(self, key: str) -> Page | None:
         """Return the page that holds the entry of this key."""
@@ -141,10 +147,10 @@ class Store:
         """Lease the projects with unpublished pages, and return these pages in order."""
         free = {"$or": [{"lease": None}, {"lease.until": {"$lt": now}}]}
         parcels: list[Parcel] = []
-        for place in await self._places.find(free).to_list(None):
+        places = {_page_id(place["_id"], place["next"]): place for place in await self._places.find(free).to_list(None)}
+        async for unpublished in self._pages.find({"_id": {"$in": list(places)}}, {"_id": 1}):
+            place = places[unpublished["_id"]]
             pages = await self._pages_from(place["_id"], place["next"])
-            if not pages:
-                continue
             until = now + timedelta(seconds=LEASE_SECONDS)
             lease = {"owner": self._owner, "token": secrets.token_hex(8), "until": until}
             taken = await self._places.update_one(
@@ -184,13 +190,28 @@ class Store:
         await self._places.update_many({"lease.owner": self._owner}, {"$unset": {"lease": ""}})
 
     async def _pages_from(self, project_id: str, sequence: int) -> list[Page]:
-        query = {"_id": {"$gte": _page_id(project_id, sequence), "$lt": f"{project_id}/"}}
-        found = await self._pages.find(query).sort("_id", 1).limit(PAGES_PER_CLAIM).to_list(PAGES_PER_CLAIM)
-        return [_page(page) for page in found]
+        query = _these(project_id, sequence, sequence + PAGES_PER_CLAIM)
+        return [_page(page) for page in await self._pages.find(query).sort("_id", 1).to_list(None)]
+
+    async def _newest_of(self, project_id: str) -> int:
+        """Return the sequence of the newest page, 0 without one: from one that is known to be there on, by name."""
+        newest = self._newest.get(project_id)
+        if newest is None:
+            # All before the relay's place are there, since they are published.
+            place = await self._places.find_one({"_id": project_id})
+            newest = place["next"] - 1 if place else 0
+        while True:
+            ahead = _these(project_id, newest + 1, newest + 1 + PAGES_PER_CLAIM)
+            found = await self._pages.find(ahead, {"_id": 1}).to_list(None)
+            newest += len(found)
+            if len(found) < PAGES_PER_CLAIM:
+                self._newest[project_id] = newest
+                return newest
 
 
-def _of(project_id: str) -> Document:
-    return {"_id": {"$gt": f"{project_id}.", "$lt": f"{project_id}/"}}
+def _these(project_id: str, first: int, beyond: int) -> Document:
+    """The pages by name: SecantusDB reads a whole collection for a range of ids, and sorts before it limits."""
+    return {"_id": {"$in": [_page_id(project_id, sequence) for sequence in range(first, beyond)]}}
 
 
 def _page(document: Document) -> Page:
