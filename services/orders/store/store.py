@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -136,12 +136,18 @@ class Store:
             query["$or"] = [{"created_at": {"$gt": moment}}, {"created_at": moment, "_id": {"$gt": order_id}}]
         return await self._found(query, limit=limit, sort=[("created_at", 1), ("_id", 1)])
 
-    async def correctable(self, beneficiary_id: str, *, since: datetime) -> list[Order]:
-        """Return the beneficiary's orders made since then that have, or may get, a certificate."""
-        found = await self._found(
-            {"buyer.beneficiary_id": beneficiary_id, "created_at": {"$gte": since}, "state": {"$nin": list(ENDED)}}
+    async def correctable(self, beneficiary_id: str, *, since: datetime, name_sequence: int) -> list[str]:
+        """Return the beneficiary's orders since then that bear an earlier name and have, or may get, a certificate."""
+        found = self._orders.find(
+            {
+                "buyer.beneficiary_id": beneficiary_id,
+                "buyer.name_sequence": {"$lt": name_sequence},
+                "created_at": {"$gte": since},
+                "state": {"$nin": list(ENDED)},
+            },
+            {"_id": 1},
         )
-        return [loaded.value for loaded in found]
+        return [document["_id"] async for document in found]
 
     async def payables(self) -> list[Payable]:
         """Return what each owner is due: the sum of the subtotals of retired orders, by owner and currency."""
@@ -197,14 +203,20 @@ class Store:
         return Loaded(beneficiary_of(document), document) if document else None
 
     async def record_beneficiary(
-        self, loaded: Loaded[Beneficiary] | None, after: Beneficiary, event: Event, *, now: datetime, cause: Cause
+        self,
+        loaded: Loaded[Beneficiary] | None,
+        after: Beneficiary,
+        events: Sequence[Event],
+        *,
+        now: datetime,
+        cause: Cause,
     ) -> None:
         """Write a beneficiary, a new one if none was loaded, and tell of it. Raises LostRace when another was first."""
         document = beneficiary_document(after)
         if loaded:
             fields = _changed(beneficiary_document(loaded.value), document)
-            await self._beneficiary_box.change(loaded.document, fields, [event], now=now, cause=cause)
-        elif not await self._beneficiary_box.insert(document, [event], now=now, cause=cause):
+            await self._beneficiary_box.change(loaded.document, fields, events, now=now, cause=cause)
+        elif not await self._beneficiary_box.insert(document, events, now=now, cause=cause):
             raise LostRace(f"{after.beneficiary_id} was written by another")
 
     async def order_hash(self, order_id: str) -> str | None:
@@ -222,6 +234,8 @@ class Store:
 
         `order_id` is the order that asks: it is no other, even if the same request has made it a moment ago.
         """
+        if not footprint_ids:
+            return Known({})
         found = await self.copies.footprints(footprint_ids)
         others = {"live": True, "roots": {"$in": [one.root for one in found]}, "_id": {"$ne": order_id}}
         covering = self._orders.find(others, {"roots": 1})
