@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 BATCH_RECORDS_MAX = 500
 BATCH_TIMEOUT_MS = 20
 REQUEST_TIMEOUT_MS = 10_000
+# A hot key fills one partition's batch; while that is under way, whoever sends waits.
+BATCH_BYTES_MAX = 128 * 1024
 
 
 class TopicDiffers(RuntimeError):
@@ -63,6 +65,7 @@ class Producer:
             acks="all",
             enable_idempotence=True,
             linger_ms=5,
+            max_batch_size=BATCH_BYTES_MAX,
             request_timeout_ms=REQUEST_TIMEOUT_MS,
             max_request_size=RECORD_BYTES_MAX,
         )
@@ -74,12 +77,17 @@ class Producer:
             await self._producer.stop()
             self._producer = None
 
-    async def send(self, topic: str, record: Record) -> asyncio.Future[Any]:
-        """Hand a record over; the future is done when it is acknowledged. Raises KafkaError."""
+    async def send(self, topic: str, record: Record, *, partition: int | None = None) -> asyncio.Future[Any]:
+        """Hand a record over; the future is done when it is acknowledged. Raises KafkaError.
+
+        Without a partition the key decides it.
+        """
         if self._producer is None:
             raise KafkaConnectionError("the producer is not connected")
         key, value, headers = record
-        sent: asyncio.Future[Any] = await self._producer.send(topic, value=value, key=key, headers=headers)
+        sent: asyncio.Future[Any] = await self._producer.send(
+            topic, value=value, key=key, headers=headers, partition=partition
+        )
         return sent
 
 

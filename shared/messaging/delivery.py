@@ -8,6 +8,7 @@ aggregate, then message by message, so that only the guilty one goes to `dead.<s
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,8 @@ ATTEMPTS_MAX = 3
 DEAD_IN_A_ROW_MAX = 100
 RETRY_DELAY_SECONDS = 0.05
 RETRY_DELAY_SECONDS_MAX = 2.0
+# Far below the consumer's max.poll.interval, which is five minutes; each poll drops what was fetched ahead.
+POLL_SECONDS = 2.0
 
 log = structlog.get_logger()
 DELIVERED = Counter("diandian_delivered_total", "Messages handed to their handler", ["topic"])
@@ -73,6 +76,7 @@ class Delivery:
         self._livemode = livemode
         self._dead_letters = dead_letters
         self._dead_in_a_row = 0
+        self._polled_at = 0.0
         self.halted: str | None = None
 
     @property
@@ -82,8 +86,9 @@ class Delivery:
 
     async def deliver(self, records: Iterable[ConsumerRecord], consumer: AIOKafkaConsumer | None = None) -> None:
         """Return when every record has taken effect or lies on the dead letter topic."""
+        self._polled_at = time.monotonic()
         while self.halted:
-            await _rest(RETRY_DELAY_SECONDS_MAX, consumer)
+            await self._rest(RETRY_DELAY_SECONDS_MAX, consumer)
         by_handler: dict[Handler, list[_Heard]] = {}
         guilty: list[_Guilty] = []
         # A null is a compacted topic's deletion or heartbeat: it tells nothing.
@@ -155,7 +160,7 @@ class Delivery:
                     if attempts == ATTEMPTS_MAX:
                         return failure
                 # Who lost a race has nothing to wait for but the other's write.
-                await _rest(0 if isinstance(failure, LostRace) else delays, consumer)
+                await self._rest(_delay_seconds(0 if isinstance(failure, LostRace) else delays), consumer)
             else:
                 return None
 
@@ -180,8 +185,25 @@ class Delivery:
                 break
             except KafkaError:
                 delays += 1
-                await _rest(delays, consumer)
+                await self._rest(_delay_seconds(delays), consumer)
         DEAD.labels(topic).inc()
+
+    async def _rest(self, seconds: float, consumer: AIOKafkaConsumer | None) -> None:
+        """Wait before another try, and poll now and then, so that the group does not take the partitions away."""
+        await asyncio.sleep(seconds)
+        if consumer is None or time.monotonic() < self._polled_at + POLL_SECONDS:
+            return
+        consumer.pause(*consumer.assignment())
+        try:
+            # Partitions that a rebalance brings at this moment are not paused: what they bring is read again.
+            for partition, records in (await consumer.getmany(timeout_ms=0)).items():
+                consumer.seek(partition, records[0].offset)
+        except KafkaError as failure:
+            # Whatever became of the assignment: the batch at hand has to take effect, here or where it is read again.
+            log.warning("polling failed while waiting", service=self._service, failure=repr(failure)[:300])
+        finally:
+            self._polled_at = time.monotonic()
+            consumer.resume(*consumer.assignment())
 
 
 def _smaller(heard: Sequence[_Heard]) -> list[list[_Heard]]:
@@ -208,17 +230,5 @@ def _reason(record: ConsumerRecord, failure: Exception) -> str:
     return kind if _topic_of(record) == BeneficiaryNamed.topic else f"{kind}: {failure}"[:1000]
 
 
-async def _rest(delays: float, consumer: AIOKafkaConsumer | None) -> None:
-    """Wait before another try, and keep polling meanwhile, so that the group does not take the partitions away."""
-    delay = min(RETRY_DELAY_SECONDS * 2 ** min(delays, 10), RETRY_DELAY_SECONDS_MAX)
-    if consumer is None or delay < 1:
-        await asyncio.sleep(delay)
-        return
-    consumer.pause(*consumer.assignment())
-    try:
-        # Partitions that a rebalance brings in the meantime are not paused: what they bring is read again.
-        for partition, records in (await consumer.getmany(timeout_ms=int(delay * 1000))).items():
-            consumer.seek(partition, records[0].offset)
-        await asyncio.sleep(RETRY_DELAY_SECONDS)
-    finally:
-        consumer.resume(*consumer.assignment())
+def _delay_seconds(delays: int) -> float:
+    return min(RETRY_DELAY_SECONDS * 2.0 ** min(delays, 10), RETRY_DELAY_SECONDS_MAX)

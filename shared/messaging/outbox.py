@@ -5,6 +5,9 @@ A document with an outbox has `version` (writes are conditional on it), `said` (
 it, and until when nobody else may. Whoever writes the first event takes the lease in the same write and hands the
 events to its own relay; whoever adds one while another holds the lease leaves it to that one. A lease that has ended is
 what a crash has left: the next sweep takes it over and publishes all of the outbox again.
+
+What is acknowledged is taken out behind the relay's back, many documents a write, or by the next change of the same
+document by the same process, which costs no write at all.
 """
 
 from __future__ import annotations
@@ -18,20 +21,21 @@ from typing import Any, Protocol
 from motor.motor_asyncio import AsyncIOMotorCollection
 from pymongo.errors import DuplicateKeyError
 
-from shared.contracts import EVENTS, Cause, Envelope, Event
+from shared.contracts import Cause, Envelope, Event
 from shared.messaging.broker import REQUEST_TIMEOUT_MS
 from shared.messaging.delivery import LostRace
+from shared.messaging.packing import from_document, packed, to_document
+from shared.messaging.settling import DOCUMENTS_MAX, Document, Settling
 
 # Long enough that a request of a relay that lost its lease has ended before another one takes over.
 LEASE_SECONDS = 3 * REQUEST_TIMEOUT_MS / 1000
 SET_ASIDE_SECONDS = 600
-PARCELS_MAX = 50
+# Of one round: enough to keep Kafka busy.
+PARCELS_MAX = 500
 # What is written while Kafka is away for long is left to the sweep, which reads it from its documents.
 FRESH_MAX = 5_000
 SWEEP = timedelta(seconds=1)
-CONTRACTS = {event.topic: event for event in EVENTS}
 ENDED = datetime.fromtimestamp(0, UTC)
-Document = dict[str, Any]
 
 
 def clock() -> datetime:
@@ -47,6 +51,8 @@ class Parcel:
     envelopes: tuple[Envelope[Event], ...]
     until: datetime
     mark: Any = None
+    # When the oldest of its events happened, if the source knows it to the moment.
+    since: datetime | None = None
     # Why it cannot be published, ever: what lies there does not fit its contract any more.
     failure: Exception | None = None
 
@@ -61,60 +67,16 @@ class Source(Protocol):
         """Return what is to be published and nobody else is publishing; an empty list when there is nothing."""
 
     async def renew(self, parcels: Sequence[Parcel]) -> None:
-        """Make the leases longer, because what is under way may take long."""
+        """Make the leases longer, because what is under way may take long. Raises LostRace when one is lost."""
 
     async def settle(self, parcels: Sequence[Parcel]) -> None:
-        """Forget what was published; what was added meanwhile is taken next."""
+        """Forget what was published, now or soon; what was added meanwhile is taken next."""
 
     async def set_aside(self, parcel: Parcel) -> None:
         """Leave a parcel that cannot be published for a while, so that all others go on."""
 
     async def release(self) -> None:
         """End all leases of this owner, as after its restart or when Kafka does not take its parcels."""
-
-
-def packed(events: Sequence[Event], *, said: int, now: datetime, cause: Cause, livemode: bool) -> list[Envelope[Event]]:
-    """Return the events of one aggregate in their envelopes.
-
-    The id is `<subject>.<sequence>`: whoever decides the same again tells the same event again.
-    """
-    return [
-        Envelope(
-            id=f"{getattr(event, event.subject)}.{sequence}",
-            time=now,
-            sequence=sequence,
-            livemode=livemode,
-            data=event,
-            cause_id=cause.id,
-            traceparent=cause.traceparent,
-        )
-        for sequence, event in enumerate(events, start=said + 1)
-    ]
-
-
-def _to_document(envelope: Envelope[Event]) -> Document:
-    return {
-        "id": envelope.id,
-        "topic": envelope.data.topic,
-        "time": envelope.time,
-        "sequence": envelope.sequence,
-        "livemode": envelope.livemode,
-        "cause": envelope.cause_id,
-        "traceparent": envelope.traceparent,
-        "data": envelope.data.model_dump(mode="json"),
-    }
-
-
-def _from_document(document: Document) -> Envelope[Event]:
-    return Envelope(
-        id=document["id"],
-        time=document["time"].replace(tzinfo=UTC),
-        sequence=document["sequence"],
-        livemode=document["livemode"],
-        data=CONTRACTS[document["topic"]].model_validate(document["data"]),
-        cause_id=document["cause"],
-        traceparent=document["traceparent"],
-    )
 
 
 class Outbox:
@@ -127,9 +89,12 @@ class Outbox:
         self._livemode = livemode
         self._wake = wake
         self._owner = ""
-        # Of this process alone: after a restart the same owner is another holder.
+        # Of this process alone, since its last release: after a restart the same owner is another holder.
         self._token = secrets.token_hex(8)
         self._fresh: list[Parcel] = []
+        # Documents whose events are being published: of each one parcel at a time, or they could overtake each other.
+        self._carried: set[str] = set()
+        self._settling = Settling(collection, token=self._token, left=self._go_on)
         self._next_sweep = ENDED
 
     async def prepare(self) -> None:
@@ -147,7 +112,7 @@ class Outbox:
         whole = {**document, "version": 1, "said": len(envelopes)}
         lease = self._lease()
         if envelopes:
-            whole |= {"outbox": [_to_document(envelope) for envelope in envelopes], "lease": lease}
+            whole |= {"outbox": [to_document(envelope) for envelope in envelopes], "lease": lease}
         try:
             await self._collection.insert_one(whole)
         except DuplicateKeyError:
@@ -173,23 +138,54 @@ class Outbox:
         """
         envelopes = packed(events, said=document["said"], now=now, cause=cause, livemode=self._livemode)
         loaded = {"_id": document["_id"], "version": document["version"]}
-        update: Document = {
-            "$set": {**fields, "version": document["version"] + 1, "said": document["said"] + len(envelopes)}
-        }
+        fields = {**fields, "version": document["version"] + 1, "said": document["said"] + len(envelopes)}
+        if await self._changed_and_settled(document, loaded, fields, envelopes):
+            return
+        update: Document = {"$set": fields}
         if not envelopes:
             if (await self._collection.update_one(loaded, update)).matched_count:
                 return
         else:
-            update["$push"] = {"outbox": {"$each": [_to_document(envelope) for envelope in envelopes]}}
+            update["$push"] = {"outbox": {"$each": [to_document(envelope) for envelope in envelopes]}}
             lease = self._lease()
-            leased = {**update, "$set": {**update["$set"], "lease": lease}}
+            leased = {**update, "$set": {**fields, "lease": lease}}
             if (await self._collection.update_one({**loaded, "lease": None}, leased)).matched_count:
                 self._hand_over(document["_id"], envelopes, lease)
                 return
             # Somebody is publishing an earlier event of this document, and finds this one when that is done.
             if (await self._collection.update_one({**loaded, "lease": {"$ne": None}}, update)).matched_count:
                 return
+            # Or it has just been done.
+            if (await self._collection.update_one({**loaded, "lease": None}, leased)).matched_count:
+                self._hand_over(document["_id"], envelopes, lease)
+                return
         raise LostRace(f"{self._collection.name} {document['_id']} has changed since version {document['version']}")
+
+    async def _changed_and_settled(
+        self, document: Mapping[str, Any], loaded: Document, fields: Document, envelopes: Sequence[Envelope[Event]]
+    ) -> bool:
+        """Change the document and take out what it has told, in one write, if this process has published all of it."""
+        document_id, said = document["_id"], document["said"]
+        if not self._settling.gives(document_id, said=said):
+            return False
+        lease = self._lease()
+        lying = {"outbox": [to_document(envelope) for envelope in envelopes]}
+        update: Document = {"$set": {**fields, **lying}}
+        if envelopes:
+            update["$set"]["lease"] = lease
+        else:
+            update["$unset"] = {"lease": ""}
+        changed = False
+        try:
+            # Only under the own lease: whoever has taken over publishes all again, and must not come after new events.
+            mine = {**loaded, "lease.token": self._token}
+            changed = bool((await self._collection.update_one(mine, update)).matched_count)
+        finally:
+            if not changed:
+                self._settling.note({document_id: said})
+        if changed:
+            self._hand_over(document_id, envelopes, lease)
+        return changed
 
     # The outbox as a source of the relay.
 
@@ -199,51 +195,63 @@ class Outbox:
 
     async def take(self, *, now: datetime) -> list[Parcel]:
         """Return what this process has written just now, and now and then what lies under leases that have ended."""
-        fresh, self._fresh = self._fresh[:PARCELS_MAX], self._fresh[PARCELS_MAX:]
-        parcels = [parcel for parcel in fresh if parcel.until > now]
-        if not parcels or now >= self._next_sweep:
-            self._next_sweep = now + SWEEP
-            taken = {parcel.mark for parcel in parcels}
-            parcels += [parcel for parcel in await self._take_over(now) if parcel.mark not in taken]
+        parcels: list[Parcel] = []
+        fresh, self._fresh = self._fresh, []
+        for parcel in fresh:
+            if parcel.mark in self._carried or len(parcels) == PARCELS_MAX:
+                self._fresh.append(parcel)
+            elif parcel.until > now:
+                self._carried.add(parcel.mark)
+                parcels.append(parcel)
+        if now >= self._next_sweep:
+            found = [parcel for parcel in await self._take_over(now) if parcel.mark not in self._carried]
+            self._carried.update(parcel.mark for parcel in found)
+            parcels += found
+            # Where some lay there may lie more.
+            self._next_sweep = now if found else now + SWEEP
         return parcels
 
     async def renew(self, parcels: Sequence[Parcel]) -> None:
-        """Make the leases longer."""
-        until = clock() + timedelta(seconds=LEASE_SECONDS)
-        await self._collection.update_many(self._mine(parcels), {"$set": {"lease.until": until}})
+        """Make the leases longer. Raises LostRace when another has taken one over."""
+        for first in range(0, len(parcels), DOCUMENTS_MAX):
+            until = clock() + timedelta(seconds=LEASE_SECONDS)
+            mine = self._mine(parcels[first : first + DOCUMENTS_MAX])
+            renewed = await self._collection.update_many(mine, {"$set": {"lease.until": until}})
+            if renewed.matched_count < len(mine["_id"]["$in"]):
+                raise LostRace("another relay has taken over")
 
     async def set_aside(self, parcel: Parcel) -> None:
         """Let nobody take the document for ten minutes."""
+        self._carried.discard(parcel.mark)
         until = clock() + timedelta(seconds=SET_ASIDE_SECONDS)
         await self._collection.update_many(self._mine([parcel]), {"$set": {"lease.until": until, "lease.owner": None}})
 
     async def settle(self, parcels: Sequence[Parcel]) -> None:
-        """Take published events out of their documents and end the leases."""
-        mine = self._mine(parcels)
-        sent = [envelope.id for parcel in parcels for envelope in parcel.envelopes]
-        # The usual case: one event, and none was added.
-        settled = await self._collection.update_many(
-            {**mine, "outbox.0.id": {"$in": sent}, "outbox.1": {"$exists": False}},
-            {"$set": {"outbox": []}, "$unset": {"lease": ""}},
-        )
-        if settled.modified_count == len(parcels):
-            return
-        unsent = {"$filter": {"input": "$outbox", "as": "lying", "cond": {"$not": [{"$in": ["$$lying.id", sent]}]}}}
-        lease = {"$cond": [{"$eq": ["$outbox", []]}, "$$REMOVE", "$lease"]}
-        await self._collection.update_many(mine, [{"$set": {"outbox": unsent}}, {"$set": {"lease": lease}}])
-        self._fresh += [_parcel(document) async for document in self._collection.find(mine, {"outbox": 1, "lease": 1})]
-        self._wake()
+        """Have published events taken out of their documents, and the leases ended."""
+        self._carried.difference_update(parcel.mark for parcel in parcels)
+        self._settling.note({parcel.mark: _last(parcel) for parcel in parcels})
+        await self._settling.room()
+
+    async def settled(self) -> None:
+        """Return when all that was published is taken out."""
+        await self._settling.done()
 
     async def release(self) -> None:
-        """End all leases of this owner; the next sweep of any replica takes them over."""
+        """End all leases of this owner so far; the next sweep of any replica takes them over."""
+        await self._settling.done()
+        # What is written from now on is no part of it, or its lease would end while it is being published.
+        self._token = self._settling.token = secrets.token_hex(8)
         self._fresh.clear()
+        self._carried.clear()
+        self._next_sweep = ENDED
         await self._collection.update_many(
-            {"lease.until": {"$gt": ENDED}, "lease.owner": self._owner}, {"$set": {"lease.until": ENDED}}
+            {"lease.until": {"$gt": ENDED}, "lease.owner": self._owner, "lease.token": {"$ne": self._token}},
+            {"$set": {"lease.until": ENDED}},
         )
 
     async def _take_over(self, now: datetime) -> list[Parcel]:
         ended: Document = {"lease.until": {"$lt": now}}
-        found = await self._collection.find(ended, {"_id": 1}).limit(PARCELS_MAX).to_list(PARCELS_MAX)
+        found = await self._collection.find(ended, {"_id": 1}).limit(DOCUMENTS_MAX).to_list(DOCUMENTS_MAX)
         if not found:
             return []
         ids = {"$in": [document["_id"] for document in found]}
@@ -260,15 +268,27 @@ class Outbox:
     def _mine(self, parcels: Sequence[Parcel]) -> Document:
         return {"_id": {"$in": [parcel.mark for parcel in parcels]}, "lease.token": self._token}
 
+    def _go_on(self, documents: Sequence[Document]) -> None:
+        self._fresh += [_parcel(document) for document in documents]
+        self._wake()
+
     def _hand_over(self, document_id: str, envelopes: Sequence[Envelope[Event]], lease: Document) -> None:
-        if envelopes and len(self._fresh) < FRESH_MAX:
-            self._fresh.append(Parcel(tuple(envelopes), until=lease["until"], mark=document_id))
+        # A lease from before a release has ended, or ends unused.
+        if envelopes and lease["token"] == self._token and len(self._fresh) < FRESH_MAX:
+            self._fresh.append(
+                Parcel(tuple(envelopes), until=lease["until"], mark=document_id, since=envelopes[0].time)
+            )
             self._wake()
 
 
 def _parcel(document: Document) -> Parcel:
     until, document_id = document["lease"]["until"].replace(tzinfo=UTC), document["_id"]
     try:
-        return Parcel(tuple(map(_from_document, document["outbox"])), until=until, mark=document_id)
+        envelopes = tuple(map(from_document, document["outbox"]))
+        return Parcel(envelopes, until=until, mark=document_id, since=envelopes[0].time if envelopes else None)
     except (KeyError, ValueError) as failure:
         return Parcel((), until=until, mark=document_id, failure=failure)
+
+
+def _last(parcel: Parcel) -> int:
+    return parcel.envelopes[-1].sequence if parcel.envelopes else 0

@@ -12,8 +12,10 @@ import structlog
 from aiokafka.errors import KafkaError
 from faststream.kafka.subscriber.usecase import BatchSubscriber
 
+from shared.contracts import Event
 from shared.messaging import broker
 from shared.messaging.delivery import Delivery, Hears
+from shared.messaging.heartbeat import beat_daily
 from shared.messaging.outbox import Source
 from shared.messaging.relay import Relay
 from shared.settings import Settings
@@ -34,6 +36,7 @@ class Messaging:
         self.relay = Relay(self._producer, owner=settings.replica)
         self.delivery: Delivery | None = None
         self.subscriber: BatchSubscriber | None = None
+        self._beating: list[str] = []
         self._work_task: asyncio.Task[None] | None = None
 
     def wake(self) -> None:
@@ -53,6 +56,10 @@ class Messaging:
         """Publish what lies in these sources."""
         for source in sources:
             self.relay.add(source)
+
+    def beats(self, contract: type[Event]) -> None:
+        """Keep the contract's topic from standing still, so that it is compacted even if nothing is told on it."""
+        self._beating.append(contract.topic)
 
     async def fares(self) -> str | None:
         """Return none while all goes on, else why messages are not read or not published.
@@ -85,7 +92,7 @@ class Messaging:
     async def _work(self) -> None:
         await self._connect()
         log.info("reading and publishing", service=self._service, replica=self._settings.replica)
-        await self.relay.run()
+        await asyncio.gather(self.relay.run(), *(beat_daily(self._producer, topic) for topic in self._beating))
 
     async def _connect(self) -> None:
         while True:

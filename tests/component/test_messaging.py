@@ -68,6 +68,11 @@ class Record:
         self.key, self.value, self.headers = to_record(envelope) if envelope else (b"k", None, [])
 
 
+async def settle(outbox: Outbox, parcels: Sequence[Parcel]) -> None:
+    await outbox.settle(parcels)
+    await outbox.settled()
+
+
 async def dead_letters(infra: Infra, service: str) -> list[Any]:
     return [record async for record in whole(infra.kafka, f"dead.{service}")]
 
@@ -225,10 +230,10 @@ async def test_a_settle_after_a_lost_lease_takes_out_nothing_that_came_later(pro
     closed = OrderClosed(order_id=order.order_id, project_id=order.project_id, why="cancelled")
     await outbox.insert({"_id": order.order_id}, [order], now=clock(), cause=BECAUSE)
     stale = await outbox.take(now=datetime.now(UTC))
-    await other.settle(await other.take(now=datetime.now(UTC) + timedelta(seconds=LEASE_SECONDS + 1)))
+    await settle(other, await other.take(now=datetime.now(UTC) + timedelta(seconds=LEASE_SECONDS + 1)))
     loaded = await orders.find_one({"_id": order.order_id})
     await outbox.change(loaded, {}, [closed], now=clock(), cause=BECAUSE)
-    await outbox.settle(stale)
+    await settle(outbox, stale)
     lying = await orders.find_one({"_id": order.order_id})
     assert [event["topic"] for event in lying["outbox"]] == ["order.closed"]
     assert lying["lease"]
@@ -342,10 +347,10 @@ async def test_an_event_added_while_another_relay_publishes_is_left_to_it_and_go
     await second.change(loaded, {}, [closed], now=clock(), cause=BECAUSE)
     assert await second.take(now=datetime.now(UTC)) == []
     await relay.publish([parcel])
-    await first.settle([parcel])
+    await settle(first, [parcel])
     (rest,) = await first.take(now=datetime.now(UTC))
     assert [event.data.topic for event in rest.envelopes] == ["order.closed"]
-    await first.settle([rest])
+    await settle(first, [rest])
     assert await unpublished(orders) == 0
     assert (await orders.find_one({"_id": order.order_id}))["outbox"] == []
 
@@ -365,9 +370,9 @@ async def test_a_crash_between_publish_and_mark_publishes_again_and_loses_nothin
     assert await other.take(now=now) == []
     again = await other.take(now=now + timedelta(seconds=LEASE_SECONDS + 1))
     assert [parcel.envelopes[0].id for parcel in again] == [f"{order.order_id}.1"]
-    await crashed.settle(parcels)
+    await settle(crashed, parcels)
     assert await unpublished(orders) == 1, "a lost lease settles nothing"
-    await other.settle(again)
+    await settle(other, again)
     assert await unpublished(orders) == 0
 
 

@@ -9,6 +9,9 @@ from typing import Any
 
 import jsonschema
 import pytest
+from cloudevents.core.bindings.kafka import KafkaMessage, from_binary
+from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1.event import CloudEvent
 
 from deploy.generate import SCHEMAS, generated
 from shared.contracts import (
@@ -55,6 +58,36 @@ def test_every_message_ever_committed_is_still_read_and_written_as_it_was(
     assert key.decode() == message["key"]
     assert message["headers"].items() <= written.items()
     assert message["value"].items() <= json.loads(value).items()
+
+
+@pytest.mark.parametrize(("contract", "message"), examples())
+def test_another_library_reads_what_we_write_as_the_same_cloudevent(
+    contract: type[Event], message: dict[str, Any]
+) -> None:
+    envelope = read(contract, message)
+    key, value, headers = to_record(envelope)
+    assert key is not None
+    assert value is not None
+    assert len(dict(headers)) == len(headers)
+    found = from_binary(KafkaMessage(headers=dict(headers), key=key, value=value), JSONFormat(), CloudEvent)
+    told = found.get_attributes()
+    expected = {
+        "specversion": "1.0",
+        "id": envelope.id,
+        "source": f"/diandian/{contract.publisher}",
+        "type": contract.topic,
+        "subject": envelope.subject,
+        "time": envelope.time,
+        "datacontenttype": "application/json",
+        "dataschema": f"/schemas/{contract.topic}.v{contract.version}.json",
+        "sequence": str(envelope.sequence),
+        "livemode": "false",
+        "partitionkey": envelope.key,
+    }
+    assert expected.items() <= told.items()
+    assert told.keys() - expected.keys() <= {"cause"}
+    assert told.get("cause") == envelope.cause_id
+    assert found.get_data() == envelope.data.model_dump(mode="json")
 
 
 @pytest.mark.parametrize(("contract", "message"), examples())
@@ -105,6 +138,31 @@ def test_a_message_against_its_contract_is_refused_with_the_reason(change: dict[
         read(contract, {**message, "headers": {**message["headers"], **change}})
     with pytest.raises(MalformedEvent, match="grams"):
         read(contract, {**message, "value": {**message["value"], "grams": 0}})
+
+
+@pytest.mark.parametrize(
+    "name", ["ce_specversion", "ce_type", "ce_livemode", "ce_id", "ce_time", "ce_sequence", "ce_subject"]
+)
+@pytest.mark.parametrize("text", [b"\xff", None], ids=["no text", "null"])
+def test_a_header_that_is_no_text_or_missing_is_refused(name: str, text: bytes | None) -> None:
+    contract, message = examples()[0]
+    headers = [(one, text if one == name else told.encode()) for one, told in message["headers"].items()]
+    with pytest.raises(MalformedEvent):
+        from_record(contract, json.dumps(message["value"]).encode(), headers, livemode=False)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value", [b"", b"{", b"[]", b"null", b"\xff{}"])
+def test_a_body_that_is_no_such_event_is_refused(value: bytes) -> None:
+    contract, message = examples()[0]
+    headers = [(name, told.encode()) for name, told in message["headers"].items()]
+    with pytest.raises(MalformedEvent):
+        from_record(contract, value, headers, livemode=False)
+
+
+def test_a_time_without_its_zone_is_refused() -> None:
+    contract, message = examples()[0]
+    with pytest.raises(MalformedEvent, match="timezone"):
+        read(contract, {**message, "headers": {**message["headers"], "ce_time": "2026-11-26T06:02:10"}})
 
 
 def test_the_other_mode_is_refused() -> None:

@@ -1,0 +1,218 @@
+"""A consumer that has to wait keeps its place in the group, and loses nothing when the group is shared out anew."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from pymongo.errors import AutoReconnect
+
+from deploy.log import whole
+from shared.contracts import BeneficiaryNamed, Envelope, OrderPlaced, to_record
+from shared.contracts.event import PARTITIONS
+from shared.messaging import broker, delivery
+from shared.messaging.delivery import Delivery, LostRace
+from shared.messaging.heartbeat import beat
+from shared.messaging.service import Messaging
+from shared.settings import Settings
+from tests.component.test_messaging import named, placed
+from tests.conftest import Infra, told, until
+
+Handle = Callable[[Sequence[Envelope[Any]]], Awaitable[None]]
+
+
+@pytest_asyncio.fixture
+async def producer(infra: Infra) -> AsyncIterator[Any]:
+    started = broker.Producer(infra.kafka, replica="test")
+    await started.start()
+    yield started
+    await started.stop()
+
+
+@contextlib.asynccontextmanager
+async def consuming(
+    infra: Infra,
+    producer: Any,
+    handle: Handle,
+    *,
+    group: str,
+    replica: str,
+    contract: type[Any] = OrderPlaced,
+    begins: bool = False,
+) -> AsyncIterator[tuple[Any, Delivery]]:
+    """Read the contract's topic as a service does, in a group of its own; yield the consumer and its delivery.
+
+    Who begins passes over what other tests have left there.
+    """
+    reader = broker.reader(infra.kafka, replica=replica)
+    to = Delivery({contract: handle}, service="ranking", livemode=False, dead_letters=producer)
+    subscriber = broker.subscribe(reader, [contract.topic], to, group=group, replica=replica)
+    await reader.start()
+
+    async def assigned() -> Any:
+        consumer = subscriber.consumer
+        return consumer if consumer and consumer.assignment() else None
+
+    try:
+        consumer = await until(assigned)
+        if begins:
+            await consumer.seek_to_end()
+            await consumer.commit(
+                {partition: await consumer.position(partition) for partition in consumer.assignment()}
+            )
+        yield consumer, to
+    finally:
+        await reader.stop()
+
+
+async def send(producer: Any, *events: Envelope[Any]) -> None:
+    for event in events:
+        await (await producer.send(event.data.topic, to_record(event)))
+
+
+@pytest.mark.parametrize("why", ["database away", "lost race", "halted"])
+async def test_a_consumer_that_waits_longer_than_it_may_stay_away_stays_in_its_group(
+    infra: Infra, producer: Any, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    monkeypatch.setattr(delivery, "POLL_SECONDS", 0.5)
+    event, failing, done, tries = told(placed()), asyncio.Event(), list[str](), 0
+
+    async def handle(batch: Sequence[Envelope[Any]]) -> None:
+        nonlocal tries
+        mine = [one.subject for one in batch if one.subject == event.subject]
+        if mine and not failing.is_set():
+            tries += 1
+            raise AutoReconnect("gone") if why == "database away" else LostRace("another was first")
+        done.extend(mine)
+
+    group = f"waiting-{secrets.token_hex(4)}"
+    async with consuming(infra, producer, handle, group=group, replica=group, begins=True) as (consumer, to):
+        coordinator = consumer._coordinator
+        coordinator._max_poll_interval = 2.0
+        if why == "halted":
+            failing.set()
+            to.halted = "too many"
+        generation = coordinator.generation
+        await send(producer, event)
+        await asyncio.sleep(6)
+        assert done == []
+        assert coordinator.generation == generation
+        assert consumer.assignment()
+        failing.set()
+        if why != "halted":
+            await until(_said(lambda: done == [event.subject]))
+            assert tries > 1
+
+
+def _said(condition: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
+    async def asked() -> bool:
+        return condition()
+
+    return asked
+
+
+async def test_partitions_lost_while_a_batch_is_tried_again_are_not_committed_past_what_took_effect(
+    infra: Infra, producer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "POLL_SECONDS", 0.2)
+    group = f"shared-{secrets.token_hex(4)}"
+    events = [told(placed().model_copy(update={"project_id": f"prj_{number:026d}"})) for number in range(60)]
+    mine = {event.subject for event in events}
+    away, done, others = asyncio.Event(), set[str](), set[str]()
+
+    async def first(batch: Sequence[Envelope[Any]]) -> None:
+        if not away.is_set() and any(event.subject in mine for event in batch):
+            raise AutoReconnect("gone")
+        done.update(event.subject for event in batch)
+
+    async def second(batch: Sequence[Envelope[Any]]) -> None:
+        others.update(event.subject for event in batch)
+
+    async with consuming(infra, producer, first, group=group, replica=f"{group}-1", begins=True) as (one, _):
+        await send(producer, *events)
+        await asyncio.sleep(1)
+        async with consuming(infra, producer, second, group=group, replica=f"{group}-2") as (two, _):
+
+            async def shared_out() -> bool:
+                return bool(len(one.assignment()) + len(two.assignment()) == PARTITIONS and two.assignment())
+
+            await until(shared_out)
+            theirs = {partition.partition for partition in two.assignment()}
+            assert 0 < len(theirs) < PARTITIONS
+            await until(_said(lambda: bool(others & mine)))
+            away.set()
+            await until(_said(lambda: mine <= done | others))
+    # What the group has committed is the end of each partition: a third one finds nothing of it again.
+    again = set[str]()
+
+    async def third(batch: Sequence[Envelope[Any]]) -> None:
+        again.update(event.subject for event in batch)
+
+    async with consuming(infra, producer, third, group=group, replica=f"{group}-1"):
+        late = told(placed())
+        await send(producer, late)
+        await until(_said(lambda: late.subject in again))
+    assert mine <= done | others | again
+
+
+async def test_what_a_poll_brings_while_a_batch_waits_is_read_again(
+    infra: Infra, producer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "POLL_SECONDS", 0.0)
+    event = told(placed())
+    consumer = AIOKafkaConsumer(bootstrap_servers=infra.kafka, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        consumer.assign([TopicPartition("order.placed", partition) for partition in range(PARTITIONS)])
+        await consumer.seek_to_end()
+        before = {partition: await consumer.position(partition) for partition in consumer.assignment()}
+        # Partitions that a rebalance has just brought are not paused.
+        monkeypatch.setattr(consumer, "pause", lambda *_: None)
+        await send(producer, event)
+        to = Delivery({}, service="ranking", livemode=False, dead_letters=producer)
+        for _ in range(20):
+            await to._rest(0.05, consumer)
+        assert {partition: await consumer.position(partition) for partition in consumer.assignment()} == before
+        assert (await asyncio.wait_for(consumer.getone(), 5)).key == event.key.encode()
+    finally:
+        await consumer.stop()
+
+
+async def test_a_heartbeat_is_on_every_partition_and_no_consumer_takes_it_for_a_message(
+    infra: Infra, producer: Any, settings: Callable[..., Settings]
+) -> None:
+    async def beaten() -> dict[int, int]:
+        found: dict[int, int] = {}
+        async for record in whole(infra.kafka, "beneficiary.named"):
+            if record.key == f"heartbeat-{record.partition}".encode() and record.value is None:
+                found[record.partition] = found.get(record.partition, 0) + 1
+        return found
+
+    before = await beaten()
+    messaging = Messaging(settings("orders"), service="orders")
+    messaging.beats(BeneficiaryNamed)
+    async with messaging.running():
+
+        async def all_beaten() -> bool:
+            now = await beaten()
+            return all(now.get(partition, 0) > before.get(partition, 0) for partition in range(PARTITIONS))
+
+        await until(all_beaten)
+    heard: list[Envelope[Any]] = []
+
+    async def handle(batch: Sequence[Envelope[Any]]) -> None:
+        heard.extend(batch)
+
+    group = f"beaten-{secrets.token_hex(4)}"
+    async with consuming(infra, producer, handle, group=group, replica=group, contract=BeneficiaryNamed, begins=True):
+        await beat(producer, "beneficiary.named")
+        last = told(named("Lin Yue (demo)"))
+        await send(producer, last)
+        await until(_said(lambda: last.subject in {event.subject for event in heard}))
+    assert not [letter async for letter in whole(infra.kafka, "dead.ranking") if letter.key.startswith(b"heartbeat")]

@@ -1,0 +1,389 @@
+"""Two relays on one outbox, stalls, takeovers, and settling behind the relay's back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from prometheus_client import REGISTRY
+from pymongo.errors import AutoReconnect
+
+from deploy.log import whole
+from shared.contracts import BeneficiaryNamed, Envelope, OrderClosed, OrderPlaced, ProjectListed, from_record
+from shared.messaging import broker, outbox, relay
+from shared.messaging.delivery import LostRace
+from shared.messaging.outbox import LEASE_SECONDS, Outbox, Parcel, clock
+from shared.messaging.relay import Relay
+from shared.settings import Settings
+from shared.web.app import database
+from shared.web.idempotency import id_of
+from tests.component.test_messaging import BECAUSE, named, placed
+from tests.conftest import Infra, until
+
+
+@pytest_asyncio.fixture
+async def producer(infra: Infra) -> AsyncIterator[Any]:
+    started = broker.Producer(infra.kafka, replica="test")
+    await started.start()
+    yield started
+    await started.stop()
+
+
+@pytest_asyncio.fixture
+async def orders(settings: Callable[..., Settings]) -> AsyncIterator[Any]:
+    collection = database(settings("messaging"))["orders"]
+    yield collection
+    collection.database.client.close()
+
+
+@contextlib.asynccontextmanager
+async def relaying(*relays: Relay) -> AsyncIterator[None]:
+    works = [asyncio.create_task(one.run()) for one in relays]
+    yield
+    for work in works:
+        assert not work.done()
+        work.cancel()
+    await asyncio.wait(works)
+
+
+def listed(version: int, project_id: str) -> ProjectListed:
+    return ProjectListed(
+        project_id=project_id,
+        names={"en": "x (demo)"},
+        standard="CDCER",
+        type="t",
+        owner_id="o",
+        unit_price_fen=1,
+        currency="CNY",
+        listing_version=version,
+        status="listed",
+    )
+
+
+async def told_of(infra: Infra, contract: type[Any], *subjects: str) -> list[Envelope[Any]]:
+    """What is told of these alone: other tests leave all sorts of things on the topics."""
+    wanted = {subject.encode() for subject in subjects}
+    return [
+        from_record(contract, record.value, list(record.headers), livemode=False)
+        async for record in whole(infra.kafka, contract.topic)
+        if record.value is not None and dict(record.headers).get("ce_subject") in wanted
+    ]
+
+
+async def all_settled(collection: Any) -> bool:
+    return int(await collection.count_documents({"lease": {"$ne": None}})) == 0
+
+
+async def test_two_replicas_that_change_the_same_documents_lose_nothing_double_nothing_and_keep_the_order(
+    infra: Infra, producer: Any, orders: Any
+) -> None:
+    relays = [Relay(producer, owner=name) for name in ("one", "two")]
+    boxes = [Outbox(orders, livemode=False, wake=each.wake) for each in relays]
+    for each, box in zip(relays, boxes, strict=True):
+        await box.prepare()
+        each.add(box)
+    ids = [id_of("ben", secrets.token_hex(8)) for _ in range(20)]
+    changes = 8
+
+    async def live(beneficiary_id: str) -> None:
+        event = named("Lin Yue (demo)").model_copy(update={"beneficiary_id": beneficiary_id})
+        await boxes[0].insert({"_id": beneficiary_id}, [event], now=clock(), cause=BECAUSE)
+        for number in range(1, changes):
+            loaded = await orders.find_one({"_id": beneficiary_id})
+            # Each replica in turn, so that some find the other's lease, some their own, and some none.
+            box = boxes[number // 2 % 2]
+            while True:
+                with contextlib.suppress(LostRace):
+                    await box.change(loaded, {}, [event], now=clock(), cause=BECAUSE)
+                    break
+            await asyncio.sleep(0.002 * secrets.randbelow(10))
+
+    async with relaying(*relays):
+        await asyncio.gather(*map(live, ids))
+        await until(lambda: all_settled(orders))
+    found: dict[str, list[int]] = {}
+    for event in await told_of(infra, BeneficiaryNamed, *ids):
+        found.setdefault(event.subject, []).append(event.sequence)
+    assert [found[each] for each in ids] == [list(range(1, changes + 1))] * len(ids)
+    assert [document["outbox"] async for document in orders.find({})] == [[]] * len(ids)
+
+
+async def test_an_event_added_while_the_other_replica_holds_the_lease_leaves_at_once(
+    infra: Infra, producer: Any, orders: Any
+) -> None:
+    held = asyncio.Event()
+
+    class Slow(broker.Producer):
+        """Takes its time for the first event."""
+
+        async def send(self, topic: str, record: Any, **more: Any) -> Any:
+            await held.wait()
+            return await producer.send(topic, record, **more)
+
+    one, two = Relay(Slow(infra.kafka, replica="slow"), owner="one"), Relay(producer, owner="two")
+    first, second = (Outbox(orders, livemode=False, wake=each.wake) for each in (one, two))
+    one.add(first)
+    two.add(second)
+    order = placed()
+    closed = OrderClosed(order_id=order.order_id, project_id=order.project_id, why="cancelled")
+    async with relaying(one, two):
+        await asyncio.sleep(0.1)
+        await first.insert({"_id": order.order_id}, [order], now=clock(), cause=BECAUSE)
+        loaded = await orders.find_one({"_id": order.order_id})
+        await second.change(loaded, {}, [closed], now=clock(), cause=BECAUSE)
+        held.set()
+        await until(lambda: all_settled(orders), seconds=2)
+    assert [event.sequence for event in await told_of(infra, OrderClosed, order.order_id)] == [2]
+    assert [event.sequence for event in await told_of(infra, OrderPlaced, order.order_id)] == [1]
+
+
+async def test_a_relay_that_wakes_up_after_its_lease_has_ended_puts_no_old_state_on_top(
+    infra: Infra, producer: Any, orders: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (outbox, relay):
+        monkeypatch.setattr(module, "LEASE_SECONDS", 1.0)
+    monkeypatch.setattr(relay, "REQUEST_TIMEOUT_MS", 300)
+    asleep = asyncio.Event()
+
+    class Stopped(Outbox):
+        """Stands still after it has taken its parcels, as a process that is stopped: nothing is renewed either."""
+
+        async def take(self, *, now: datetime) -> list[Parcel]:
+            parcels = await super().take(now=now)
+            if parcels and not asleep.is_set():
+                asleep.set()
+                await awake.wait()
+            return parcels
+
+    awake = asyncio.Event()
+    one, two = Relay(producer, owner="one"), Relay(producer, owner="two")
+    first = Stopped(orders, livemode=False, wake=one.wake)
+    second = Outbox(orders, livemode=False, wake=two.wake)
+    one.add(first)
+    two.add(second)
+    project_id = id_of("prj", secrets.token_hex(8))
+    async with relaying(one, two):
+        await asyncio.sleep(0.1)
+        await first.insert({"_id": project_id}, [listed(1, project_id)], now=clock(), cause=BECAUSE)
+        await asyncio.wait_for(asleep.wait(), 5)
+        loaded = await orders.find_one({"_id": project_id})
+        await second.change(loaded, {}, [listed(2, project_id)], now=clock(), cause=BECAUSE)
+        await until(lambda: all_settled(orders), seconds=10)
+        awake.set()
+        await asyncio.sleep(1.5)
+    told = [event.sequence for event in await told_of(infra, ProjectListed, project_id)]
+    assert told == [1, 2]
+    assert await all_settled(orders)
+
+
+async def test_a_relay_whose_producer_hangs_past_its_lease_sends_nothing_after_the_other_has_taken_over(
+    infra: Infra, producer: Any, orders: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (outbox, relay):
+        monkeypatch.setattr(module, "LEASE_SECONDS", 1.5)
+    monkeypatch.setattr(relay, "REQUEST_TIMEOUT_MS", 300)
+    hanging, going_on = asyncio.Event(), asyncio.Event()
+
+    class Hanging(broker.Producer):
+        """The first send hangs until it may go on."""
+
+        async def send(self, topic: str, record: Any, **more: Any) -> Any:
+            hanging.set()
+            await going_on.wait()
+            return await producer.send(topic, record, **more)
+
+    class Cut(Outbox):
+        """Cannot reach the database any more once it has taken its parcels."""
+
+        async def renew(self, parcels: Sequence[Parcel]) -> None:
+            raise AutoReconnect("cut off")
+
+    one, two = Relay(Hanging(infra.kafka, replica="hanging"), owner="one"), Relay(producer, owner="two")
+    first = Cut(orders, livemode=False, wake=lambda: None)
+    second = Outbox(orders, livemode=False, wake=two.wake)
+    second.adopt("two")
+    project_id = id_of("prj", secrets.token_hex(8))
+    events = [listed(1, project_id), listed(2, project_id)]
+    await first.insert({"_id": project_id}, events, now=clock(), cause=BECAUSE)
+    first.adopt("one")
+    (parcel,) = await first.take(now=datetime.now(UTC))
+    carried = asyncio.create_task(one._carry(first, [parcel]))
+    await asyncio.wait_for(hanging.wait(), 5)
+    two.add(second)
+    async with relaying(two):
+        await until(lambda: all_settled(orders), seconds=10)
+    going_on.set()
+    with pytest.raises(TimeoutError):
+        await carried
+    assert [event.sequence for event in await told_of(infra, ProjectListed, project_id)] == [1, 2]
+
+
+async def test_a_lease_that_another_has_taken_over_cannot_be_renewed(orders: Any) -> None:
+    stuck, other = (Outbox(orders, livemode=False, wake=lambda: None) for _ in range(2))
+    order = placed()
+    await stuck.insert({"_id": order.order_id}, [order], now=clock(), cause=BECAUSE)
+    parcels = await stuck.take(now=datetime.now(UTC))
+    await stuck.renew(parcels)
+    await other.take(now=datetime.now(UTC) + timedelta(seconds=LEASE_SECONDS + 1))
+    with pytest.raises(LostRace):
+        await stuck.renew(parcels)
+
+
+async def test_what_is_written_while_old_leases_are_released_is_published_by_one_relay_only(orders: Any) -> None:
+    box, other = (Outbox(orders, livemode=False, wake=lambda: None) for _ in range(2))
+    box.adopt("one")
+    other.adopt("two")
+    taken = 0
+    for number in range(20):
+        order = placed()
+        write = box.insert({"_id": order.order_id}, [order], now=clock(), cause=BECAUSE)
+        await asyncio.gather(*((box.release(), write) if number % 2 else (write, box.release())))
+        # It looks once a second; no lease ends by itself in that time.
+        now = datetime.now(UTC) + timedelta(seconds=number + 1)
+        theirs, ours = await other.take(now=now), await box.take(now=datetime.now(UTC))
+        assert len(theirs) + len(ours) <= 1
+        taken += len(theirs) + len(ours)
+        await box.settle(ours)
+        await box.settled()
+        await other.settle(theirs)
+        await other.settled()
+    assert taken
+
+
+async def test_leases_are_renewed_as_long_as_kafka_takes_its_time(
+    infra: Infra, producer: Any, orders: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (outbox, relay):
+        monkeypatch.setattr(module, "LEASE_SECONDS", 1.5)
+    monkeypatch.setattr(relay, "REQUEST_TIMEOUT_MS", 300)
+
+    slept = asyncio.Event()
+
+    class Slow(broker.Producer):
+        """Takes longer than a lease to hand a record over."""
+
+        async def send(self, topic: str, record: Any, **more: Any) -> Any:
+            await asyncio.sleep(3)
+            slept.set()
+            return await producer.send(topic, record, **more)
+
+    one, two = Relay(Slow(infra.kafka, replica="slow"), owner="one"), Relay(producer, owner="two")
+    first, second = (Outbox(orders, livemode=False, wake=each.wake) for each in (one, two))
+    one.add(first)
+    two.add(second)
+    order = placed()
+    async with relaying(one, two):
+        await asyncio.sleep(0.1)
+        await first.insert({"_id": order.order_id}, [order], now=clock(), cause=BECAUSE)
+        await asyncio.wait_for(slept.wait(), 10)
+        await until(lambda: all_settled(orders), seconds=8)
+    assert [event.sequence for event in await told_of(infra, OrderPlaced, order.order_id)] == [1]
+
+
+async def test_the_next_change_of_a_document_takes_out_what_is_published_in_the_same_write(
+    producer: Any, orders: Any
+) -> None:
+    box = Outbox(orders, livemode=False, wake=lambda: None)
+    order = placed()
+    closed = OrderClosed(order_id=order.order_id, project_id=order.project_id, why="cancelled")
+    await box.insert({"_id": order.order_id}, [order], now=clock(), cause=BECAUSE)
+    loaded = await orders.find_one({"_id": order.order_id})
+    await box.settle(await box.take(now=datetime.now(UTC)))
+    await box.change(loaded, {"state": "cancelled"}, [closed], now=clock(), cause=BECAUSE)
+    changed = await orders.find_one({"_id": order.order_id})
+    assert [event["sequence"] for event in changed["outbox"]] == [2]
+    (parcel,) = await box.take(now=datetime.now(UTC))
+    assert [event.sequence for event in parcel.envelopes] == [2]
+    await box.settle([parcel])
+    await box.change(changed, {"state": "gone"}, now=clock(), cause=BECAUSE)
+    ended = await orders.find_one({"_id": order.order_id})
+    assert (ended["outbox"], ended.get("lease"), ended["state"], ended["version"]) == ([], None, "gone", 3)
+    await box.settled()
+    assert await box.take(now=datetime.now(UTC)) == []
+
+
+async def test_a_change_after_a_takeover_leaves_its_event_to_the_relay_that_publishes_all_again(orders: Any) -> None:
+    slow, other = (Outbox(orders, livemode=False, wake=lambda: None) for _ in range(2))
+    order = placed()
+    closed = OrderClosed(order_id=order.order_id, project_id=order.project_id, why="cancelled")
+    await slow.insert({"_id": order.order_id}, [order], now=clock(), cause=BECAUSE)
+    loaded = await orders.find_one({"_id": order.order_id})
+    parcels = await slow.take(now=datetime.now(UTC))
+    again = await other.take(now=datetime.now(UTC) + timedelta(seconds=LEASE_SECONDS + 1))
+    await slow.settle(parcels)
+    await slow.change(loaded, {}, [closed], now=clock(), cause=BECAUSE)
+    await slow.settled()
+    assert await slow.take(now=datetime.now(UTC)) == []
+    await other.settle(again)
+    await other.settled()
+    (rest,) = await other.take(now=datetime.now(UTC))
+    assert [event.sequence for event in rest.envelopes] == [2]
+
+
+async def test_a_document_has_one_parcel_under_way_at_a_time(orders: Any) -> None:
+    box = Outbox(orders, livemode=False, wake=lambda: None)
+    order = placed()
+    await box.insert({"_id": order.order_id}, [order], now=clock(), cause=BECAUSE)
+    (parcel,) = await box.take(now=datetime.now(UTC))
+    box._fresh.append(parcel)
+    assert await box.take(now=datetime.now(UTC)) == []
+    await box.settle([parcel])
+    assert await box.take(now=datetime.now(UTC)) == [parcel]
+
+
+async def test_settling_waits_for_the_database_and_goes_on_by_itself(
+    orders: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = Outbox(orders, livemode=False, wake=lambda: None)
+    order = placed()
+    await box.insert({"_id": order.order_id}, [order], now=clock(), cause=BECAUSE)
+    take_out, failures = box._settling._take_out, [AutoReconnect("gone"), AutoReconnect("gone")]
+
+    async def failing(document_ids: Sequence[str], sequence: int) -> None:
+        if failures:
+            raise failures.pop()
+        await take_out(document_ids, sequence)
+
+    monkeypatch.setattr(box._settling, "_take_out", failing)
+    await box.settle(await box.take(now=datetime.now(UTC)))
+    assert not await all_settled(orders)
+    await until(lambda: all_settled(orders))
+    assert not failures
+
+
+async def test_the_age_of_what_is_published_and_of_what_is_not_is_measured(infra: Infra, orders: Any) -> None:
+    held = asyncio.Event()
+
+    class Slow(broker.Producer):
+        """Hands over nothing before it may."""
+
+        async def send(self, topic: str, record: Any, **more: Any) -> Any:
+            await held.wait()
+            return await super().send(topic, record, **more)
+
+    slow = Slow(infra.kafka, replica="slow")
+    await slow.start()
+    one = Relay(slow, owner="one")
+    box = Outbox(orders, livemode=False, wake=one.wake)
+    one.add(box)
+    order = placed()
+    before = REGISTRY.get_sample_value("diandian_publish_age_seconds_count") or 0
+    async with relaying(one):
+        await asyncio.sleep(0.1)
+        await box.insert({"_id": order.order_id}, [order], now=clock(), cause=BECAUSE)
+
+        async def old() -> bool:
+            return (REGISTRY.get_sample_value("diandian_outbox_oldest_seconds") or 0) > 0.3
+
+        await until(old)
+        held.set()
+        await until(lambda: all_settled(orders))
+        assert REGISTRY.get_sample_value("diandian_outbox_oldest_seconds") == 0
+    assert REGISTRY.get_sample_value("diandian_publish_age_seconds_count") == before + 1
+    await slow.stop()
