@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from services.registry import domain
-from services.registry.store import Store
+from services.registry.store import PAGES_PER_CLAIM, Store
 from shared.contracts import Cause, Envelope, OffsetPurchased, OrderClosed, OrderPlaced
 from shared.messaging.delivery import LostRace
 
@@ -18,9 +19,10 @@ OrderEvent = OrderPlaced | OffsetPurchased | OrderClosed
 
 @dataclass(frozen=True)
 class ReservesProof:
-    """The last finished recount of all projects."""
+    """The last finished recount of all projects, and how long it took."""
 
     recounted_at: datetime
+    seconds: float
     projects: tuple[domain.Proof, ...]
 
 
@@ -38,7 +40,10 @@ class Handlers:
     def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
         self._store = store
         self._clock = clock
+        self._hands: dict[str, domain.AtHand] = {}
         self.proof: ReservesProof | None = None
+        # By the recount under way; when none is, by the last one.
+        self.pages_counted = 0
 
     async def poll(self, events: Sequence[Envelope[OrderEvent]]) -> None:
         """Decide all commands of a poll, one page per project. Raises LostRace when another replica was first."""
@@ -74,15 +79,16 @@ class Handlers:
 
         It is always the whole ledger, since an edit of an old page must be found; others get their turn at every page.
         """
-        proofs = []
+        began, proofs, self.pages_counted = time.monotonic(), [], 0
         for project_id in await self._store.project_ids():
             recount = domain.Recount(project_id)
             async for page in self._store.raw_pages(project_id):
                 if not recount.take(page):
                     break
+                self.pages_counted += 1
                 await asyncio.sleep(0)
             proofs.append(recount.proof())
-        self.proof = ReservesProof(recounted_at=self._clock(), projects=tuple(proofs))
+        self.proof = ReservesProof(self._clock(), round(time.monotonic() - began, 3), tuple(proofs))
 
     async def _command(self, project_id: str, command: domain.Command) -> Answer:
         for _ in range(ATTEMPTS_BY_HTTP_MAX - 1):
@@ -101,8 +107,9 @@ class Handlers:
 
     async def _write(self, project_id: str, commands: Sequence[domain.Command]) -> domain.Page | None:
         """Load, decide, record; return the page that was written, none when all was answered before."""
-        last = await self._store.last_page(project_id)
-        known = await self._store.entries(key for command in commands for key in domain.keys_of(project_id, command))
+        hand = await self._caught_up(project_id)
+        last, known = hand.last, hand.known(commands)
+        known |= await self._look_up(project_id, hand, commands)
         # Entries and figures must be of one moment: else a repeat may be refused, for what it has taken itself.
         here = max((found.sequence for found in known.values() if found.project_id == project_id), default=0)
         if here > (last.sequence if last else 0):
@@ -112,8 +119,29 @@ class Handlers:
             return None
         if last is None:
             await self._store.open_place(project_id)
+        # Gone until it is known to be true again: whoever loses a race, or meets a repeat, begins afresh.
+        self._hands.pop(project_id, None)
         await self._store.append(page)
+        hand.turn(page)
+        self._hands[project_id] = hand
         return page
+
+    async def _caught_up(self, project_id: str) -> domain.AtHand:
+        """Return what is at hand of the project, with the pages that others have written since."""
+        if hand := self._hands.get(project_id):
+            missed = await self._store.pages_from(project_id, hand.last.sequence + 1 if hand.last else 1)
+            for page in missed:
+                hand.turn(page)
+            if len(missed) < PAGES_PER_CLAIM:
+                return hand
+        return domain.AtHand(await self._store.last_page(project_id))
+
+    async def _look_up(
+        self, project_id: str, hand: domain.AtHand, commands: Sequence[domain.Command]
+    ) -> dict[str, domain.Known]:
+        first = hand.asks(project_id, commands, {})
+        known = await self._store.entries(first)
+        return known | await self._store.entries(hand.asks(project_id, commands, known) - first)
 
 
 def _command(event: Envelope[OrderEvent]) -> domain.Command:

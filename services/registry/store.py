@@ -10,14 +10,14 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
-from services.registry.domain import Batch, Entry, Known, Page, events_of
+from services.registry.domain import Entry, Known, Page, events_of
 from shared.messaging.delivery import LostRace
 from shared.messaging.outbox import LEASE_SECONDS, SET_ASIDE_SECONDS, Parcel, clock
 
 # Pages that a relay takes on at once: many enough to keep Kafka busy, few enough for a lease.
 PAGES_PER_CLAIM = 20
-# Pages that are decoded at once, while nothing else can run.
-PAGES_PER_READ = 100
+# Pages that are decoded at once, while nothing else can run: five of 500 entries each take some 5 ms.
+PAGES_PER_READ = 5
 Document = dict[str, Any]
 
 
@@ -39,10 +39,8 @@ class Store:
         self._newest: dict[str, int] = {}
 
     async def prepare(self) -> None:
-        """Create the indexes; the unique one on entry keys is what keeps a decision from being made twice."""
+        """Create the one index that pages have beside their place: no decision is made twice."""
         await self._pages.create_index("entries.key", unique=True)
-        await self._pages.create_index("batches.prefix")
-        await self._pages.create_index("entries.allocations.batch_id", sparse=True)
 
     async def ping(self) -> None:
         """Raise PyMongoError when the database does not answer."""
@@ -63,19 +61,17 @@ class Store:
         return _page(found) if found else None
 
     async def entries(self, keys: Iterable[str]) -> dict[str, Known]:
-        """Return the entries of all projects that exist under these keys, without fetching the pages around them."""
-        wanted = list(dict.fromkeys(keys))
-        these = {"$filter": {"input": "$entries", "as": "entry", "cond": {"$in": ["$$entry.key", wanted]}}}
-        found = self._pages.aggregate(
-            [
-                {"$match": {"entries.key": {"$in": wanted}}},
-                {"$project": {"project_id": 1, "sequence": 1, "entries": these}},
-            ]
-        )
+        """Return the entries of all projects that exist under these keys."""
+        wanted = set(keys)
+        if not wanted:
+            return {}
+        # Whole pages, a few at a time: to pick entries out of them costs some servers more than to send them.
+        found = self._pages.find({"entries.key": {"$in": list(wanted)}}).batch_size(PAGES_PER_CLAIM)
         return {
             entry["key"]: Known(page["project_id"], page["sequence"], Entry(**entry))
             async for page in found
             for entry in page["entries"]
+            if entry["key"] in wanted
         }
 
     async def append(self, page: Page) -> None:
@@ -103,39 +99,64 @@ class Store:
         await self._places.update_one({"_id": project_id}, {"$setOnInsert": {"next": 1}}, upsert=True)
 
     async def raw_pages(self, project_id: str, *, after: int = 0, limit: int = 0) -> AsyncIterator[Document]:
-        """Yield a project's pages as they are stored, in order."""
+        """Yield a project's pages as they are stored, in order, reading on while the last ones are looked at."""
         newest = await self._newest_of(project_id)
         end = min(newest, after + limit) if limit else newest
+        pages: list[Document] = []
         for first in range(after + 1, end + 1, PAGES_PER_READ):
             beyond = min(first + PAGES_PER_READ, end + 1)
-            for page in await self._pages.find(_these(project_id, first, beyond)).sort("_id", 1).to_list(None):
-                del page["_id"]
-                yield page
+            reading = asyncio.ensure_future(self._read(project_id, first, beyond))
+            try:
+                for page in pages:
+                    yield page
+                pages = await reading
+            finally:
+                reading.cancel()
+        for page in pages:
+            yield page
+
+    async def pages_from(self, project_id: str, sequence: int) -> list[Page]:
+        """Return the pages from a sequence on, at most PAGES_PER_CLAIM of them."""
+        return [_page(page) for page in await self._read(project_id, sequence, sequence + PAGES_PER_CLAIM)]
 
     async def page_with(self, key: str) -> Page | None:
         """Return the page that holds the entry of this key."""
         found = await self._pages.find_one({"entries.key": key})
         return _page(found) if found else None
 
-    async def project_of(self, prefix: str) -> str | None:
-        """Return the project that has a batch whose serials share this text."""
-        found = await self._pages.find_one({"batches.prefix": prefix}, {"project_id": 1})
-        return found["project_id"] if found else None
+    async def page_of_identity(self, key: str) -> Page | None:
+        """Return the newest page of the project whose serials begin with what this entry key says."""
+        first = await self._pages.find_one({"entries.key": key}, {"project_id": 1})
+        return await self.last_page(first["project_id"]) if first else None
 
-    async def batch_of(self, prefix: str) -> Batch | None:
-        """Return the batch whose serials share this text, as it stands now."""
-        project_id = await self.project_of(prefix)
-        last = await self.last_page(project_id) if project_id else None
-        return next((batch for batch in last.batches if batch.prefix == prefix), None) if last else None
+    async def page_allocating(self, project_id: str, batch_id: str, gram: int, *, after: int = 0) -> Page | None:
+        """Return the page behind `after` that allocates a gram of the batch's line; none when it is not allocated.
 
-    async def pages_allocating(self, batch_id: str, from_gram: int, to_gram: int) -> list[Page]:
-        """Return the pages with allocations of the batch inside the half-open gram range."""
-        inside = {"batch_id": batch_id, "from_gram": {"$lt": to_gram}, "to_gram": {"$gt": from_gram}}
-        query = {
-            "entries.allocations.batch_id": batch_id,
-            "entries": {"$elemMatch": {"allocations": {"$elemMatch": inside}}},
-        }
-        return [_page(found) async for found in self._pages.find(query).sort("_id", 1)]
+        What a batch has allocated grows from page to page, so it is found by halves, in a few reads of one page each.
+        """
+        low, step, newest = after, 1, await self._newest_of(project_id)
+        while low + step <= newest and await self._allocated(project_id, low + step, batch_id) <= gram:
+            low, step = low + step, 2 * step
+        high = min(low + step, newest + 1)
+        while high - low > 1:
+            middle = (low + high) // 2
+            if await self._allocated(project_id, middle, batch_id) > gram:
+                high = middle
+            else:
+                low = middle
+        return await self.page(project_id, high) if high <= newest else None
+
+    async def _allocated(self, project_id: str, sequence: int, batch_id: str) -> int:
+        figures = {"batches.batch_id": 1, "batches.allocated": 1}
+        found = await self._pages.find_one({"_id": _page_id(project_id, sequence)}, figures)
+        return sum(batch["allocated"] for batch in (found or {})["batches"] if batch["batch_id"] == batch_id)
+
+    async def _read(self, project_id: str, first: int, beyond: int) -> list[Document]:
+        found = self._pages.find(_these(project_id, first, beyond)).sort("_id", 1)
+        pages: list[Document] = await found.to_list(None)
+        for page in pages:
+            del page["_id"]
+        return pages
 
     # The ledger as the source of its own events.
 
@@ -147,10 +168,10 @@ class Store:
         """Lease the projects with unpublished pages, and return these pages in order."""
         free = {"$or": [{"lease": None}, {"lease.until": {"$lt": now}}]}
         parcels: list[Parcel] = []
-        places = {_page_id(place["_id"], place["next"]): place for place in await self._places.find(free).to_list(None)}
-        async for unpublished in self._pages.find({"_id": {"$in": list(places)}}, {"_id": 1}):
-            place = places[unpublished["_id"]]
-            pages = await self._pages_from(place["_id"], place["next"])
+        for place in await self._with_unpublished(await self._places.find(free).to_list(None)):
+            pages = await self.pages_from(place["_id"], place["next"])
+            if not pages:
+                continue
             until = now + timedelta(seconds=LEASE_SECONDS)
             lease = {"owner": self._owner, "token": secrets.token_hex(8), "until": until}
             taken = await self._places.update_one(
@@ -189,9 +210,12 @@ class Store:
         """End all leases of this owner."""
         await self._places.update_many({"lease.owner": self._owner}, {"$unset": {"lease": ""}})
 
-    async def _pages_from(self, project_id: str, sequence: int) -> list[Page]:
-        query = _these(project_id, sequence, sequence + PAGES_PER_CLAIM)
-        return [_page(page) for page in await self._pages.find(query).sort("_id", 1).to_list(None)]
+    async def _with_unpublished(self, places: Sequence[Document]) -> list[Document]:
+        """Return the places whose next page is there; of those that this replica has written or seen it knows it."""
+        known = [place for place in places if place["next"] <= self._newest.get(place["_id"], 0)]
+        others = {_page_id(place["_id"], place["next"]): place for place in places if place not in known}
+        found = self._pages.find({"_id": {"$in": list(others)}}, {"_id": 1})
+        return known + [others[page["_id"]] async for page in found]
 
     async def _newest_of(self, project_id: str) -> int:
         """Return the sequence of the newest page, 0 without one: from one that is known to be there on, by name."""
@@ -215,4 +239,5 @@ def _these(project_id: str, first: int, beyond: int) -> Document:
 
 
 def _page(document: Document) -> Page:
-    return Page.model_validate({name: value for name, value in document.items() if name != "_id"})
+    document.pop("_id", None)
+    return Page.model_validate(document)

@@ -2,56 +2,111 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from services.registry import domain
-from services.registry.handlers import Handlers
-from services.registry.store import Store
-from shared.contracts import Cause
+import services.registry
+from services.registry import api, domain
+from services.registry.handlers import ATTEMPTS_BY_HTTP_MAX, Handlers
+from services.registry.store import PAGES_PER_CLAIM, Store
+from shared.contracts import Cause, Envelope, OffsetPurchased, OrderClosed, OrderPlaced
 from shared.messaging.delivery import LostRace
 from shared.messaging.outbox import clock
-from shared.web.app import database
+from shared.web.app import create, database
 from shared.web.idempotency import id_of
+from shared.web.pages import Pages
 from tests.component.test_registry import LISTING, placed, purchased
-from tests.conftest import told
+from tests.conftest import served, told
+from tests.unit.registry.test_ledger import Chain
 
 BECAUSE = Cause(id="test")
 PROJECT = id_of("prj", "replicas")
+PAGES = Path(str(services.registry.__file__)).parent / "pages"
+Told = Envelope[OrderPlaced | OffsetPurchased | OrderClosed]
 
 
 class Interleaved(Store):
-    """A store in which something else happens between the reading of the last page and that of the entries."""
+    """A store in which something else happens before the entries are read, or before a page is written."""
 
     meanwhile: Callable[[], Awaitable[Any]] | None = None
+    before_append: Callable[[], Awaitable[Any]] | None = None
+    asked = 0
 
     async def entries(self, keys: Iterable[str]) -> dict[str, domain.Known]:
         happens, self.meanwhile = self.meanwhile, None
         if happens:
             await happens()
+        keys = list(keys)
+        self.asked += len(keys)
         return await super().entries(keys)
+
+    async def append(self, page: domain.Page) -> None:
+        if self.before_append:
+            await self.before_append()
+        await super().append(page)
 
 
 @pytest_asyncio.fixture
-async def store(settings: Callable[..., Any]) -> AsyncIterator[Interleaved]:
+async def stores(settings: Callable[..., Any]) -> AsyncIterator[Callable[[], Interleaved]]:
     place = database(settings("registry"))
-    store = Interleaved(place, livemode=False, wake=lambda: None)
-    await store.prepare()
-    yield store
+    yield lambda: Interleaved(place, livemode=False, wake=lambda: None)
     place.client.close()
+
+
+@pytest_asyncio.fixture
+async def store(stores: Callable[[], Interleaved]) -> Interleaved:
+    store = stores()
+    await store.prepare()
+    return store
+
+
+async def listed(registry: Handlers, *, tonnes: int = 1) -> None:
+    """List the project and issue one batch."""
+    await registry.change_listing(PROJECT, domain.ListingContent.model_validate(LISTING), seen=0, cause=BECAUSE)
+    report = domain.Report(report="MR-1", verifier="Verifier (demo)", verified_tonnes=9, tonnes=tonnes, vintage=2021)
+    await registry.issue(PROJECT, report, batch_id=id_of("bat", "1"), cause=BECAUSE)
+
+
+async def poll(registry: Handlers, *events: Told) -> int:
+    """Let the replica take a poll as the delivery does, again after each lost race; return how many it lost."""
+    lost = 0
+    while True:
+        try:
+            await registry.poll(events)
+        except LostRace:
+            lost += 1
+        else:
+            return lost
+
+
+async def chain_of(store: Store) -> tuple[list[dict[str, Any]], domain.Proof]:
+    """Return the pages as they are stored, and what a recount finds."""
+    pages = [page async for page in store.raw_pages(PROJECT)]
+    recount = domain.Recount(PROJECT)
+    for page in pages:
+        recount.take(page)
+    return pages, recount.proof()
+
+
+def closed(order: OrderPlaced) -> OrderClosed:
+    return OrderClosed(order_id=order.order_id, project_id=order.project_id, why="expired")
+
+
+def kinds(pages: Sequence[dict[str, Any]]) -> list[str]:
+    return [entry["kind"] for page in pages for entry in page["entries"] if entry["order_id"]]
 
 
 async def test_c1_an_order_that_another_replica_holds_meanwhile_is_posted_from_the_figures_after_that(
     store: Interleaved,
 ) -> None:
     registry = Handlers(store, clock)
-    content = domain.ListingContent.model_validate(LISTING)
-    await registry.change_listing(PROJECT, content, seen=0, cause=BECAUSE)
-    report = domain.Report(report="MR-1", verifier="Verifier (demo)", verified_tonnes=1, tonnes=1, vintage=2021)
-    await registry.issue(PROJECT, report, batch_id=id_of("bat", "1"), cause=BECAUSE)
+    await listed(registry)
     order = placed(PROJECT, 400_000)
 
     async def held() -> None:
@@ -72,3 +127,198 @@ async def test_a_listing_that_is_refused_opens_no_place(store: Interleaved) -> N
     with pytest.raises(domain.ListingChanged):
         await registry.change_listing(PROJECT, domain.ListingContent.model_validate(LISTING), seen=7, cause=BECAUSE)
     assert await store.project_ids() == []
+
+
+async def test_c6_a_page_that_another_writes_between_reading_and_writing_is_decided_upon_not_overwritten(
+    store: Interleaved, stores: Callable[[], Interleaved]
+) -> None:
+    one, other = Handlers(store, clock), Handlers(stores(), clock)
+    await listed(one)
+    mine, theirs = placed(PROJECT, 700_000), placed(PROJECT, 600_000)
+
+    async def first() -> None:
+        store.before_append = None
+        await other.poll([told(theirs)])
+
+    store.before_append = first
+    assert await poll(one, told(mine)) == 1
+    pages, proof = await chain_of(store)
+    assert kinds(pages) == ["hold", "hold_refused"]
+    assert proof.wrong is None
+    assert proof.batches[0].held == 600_000
+
+
+async def test_c4_what_the_other_replica_held_closed_or_posted_is_known_to_one_that_has_it_otherwise_at_hand(
+    store: Interleaved, stores: Callable[[], Interleaved]
+) -> None:
+    one, other = Handlers(store, clock), Handlers(stores(), clock)
+    await listed(one)
+    orders = [placed(PROJECT, 100_000) for _ in range(4)]
+    await poll(one, *(told(order) for order in orders))
+    # At hand of `one` all four are open; it learns of each end only from the pages that `other` has written.
+    await poll(other, told(closed(orders[0]), sequence=2), told(purchased(orders[1]), sequence=2))
+    await poll(one, *(told(purchased(order), sequence=2) for order in orders), *(told(order) for order in orders))
+    await poll(other, *(told(closed(order), sequence=3) for order in orders))
+    pages, proof = await chain_of(store)
+    assert kinds(pages) == ["hold"] * 4 + ["release", "post"] + ["post_refused", "post", "post"]
+    assert proof.wrong is None
+    assert (proof.batches[0].held, proof.batches[0].allocated) == (0, 300_000)
+
+
+async def test_an_order_that_another_replica_closed_before_it_was_placed_is_not_held(
+    store: Interleaved, stores: Callable[[], Interleaved]
+) -> None:
+    one, other = Handlers(store, clock), Handlers(stores(), clock)
+    await listed(one)
+    late, paid = placed(PROJECT, 1), placed(PROJECT, 1)
+    await poll(one, told(placed(PROJECT, 1)))
+    await poll(other, told(closed(late)), told(closed(paid)), told(purchased(paid), sequence=2))
+    await poll(one, told(late), told(paid))
+    pages, proof = await chain_of(store)
+    assert kinds(pages) == ["hold", "release", "release", "post_refused", "hold_refused", "hold_refused"]
+    assert [entry["sequence"] for entry in pages[-1]["entries"]] == [1, 2]
+    assert proof.wrong is None
+
+
+async def test_c7_a_repeat_whose_hold_is_not_at_hand_costs_one_more_try_and_changes_nothing(store: Interleaved) -> None:
+    registry = Handlers(store, clock)
+    await listed(registry)
+    refused, new = placed(PROJECT, 10**9), placed(PROJECT, 1)
+    await poll(registry, told(refused))
+    before = [page async for page in store.raw_pages(PROJECT)]
+    assert await poll(registry, told(refused), told(new)) == 1
+    pages, proof = await chain_of(store)
+    assert pages[: len(before)] == before
+    assert kinds(pages) == ["hold_refused", "hold"]
+    assert proof.wrong is None
+
+
+async def test_posts_and_releases_of_what_is_at_hand_ask_for_nothing_and_new_orders_for_one_key(
+    store: Interleaved,
+) -> None:
+    registry = Handlers(store, clock)
+    await listed(registry)
+    orders = [placed(PROJECT, 1) for _ in range(100)]
+    await poll(registry, told(placed(PROJECT, 1)))
+    store.asked = 0
+    await poll(registry, *(told(order) for order in orders))
+    assert store.asked == 100
+    await poll(registry, *(told(purchased(order), sequence=2) for order in orders[:50]))
+    await poll(registry, *(told(closed(order), sequence=2) for order in orders[50:]))
+    assert store.asked == 100
+    assert len(registry._hands[PROJECT].holds) == 1
+
+
+async def test_a_replica_that_is_many_pages_behind_begins_from_the_newest(
+    store: Interleaved, stores: Callable[[], Interleaved]
+) -> None:
+    one, other = Handlers(store, clock), Handlers(stores(), clock)
+    await listed(one)
+    mine = placed(PROJECT, 1)
+    await poll(one, told(mine))
+    for _ in range(PAGES_PER_CLAIM + 3):
+        await poll(other, told(placed(PROJECT, 1)))
+    assert await poll(one, told(purchased(mine), sequence=2)) == 0
+    pages, proof = await chain_of(store)
+    assert kinds(pages)[-1] == "post"
+    assert proof.wrong is None
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_c7_replicas_restarts_and_repeats_write_the_same_bytes_as_one_that_knows_everything(
+    stores: Callable[[], Interleaved], seed: int
+) -> None:
+    chance = random.Random(seed)
+    store = stores()
+    await store.prepare()
+    replicas = [Handlers(store, clock), Handlers(stores(), clock)]
+    await listed(replicas[0], tonnes=2)
+    model = Chain(PROJECT)
+    async for page in store.raw_pages(PROJECT):
+        model.pages.append(domain.Page.model_validate(page))
+    orders = [placed(PROJECT, chance.choice([1, 50_000, 400_000])) for _ in range(25)]
+    for _ in range(50):
+        if chance.random() < 0.1:
+            replicas[chance.randrange(2)] = Handlers(stores(), clock)
+        events: list[Told] = []
+        for order in chance.sample(orders, chance.randint(1, 6)):
+            asks = chance.choice([[order], [order], [order, purchased(order)], [purchased(order)], [closed(order)]])
+            events += [told(event) for event in asks]
+        await poll(replicas[chance.randrange(2)], *events)
+        model.poll(*map(_command, events), day=domain.business_day(clock()))
+    pages, proof = await chain_of(store)
+    assert pages == [page.model_dump(mode="json") for page in model.pages]
+    assert proof.wrong is None
+
+
+def _command(event: Told) -> domain.Command:
+    match event.data:
+        case OrderPlaced() as order:
+            return domain.Hold(order.order_id, order.grams, order.listing_version, event.cause)
+        case OffsetPurchased() as order:
+            return domain.Post(order.order_id, event.cause)
+        case order:
+            return domain.Release(order.order_id, event.cause)
+
+
+async def test_c5_two_replicas_at_once_hold_exactly_what_is_there(
+    store: Interleaved, stores: Callable[[], Interleaved]
+) -> None:
+    one, other = Handlers(store, clock), Handlers(stores(), clock)
+    await listed(one)
+    orders = [placed(PROJECT, 2_000) for _ in range(1_000)]
+
+    async def take(registry: Handlers, mine: Sequence[OrderPlaced]) -> int:
+        return sum([await poll(registry, *map(told, mine[at : at + 50])) for at in range(0, len(mine), 50)])
+
+    # Some orders come to both, as after a rebalance.
+    lost = await asyncio.gather(take(one, orders[:600]), take(other, orders[400:]))
+    pages, proof = await chain_of(store)
+    assert sum(lost) > 0
+    assert sorted(kinds(pages)) == ["hold"] * 500 + ["hold_refused"] * 500
+    assert {entry["reason"] for page in pages for entry in page["entries"] if entry["kind"] == "hold_refused"} == {
+        "insufficient_stock"
+    }
+    assert proof.wrong is None
+    assert (proof.batches[0].held, proof.batches[0].available) == (1_000_000, 0)
+
+
+async def test_a_command_that_loses_five_races_is_answered_503_with_when_to_come_again(
+    settings: Callable[..., Any], issuer: Any, stores: Callable[[], Interleaved]
+) -> None:
+    store = stores()
+    rival = Handlers(stores(), clock)
+    handlers = Handlers(store, clock)
+    set_up = settings("registry")
+    app = create(
+        set_up,
+        service="registry",
+        description="",
+        routers=[api.api_router(store, handlers, livemode=False)],
+        access={line: access for line, access in api.ACCESS.items() if "/v1/" in line},
+        statuses=api.STATUSES,
+        store=store,
+        pages=Pages(PAGES, service="registry", livemode=False),
+    )
+    races = 0
+
+    async def rival_is_first() -> None:
+        nonlocal races
+        races += 1
+        await poll(rival, told(placed(PROJECT, 1)))
+
+    async with served(app) as client:
+        await listed(rival, tonnes=3)
+        store.before_append = rival_is_first
+        token = issuer[0].token("registrar", "registry:write")
+        cancel = {
+            "url": f"/v1/projects/{PROJECT}/cancellations",
+            "json": {"batch_id": id_of("bat", "1"), "tonnes": 1, "reason": "buffer"},
+            "headers": {"Authorization": f"Bearer {token}", "Idempotency-Key": "five races"},
+        }
+        lost = await client.post(**cancel)
+        store.before_append = None
+        won = await client.post(**cancel)
+    assert (lost.status_code, races) == (503, ATTEMPTS_BY_HTTP_MAX)
+    assert int(lost.headers["Retry-After"]) > 0
+    assert (won.status_code, won.json()["batches"][0]["cancelled"]) == (201, 1_000_000)

@@ -2,7 +2,8 @@
 
 from services.registry import domain
 from services.registry.api.people import page_router
-from services.registry.api.programs import NothingThere, ProofPending, VersionMissing, api_router
+from services.registry.api.programs import VersionMissing, api_router
+from services.registry.api.retirements import NothingThere
 from shared.refusal import Refusal
 from shared.web.auth import PUBLIC, Access, Scope
 
@@ -25,7 +26,6 @@ ACCESS: dict[str, Access] = {
 STATUSES: dict[type[Refusal], int] = {
     NothingThere: 404,
     VersionMissing: 428,
-    ProofPending: 503,
     domain.NotASerial: 404,
     domain.UnknownBatch: 404,
     domain.ListingChanged: 412,

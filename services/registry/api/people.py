@@ -10,18 +10,19 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from services.registry import domain
-from services.registry.api.programs import (
+from services.registry.api.programs import project_page, project_shown
+from services.registry.api.retirements import (
+    FromGram,
     NothingThere,
-    ProofPending,
     Retirement,
-    project_page,
-    project_shown,
     retirement_of_order,
     retirement_of_serial,
 )
 from services.registry.handlers import Handlers
 from services.registry.store import Store
 from shared.web.pages import Pages
+
+CLAIMS_PER_PAGE = 100
 
 
 def page_router(store: Store, handlers: Handlers, pages: Pages, *, livemode: bool) -> APIRouter:
@@ -39,18 +40,18 @@ def page_router(store: Store, handlers: Handlers, pages: Pages, *, livemode: boo
         return HTMLResponse(pages.render("project.html", project=shown))
 
     @routes.get("/retirements/{about}")
-    async def retirement(about: str) -> HTMLResponse:
-        of_order = about.startswith("ord_")
-        if of_order:
+    async def retirement(about: str, cursor: FromGram = 0) -> HTMLResponse:
+        if of_order := about.startswith("ord_"):
             found = await retirement_of_order(store, about, livemode=livemode)
-            project_id = found.data[0].project_id
+            page = await store.last_page(found.data[0].project_id)
         else:
             serials = domain.parse(about)
             if serials.first != serials.last:
                 raise NothingThere(f"This page is for one serial, such as {serials.prefix}-{serials.first}.")
-            found = await retirement_of_serial(store, about, livemode=livemode)
-            project_id = await store.project_of(serials.prefix) or ""
-        page = await project_page(store, project_id)
+            found = await retirement_of_serial(store, about, livemode=livemode, cursor=cursor, limit=CLAIMS_PER_PAGE)
+            identity = domain.identity_key(serials.standard, serials.place, serials.project)
+            page = await store.page_of_identity(identity)
+        assert page is not None
         assert page.listing is not None
         claims = [
             claim for one in found.data for claim in _claims(one, page.batches) if of_order or claim["serial"] == about
@@ -62,22 +63,26 @@ def page_router(store: Store, handlers: Handlers, pages: Pages, *, livemode: boo
                 kind="order" if of_order else "serial",
                 project={"project_id": page.project_id, "names": page.listing.names},
                 retired=found.retired,
+                cancelled=found.cancelled,
+                claimed_g=found.claimed_g,
                 claims=claims,
+                whole=cursor == 0 and not found.has_more,
+                next_cursor=found.next_cursor,
             )
         )
 
     @routes.get("/proof")
     async def proof() -> HTMLResponse:
-        if handlers.proof is None:
-            raise ProofPending("The first recount has not finished. Ask again in a few seconds.")
+        found = handlers.proof
         names = {page.project_id: page.listing.names for page in await store.projects() if page.listing}
         return HTMLResponse(
             pages.render(
                 "proof.html",
-                recounted_at=handlers.proof.recounted_at,
+                recounted_at=found.recounted_at if found else None,
+                pages_counted=handlers.pages_counted,
                 projects=[
                     {"names": names[proof.project_id], "proof": proof}
-                    for proof in handlers.proof.projects
+                    for proof in (found.projects if found else ())
                     if proof.project_id in names
                 ],
             )

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from services.registry import domain
+from services.registry.api.retirements import (
+    FromGram,
+    NothingThere,
+    Retirements,
+    retirement_of_order,
+    retirement_of_serial,
+)
 from services.registry.handlers import Answer, Handlers
 from services.registry.store import Store
-from shared.contracts import Allocation
 from shared.refusal import Refusal
 from shared.web.app import cause_of
 from shared.web.idempotency import checked, id_of
@@ -37,22 +44,10 @@ KEYED: dict[int | str, dict[str, Any]] = {
 ProjectPath = Annotated[str, Path(pattern=r"^prj_[0-9A-HJKMNP-TV-Z]{26}$", examples=["prj_" + "0" * 25 + "1"])]
 
 
-class NothingThere(Refusal):
-    """Nothing is known under this id (404)."""
-
-    code = "not_found"
-
-
 class VersionMissing(Refusal):
     """A change must say which version it changes (428)."""
 
     code = "if_match_missing"
-
-
-class ProofPending(Refusal):
-    """The first recount has not finished (503)."""
-
-    code = "proof_pending"
 
 
 class Project(BaseModel):
@@ -83,23 +78,14 @@ class Pages(BaseModel):
     next_cursor: str | None
 
 
-class Retirement(BaseModel):
-    """What was cancelled for good: of a serial, or for an order. Gram ranges are half-open."""
+class Reserves(BaseModel):
+    """The last finished recount of all projects, and how far the one after it, or the first, has come."""
 
     livemode: bool
-    project_id: str
-    page: int
-    page_hash: str
-    day: str
-    order_id: str
-    allocations: tuple[Allocation, ...]
-
-
-class Retirements(BaseModel):
-    """The claims that a serial, or an order, stands for."""
-
-    data: list[Retirement]
-    retired: bool
+    recounted_at: Annotated[datetime | None, Field(description="none until the first recount has finished")]
+    seconds: Annotated[float | None, Field(description="how long it took")]
+    pages_counted: Annotated[int, Field(description="by the recount under way, or by the last one")]
+    data: tuple[domain.Proof, ...]
 
 
 def api_router(store: Store, handlers: Handlers, *, livemode: bool) -> APIRouter:
@@ -182,17 +168,23 @@ def api_router(store: Store, handlers: Handlers, *, livemode: bool) -> APIRouter
         return await retirement_of_order(store, order_id, livemode=livemode)
 
     @routes.get("/v1/retirements/{serial}", operation_id="get_retirement_of_serial")
-    async def get_retirement_of_serial(serial: str) -> Retirements:
+    async def get_retirement_of_serial(
+        serial: str, cursor: FromGram = 0, limit: Annotated[int, Query(ge=1, le=100)] = 20
+    ) -> Retirements:
         """Return the claims that a serial or a range stands for, and whether it is retired, a range whole."""
-        return await retirement_of_serial(store, serial, livemode=livemode)
+        return await retirement_of_serial(store, serial, livemode=livemode, cursor=cursor, limit=limit)
 
     @routes.get("/v1/proof", operation_id="get_proof")
-    async def get_proof() -> dict[str, Any]:
+    async def get_proof() -> Reserves:
         """Return the last finished recount: per batch issued = available + held + allocated + cancelled."""
         proof = handlers.proof
-        if proof is None:
-            raise ProofPending("The first recount has not finished. Ask again in a few seconds.")
-        return {"livemode": livemode, "recounted_at": proof.recounted_at, "data": proof.projects}
+        return Reserves(
+            livemode=livemode,
+            recounted_at=proof.recounted_at if proof else None,
+            seconds=proof.seconds if proof else None,
+            pages_counted=handlers.pages_counted,
+            data=proof.projects if proof else (),
+        )
 
     return routes
 
@@ -219,44 +211,6 @@ async def project_page(store: Store, project_id: str) -> domain.Page:
     return page
 
 
-async def retirement_of_order(store: Store, order_id: str, *, livemode: bool) -> Retirements:
-    """Return what was retired for an order. Raises NothingThere when nothing was."""
-    page = await store.page_with(f"end:{order_id}")
-    data = _of_page(page, livemode=livemode, wanted=lambda entry: entry.order_id == order_id) if page else []
-    if not data:
-        raise NothingThere(f"Nothing is retired for the order {order_id}.")
-    return Retirements(data=data, retired=True)
-
-
-async def retirement_of_serial(store: Store, text: str, *, livemode: bool) -> Retirements:
-    """Return the claims that touch a serial, or a range. Raises NotASerial, or NothingThere for one never issued."""
-    serials = domain.parse(text)
-    batch = await store.batch_of(serials.prefix)
-    grams = domain.grams_of(batch, serials) if batch else None
-    if batch is None or grams is None:
-        raise NothingThere(f"The serial {text} was never issued here.")
-    data: list[Retirement] = []
-    for page in await store.pages_allocating(batch.batch_id, grams.start, grams.stop):
-        data += _of_page(page, livemode=livemode, wanted=lambda entry: domain.touches(entry, batch, grams))
-    return Retirements(data=data, retired=domain.is_retired(batch, grams))
-
-
 def _mark(response: Response, answer: Answer) -> None:
     if answer.replayed:
         response.headers["Idempotency-Replayed"] = "true"
-
-
-def _of_page(page: domain.Page, *, livemode: bool, wanted: Any) -> list[Retirement]:
-    return [
-        Retirement(
-            livemode=livemode,
-            project_id=page.project_id,
-            page=page.sequence,
-            page_hash=page.hash,
-            day=page.day,
-            order_id=entry.order_id or "",
-            allocations=entry.allocations,
-        )
-        for entry in page.entries
-        if entry.allocations and wanted(entry)
-    ]

@@ -1,7 +1,8 @@
 """What is true of credits with network, clock and database unplugged."""
 
+from services.registry.domain.at_hand import AtHand
 from services.registry.domain.book import Known
-from services.registry.domain.claims import Share, grams_of, is_retired, shares, touches
+from services.registry.domain.claims import Share, end_of, grams_of, is_cancelled, is_retired, shares, touches
 from services.registry.domain.commands import (
     Cancel,
     Cancellation,
@@ -26,12 +27,14 @@ from services.registry.domain.commands import (
 )
 from services.registry.domain.decide import keys_of, next_page
 from services.registry.domain.events import business_day, events_of, listed
-from services.registry.domain.ledger import NO_PAGE, Batch, Entry, Listing, Page, page_hash
+from services.registry.domain.ledger import NO_PAGE, Batch, Entry, Listing, Page, canonical, page_hash
 from services.registry.domain.recount import BatchProof, Proof, Recount, WrongPage
+from services.registry.domain.registrar import identity_key
 from services.registry.domain.serials import NotASerial, Serials, parse
 
 __all__ = [
     "NO_PAGE",
+    "AtHand",
     "Batch",
     "BatchProof",
     "Cancel",
@@ -65,8 +68,12 @@ __all__ = [
     "UnknownBatch",
     "WrongPage",
     "business_day",
+    "canonical",
+    "end_of",
     "events_of",
     "grams_of",
+    "identity_key",
+    "is_cancelled",
     "is_retired",
     "keys_of",
     "listed",

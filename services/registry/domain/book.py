@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from services.registry.domain.ledger import Entry, Page
+from services.registry.domain.ledger import Batch, Entry, Page
 from shared.contracts import Cause
 
 
@@ -18,6 +20,37 @@ class Known:
     entry: Entry
 
 
+@dataclass(slots=True)
+class Line:
+    """A batch while a page is being decided: its figures move with every entry."""
+
+    batch: Batch
+    available: int
+    held: int
+    allocated: int
+    cancelled: int
+
+    @classmethod
+    def of(cls, batch: Batch) -> Line:
+        """Begin with the figures of a batch."""
+        return cls(batch, batch.available, batch.held, batch.allocated, batch.cancelled)
+
+    def move(self, *, available: int = 0, held: int = 0, allocated: int = 0, cancelled: int = 0) -> None:
+        """Add grams to the figures; together that adds nothing, and none becomes negative."""
+        self.available += available
+        self.held += held
+        self.allocated += allocated
+        self.cancelled += cancelled
+        assert available + held + allocated + cancelled == 0, "grams are moved, not made"
+        assert min(self.available, self.held, self.allocated, self.cancelled) >= 0, f"it cannot come to {self}"
+
+    @property
+    def after(self) -> Batch:
+        """The batch with the figures as they are now."""
+        figures = {name: getattr(self, name) for name in ("available", "held", "allocated", "cancelled")}
+        return self.batch.model_copy(update=figures)
+
+
 class Book:
     """The state of one project; it lives for one call of `next_page`."""
 
@@ -27,30 +60,38 @@ class Book:
         self.elsewhere = {key: found.project_id for key, found in known.items() if found.project_id != project_id}
         self.entries: list[Entry] = []
         self.listing = last.listing if last else None
-        self.batches = {batch.batch_id: batch for batch in last.batches} if last else {}
+        self.lines = {batch.batch_id: Line.of(batch) for batch in last.batches} if last else {}
+
+    @property
+    def available(self) -> int:
+        """Grams of all batches that nobody holds."""
+        return sum([line.available for line in self.lines.values()])
 
     def has_made(self, key: str, content_hash: str) -> bool:
         """Whether this project and this very content made the entry of the key."""
         first = self.known.get(key)
         return first is not None and first.content_hash == content_hash and key not in self.elsewhere
 
-    def move(self, batch_id: str, **grams: int) -> None:
-        """Add to figures of a batch."""
-        batch = self.batches[batch_id]
-        figures = {figure: getattr(batch, figure) + change for figure, change in grams.items()}
-        assert min(figures.values()) >= 0, f"batch {batch_id} cannot come to {figures}"
-        self.batches[batch_id] = batch.model_copy(update=figures)
+    def add(self, batch: Batch) -> None:
+        """Put a batch beside the others."""
+        self.lines[batch.batch_id] = Line.of(batch)
+        self.__dict__.pop("oldest_first", None)
+
+    @functools.cached_property
+    def oldest_first(self) -> list[Line]:
+        """The batches in the order in which holds take of them."""
+        return sorted(self.lines.values(), key=lambda line: (line.batch.vintage, line.batch.number))
 
     def say(self, cause: Cause, *, order_id: str, **content: object) -> None:
         """Record an entry that is told; the order's events count from 1."""
-        told = (self.known.get(f"{key}:{order_id}") for key in ("hold", "end", "postrefused"))
-        sequence = 1 + sum(1 for entry in told if entry is not None and entry.sequence is not None)
+        sequence = 1
+        for key in ("hold", "end", "postrefused"):
+            entry = self.known.get(f"{key}:{order_id}")
+            sequence += entry is not None and entry.sequence is not None
         self.record(cause, sequence, order_id=order_id, **content)
 
-    def record(self, cause: Cause, sequence: int | None, **content: object) -> None:
+    def record(self, cause: Cause, sequence: int | None, **content: Any) -> None:
         """Put an entry on the page, with the sequence of the event that it tells."""
-        entry = Entry.model_validate(
-            {**content, "sequence": sequence, "cause": cause.id, "traceparent": cause.traceparent}
-        )
+        entry = Entry(**content, sequence=sequence, cause=cause.id, traceparent=cause.traceparent)
         self.known[entry.key] = entry
         self.entries.append(entry)

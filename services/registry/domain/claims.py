@@ -32,12 +32,23 @@ def is_retired(batch: Batch, grams: range) -> bool:
     return batch.allocated > grams.stop - GRAMS_PER_TONNE
 
 
+def is_cancelled(batch: Batch, grams: range) -> bool:
+    """Whether each of the serials is cancelled without a claim: those at the end of the line are."""
+    issued = batch.available + batch.held + batch.allocated + batch.cancelled
+    return grams.start >= issued - batch.cancelled
+
+
 def touches(entry: Entry, batch: Batch, grams: range) -> bool:
     """Whether the entry allocates some of these grams."""
     return any(
         part.batch_id == batch.batch_id and part.from_gram < grams.stop and part.to_gram > grams.start
         for part in entry.allocations or ()
     )
+
+
+def end_of(entry: Entry, batch: Batch) -> int:
+    """Return the gram of the batch's line behind those that the entry allocates."""
+    return next(part.to_gram for part in entry.allocations or () if part.batch_id == batch.batch_id)
 
 
 def shares(batch: Batch, allocation: Allocation) -> Iterator[Share]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import rfc8785
@@ -10,10 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts import Cause
 from shared.contracts.event import Currency, Fen
-from shared.contracts.printable import LanguageTag, PrintableNames
+from shared.contracts.printable import Printable
 from shared.contracts.registry import ProjectStatus
 from shared.refusal import Refusal
 
+# As BCP 47 has it, of ASCII: of such names all encoders agree on the order.
+LanguageTag = Annotated[str, Field(pattern=r"^[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*$", min_length=2, max_length=35)]
 Tonnes = Annotated[int, Field(ge=1, le=1_000_000_000, description="whole tonnes")]
 
 
@@ -91,7 +94,10 @@ class Asked(BaseModel):
 class ListingContent(Asked):
     """What a project is to show and ask from now on."""
 
-    names: PrintableNames
+    names: Annotated[
+        dict[LanguageTag, Annotated[str, Field(min_length=1, max_length=200), Printable]],
+        Field(min_length=1, max_length=10, description="by language tag, in characters that a certificate can print"),
+    ]
     summary: Annotated[dict[LanguageTag, Annotated[str, Field(max_length=500)]], Field(max_length=10)] = {}
     standard: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{1,11}$", examples=["CDCER"])]
     type: Annotated[str, Field(min_length=1, max_length=60, examples=["forest_management"])]
@@ -130,10 +136,9 @@ class Cancellation(Asked):
     reason: Literal["reversal", "compliance", "buffer", "registry_correction"]
 
 
-class Hold(BaseModel):
+@dataclass(frozen=True)
+class Hold:
     """Set the grams of an order aside, at the listing that the buyer saw."""
-
-    model_config = ConfigDict(frozen=True)
 
     order_id: str
     grams: int
@@ -141,52 +146,48 @@ class Hold(BaseModel):
     cause: Cause
 
 
-class Post(BaseModel):
+@dataclass(frozen=True)
+class Post:
     """The order is paid: retire and allocate what it holds."""
 
-    model_config = ConfigDict(frozen=True)
-
     order_id: str
     cause: Cause
 
 
-class Release(BaseModel):
+@dataclass(frozen=True)
+class Release:
     """The order ended: what it holds goes back."""
 
-    model_config = ConfigDict(frozen=True)
-
     order_id: str
     cause: Cause
 
 
-class ChangeListing(BaseModel):
+@dataclass(frozen=True)
+class ChangeListing:
     """Make the next version of the listing; `seen` is the version that the registrar looked at, 0 before the first."""
-
-    model_config = ConfigDict(frozen=True)
 
     content: ListingContent
     seen: int
     cause: Cause
 
 
-class Issue(BaseModel):
+@dataclass(frozen=True)
+class Issue:
     """Make a batch from a report."""
-
-    model_config = ConfigDict(frozen=True)
 
     report: Report
     batch_id: str
     cause: Cause
 
 
-class Cancel(BaseModel):
+@dataclass(frozen=True)
+class Cancel:
     """Cancel without a claim; `cancellation_id` makes a repeat known."""
-
-    model_config = ConfigDict(frozen=True)
 
     cancellation: Cancellation
     cancellation_id: str
     cause: Cause
 
 
-Command = Hold | Post | Release | ChangeListing | Issue | Cancel
+OrderCommand = Hold | Post | Release
+Command = OrderCommand | ChangeListing | Issue | Cancel

@@ -15,13 +15,20 @@ def keys_of(project_id: str, command: ask.Command) -> tuple[str, ...]:
     match command:
         case ask.Hold() | ask.Post() | ask.Release():
             order = command.order_id
-            return f"hold:{order}", f"end:{order}", f"postrefused:{order}"
+            return f"hold:{order}", end_key(order), f"postrefused:{order}"
         case ask.ChangeListing():
-            return registrar.listing_key(project_id, command.seen + 1), registrar.identity_key(command.content)
+            content = command.content
+            identity = registrar.identity_key(content.standard, content.place, content.code)
+            return registrar.listing_key(project_id, command.seen + 1), identity
         case ask.Issue():
             return registrar.report_key(command.report), registrar.request_key(command.batch_id)
         case ask.Cancel():
             return (registrar.cancellation_key(command.cancellation_id),)
+
+
+def end_key(order_id: str) -> str:
+    """Return the key that post and release of an order share."""
+    return f"end:{order_id}"
 
 
 def next_page(
@@ -56,5 +63,5 @@ def next_page(
         previous=last.hash if last else NO_PAGE,
         entries=tuple(book.entries),
         listing=book.listing,
-        batches=tuple(book.batches.values()),
+        batches=tuple(line.after for line in book.lines.values()),
     )

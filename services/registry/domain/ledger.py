@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import json
+import operator
 from typing import Annotated, Any, Literal
 
-import rfc8785
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts import Allocation
@@ -13,6 +15,8 @@ from shared.contracts.event import Currency, Fen, Grams, GramsOrNone, Names
 from shared.contracts.registry import ProjectStatus
 
 NO_PAGE = "0" * 64
+# Greater ones have no exact form in RFC 8785, so no page may hold them.
+Whole = Annotated[int, Field(ge=0, lt=2**53)]
 
 
 class Value(BaseModel):
@@ -43,10 +47,10 @@ class Batch(Value):
     batch_id: str
     report_hash: str
     prefix: Annotated[str, Field(description="the text that its serials share")]
-    vintage: int
-    number: int
-    serial_start: int
-    serial_end: int
+    vintage: Whole
+    number: Whole
+    serial_start: Whole
+    serial_end: Whole
     external_serial: str | None
     available: GramsOrNone
     held: GramsOrNone
@@ -61,8 +65,12 @@ class Part(Value):
     grams: Grams
 
 
+# A member that the kind of an entry does not use is not written.
+_unused: Any = Field(default=None, exclude_if=functools.partial(operator.is_, None))
+
+
 class Entry(Value):
-    """One decision. Fields that its kind does not use are none."""
+    """One decision, by a key that no other entry has; `order_id` is none when it is about no order."""
 
     key: str
     kind: Literal[
@@ -70,19 +78,20 @@ class Entry(Value):
         "hold", "hold_refused", "burn", "post", "release", "post_refused",
     ]  # fmt: skip
     order_id: str | None = None
-    grams: int | None = None
-    parts: tuple[Part, ...] | None = None
-    allocations: tuple[Allocation, ...] | None = None
-    reason: str | None = None
-    available_grams: int | None = None
-    unit_price_fen: int | None = None
-    listing_version: int | None = None
-    batch_id: str | None = None
-    content_hash: Annotated[str | None, Field(description="of a command by HTTP, to know it again")] = None
+    grams: Whole | None = _unused
+    parts: tuple[Part, ...] | None = _unused
+    allocations: tuple[Allocation, ...] | None = _unused
+    reason: str | None = _unused
+    available_grams: Whole | None = _unused
+    unit_price_fen: Whole | None = _unused
+    listing_version: Whole | None = _unused
+    batch_id: str | None = _unused
+    # Of a command by HTTP, to know it again.
+    content_hash: str | None = _unused
     # Of the event that the entry tells; none when it tells nothing.
-    sequence: int | None = None
-    cause: str | None = None
-    traceparent: str | None = None
+    sequence: Whole | None = _unused
+    cause: str | None = _unused
+    traceparent: str | None = _unused
 
 
 class Page(Value):
@@ -105,7 +114,16 @@ class Page(Value):
 
 def page_hash(content: dict[str, Any]) -> str:
     """Return SHA-256 of the RFC 8785 bytes of a page without its own hash."""
-    return hashlib.sha256(rfc8785.dumps({name: value for name, value in content.items() if name != "hash"})).hexdigest()
+    return hashlib.sha256(canonical({name: value for name, value in content.items() if name != "hash"})).hexdigest()
+
+
+def canonical(content: dict[str, Any]) -> bytes:
+    """Return the RFC 8785 bytes of a page's content.
+
+    A page has names of ASCII, texts, whole numbers below 2**53 and no fractions; of these the standard library's
+    encoder, which is in C, writes the same.
+    """
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def sealed(**content: Any) -> Page:

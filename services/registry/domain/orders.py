@@ -9,6 +9,8 @@ from services.registry.domain.serials import serial_text
 from shared.contracts import Allocation
 
 BATCHES_PER_ORDER_MAX = 20
+# No order can be for more, and no event can tell more.
+AVAILABLE_TOLD_MAX = 10**15
 
 
 def hold(book: Book, asked: ask.Hold) -> None:
@@ -24,7 +26,7 @@ def hold(book: Book, asked: ask.Hold) -> None:
         _refuse_hold(book, asked, "too_many_batches")
     else:
         for part in parts:
-            book.move(part.batch_id, available=-part.grams, held=part.grams)
+            book.lines[part.batch_id].move(available=-part.grams, held=part.grams)
         book.say(asked.cause, key=f"hold:{order}", kind="hold", order_id=order, grams=asked.grams, parts=parts)
 
 
@@ -54,7 +56,7 @@ def release(book: Book, asked: ask.Release) -> None:
     if f"end:{order}" in book.known or (hold and hold.kind != "hold"):
         return
     for part in hold.parts or () if hold else ():
-        book.move(part.batch_id, available=part.grams, held=-part.grams)
+        book.lines[part.batch_id].move(available=part.grams, held=-part.grams)
     grams = hold.grams if hold else 0
     book.record(asked.cause, None, key=f"end:{order}", kind="release", order_id=order, grams=grams)
 
@@ -66,7 +68,7 @@ def _why_no_hold(book: Book, asked: ask.Hold) -> str | None:
         return f"project_{book.listing.status}"
     if book.listing.version != asked.listing_version:
         return "price_changed"
-    if asked.grams > sum(batch.available for batch in book.batches.values()):
+    if asked.grams > book.available:
         return "insufficient_stock"
     return None
 
@@ -74,18 +76,20 @@ def _why_no_hold(book: Book, asked: ask.Hold) -> str | None:
 def _split(book: Book, grams: int) -> tuple[Part, ...] | None:
     """Take the grams from the oldest vintage on, then by number; none when that needs too many batches."""
     parts: list[Part] = []
-    for batch in sorted(book.batches.values(), key=lambda batch: (batch.vintage, batch.number)):
-        if grams and batch.available:
-            taken = min(grams, batch.available)
-            parts.append(Part(batch_id=batch.batch_id, grams=taken))
+    for line in book.oldest_first:
+        if grams == 0:
+            break
+        if line.available:
+            taken = min(grams, line.available)
+            parts.append(Part(batch_id=line.batch.batch_id, grams=taken))
             grams -= taken
     return tuple(parts) if len(parts) <= BATCHES_PER_ORDER_MAX else None
 
 
 def _allocate(book: Book, part: Part) -> Allocation:
-    batch = book.batches[part.batch_id]
-    start, end = batch.allocated, batch.allocated + part.grams
-    book.move(part.batch_id, held=-part.grams, allocated=part.grams)
+    line = book.lines[part.batch_id]
+    batch, start, end = line.batch, line.allocated, line.allocated + part.grams
+    line.move(held=-part.grams, allocated=part.grams)
     return Allocation(
         batch_id=part.batch_id,
         from_gram=start,
@@ -104,7 +108,7 @@ def _refuse_hold(book: Book, asked: ask.Hold, reason: str) -> None:
         order_id=asked.order_id,
         grams=asked.grams,
         reason=reason,
-        available_grams=sum(batch.available for batch in book.batches.values()),
+        available_grams=min(book.available, AVAILABLE_TOLD_MAX),
         unit_price_fen=listing.unit_price_fen if listing else None,
         listing_version=listing.version if listing else None,
     )

@@ -6,13 +6,23 @@ A stranger can do the same: a page is plain JSON; its hash is SHA-256 of the RFC
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import rfc8785
-
 TONNE = 1_000_000
+# By the kind of an order's entry the name of its key, and the bit that says that it is there.
+ANSWERS = {
+    "hold": ("hold", 1),
+    "hold_refused": ("hold", 1),
+    "burn": ("hold", 1),
+    "post": ("end", 2),
+    "release": ("end", 2),
+    "post_refused": ("postrefused", 4),
+}
+# Of whole numbers, texts and names of ASCII, which is all that a page may hold, this writes the RFC 8785 form.
+CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 @dataclass(frozen=True)
@@ -68,11 +78,15 @@ class Proof:
 
 @dataclass
 class _Count:
-    """The recount of one project while it runs."""
+    """The recount of one project while it runs.
+
+    It keeps a line for each batch, what each open hold has taken, and which keys of each order are there: some 120
+    bytes for an order that has ended.
+    """
 
     lines: dict[str, _Line] = field(default_factory=dict)
     holds: dict[str, dict[str, int]] = field(default_factory=dict)
-    ended: set[str] = field(default_factory=set)
+    answers: dict[str, int] = field(default_factory=dict)
     keys: set[str] = field(default_factory=set)
 
 
@@ -81,7 +95,7 @@ class _Mismatch(Exception):
 
 
 class Recount:
-    """The recount of one project, page by page, so that it needs no more memory than its holds and keys."""
+    """The recount of one project, page by page, with no more memory than C4 and unique keys take."""
 
     def __init__(self, project_id: str) -> None:
         self._project_id = project_id
@@ -99,7 +113,7 @@ class Recount:
             for entry in page["entries"]:
                 _apply(self._count, page, entry)
             _check_state(self._count, page)
-        except (_Mismatch, KeyError, TypeError, ValueError, StopIteration) as wrong:
+        except (_Mismatch, KeyError, TypeError, ValueError, AttributeError, StopIteration) as wrong:
             reason = str(wrong) if isinstance(wrong, _Mismatch) else f"it cannot be read: {wrong!r}"
             self._wrong = WrongPage(self._project_id, self._sequence + 1, reason)
             return False
@@ -119,39 +133,60 @@ def _check_chain(project_id: str, page: Mapping[str, Any], sequence: int, head: 
     if page["previous"] != head:
         raise _Mismatch("it does not carry the hash of the page before")
     content = {name: value for name, value in page.items() if name != "hash"}
-    if hashlib.sha256(rfc8785.dumps(content)).hexdigest() != page["hash"]:
+    if hashlib.sha256(CANONICAL.encode(content).encode()).hexdigest() != page["hash"]:
         raise _Mismatch("its content does not give its hash")
 
 
 def _apply(count: _Count, page: Mapping[str, Any], entry: Mapping[str, Any]) -> None:
-    if entry["key"] in count.keys:
-        raise _Mismatch(f"the key {entry['key']} is there twice")
-    count.keys.add(entry["key"])
     kind, order = entry["kind"], entry["order_id"]
-    if kind == "batch":
-        _issue(count, page, entry)
-    elif kind == "cancel":
-        line = count.lines[entry["batch_id"]]
-        line.available -= entry["grams"]
-        line.cancelled += entry["grams"]
-        if entry["grams"] % TONNE:
-            raise _Mismatch("a cancellation takes no whole tonnes")
-    elif kind == "hold":
-        parts = {part["batch_id"]: part["grams"] for part in entry["parts"]}
-        if order in count.ended or sum(parts.values()) != entry["grams"]:
-            raise _Mismatch(f"the hold of {order} does not add up")
-        count.holds[order] = parts
-        for batch_id, grams in parts.items():
-            count.lines[batch_id].available -= grams
-            count.lines[batch_id].held += grams
-    elif kind == "release":
-        count.ended.add(order)
-        for batch_id, grams in count.holds.pop(order, {}).items():
-            count.lines[batch_id].available += grams
-            count.lines[batch_id].held -= grams
+    if kind not in ANSWERS:
+        if entry["key"] in count.keys:
+            raise _Mismatch(f"the key {entry['key']} is there twice")
+        count.keys.add(entry["key"])
+        if kind == "batch":
+            _issue(count, page, entry)
+        elif kind == "cancel":
+            _cancel(count, entry)
+        return
+    name, answer = ANSWERS[kind]
+    before = count.answers.get(order, 0)
+    if entry["key"] != f"{name}:{order}":
+        raise _Mismatch(f"the {kind} of {order} has the key {entry['key']}")
+    if before & answer:
+        raise _Mismatch(f"the key {entry['key']} is there twice")
+    count.answers[order] = before | answer
+    if kind == "hold":
+        if before:
+            raise _Mismatch(f"{order} is held after its end")
+        _hold(count, order, entry)
     elif kind == "post":
-        count.ended.add(order)
-        _post(count, order, entry["allocations"])
+        _post(count, order, entry)
+    elif kind == "release":
+        _release(count, order)
+
+
+def _hold(count: _Count, order: str, entry: Mapping[str, Any]) -> None:
+    parts = {part["batch_id"]: part["grams"] for part in entry["parts"]}
+    if sum(parts.values()) != entry["grams"] or min(parts.values()) <= 0 or len(parts) != len(entry["parts"]):
+        raise _Mismatch(f"the hold of {order} does not add up")
+    count.holds[order] = parts
+    for batch_id, grams in parts.items():
+        count.lines[batch_id].available -= grams
+        count.lines[batch_id].held += grams
+
+
+def _release(count: _Count, order: str) -> None:
+    for batch_id, grams in count.holds.pop(order, {}).items():
+        count.lines[batch_id].available += grams
+        count.lines[batch_id].held -= grams
+
+
+def _cancel(count: _Count, entry: Mapping[str, Any]) -> None:
+    line = count.lines[entry["batch_id"]]
+    line.available -= entry["grams"]
+    line.cancelled += entry["grams"]
+    if entry["grams"] <= 0 or entry["grams"] % TONNE:
+        raise _Mismatch("a cancellation takes no whole tonnes")
 
 
 def _issue(count: _Count, page: Mapping[str, Any], entry: Mapping[str, Any]) -> None:
@@ -173,11 +208,13 @@ def _issue(count: _Count, page: Mapping[str, Any], entry: Mapping[str, Any]) -> 
     )
 
 
-def _post(count: _Count, order: str, allocations: Iterable[Mapping[str, Any]]) -> None:
+def _post(count: _Count, order: str, entry: Mapping[str, Any]) -> None:
     held = count.holds.pop(order, None)
     if held is None:
         raise _Mismatch(f"{order} is posted without a hold")
-    for allocation in allocations:
+    if sum(held.values()) != entry["grams"]:
+        raise _Mismatch(f"{order} is posted with {entry['grams']} g, it held {sum(held.values())}")
+    for allocation in entry["allocations"]:
         line = count.lines[allocation["batch_id"]]
         start, end = allocation["from_gram"], allocation["to_gram"]
         if start != line.allocated or held.pop(allocation["batch_id"], None) != end - start:

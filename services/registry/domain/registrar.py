@@ -13,9 +13,9 @@ def listing_key(project_id: str, version: int) -> str:
     return f"listing:{project_id}:{version}"
 
 
-def identity_key(listing: ask.ListingContent | Listing) -> str:
+def identity_key(standard: str, place: str, code: str) -> str:
     """What serials begin with belongs to one project for ever, also when that one takes another before it issues."""
-    return f"identity:{listing.standard}-{listing.place}-{listing.code}"
+    return f"identity:{standard}-{place}-{code}"
 
 
 def report_key(report: ask.Report) -> str:
@@ -37,13 +37,15 @@ def change_listing(book: Book, asked: ask.ChangeListing) -> None:
     """Make the next version, and take its identity. Raises ListingChanged, IdentityFixed or IdentityTaken."""
     version = book.listing.version if book.listing else 0
     content = asked.content
-    key, identity = listing_key(book.project_id, asked.seen + 1), identity_key(content)
+    key = listing_key(book.project_id, asked.seen + 1)
+    identity = identity_key(content.standard, content.place, content.code)
     if book.has_made(key, content.content_hash):
         return
     if asked.seen != version:
         raise ask.ListingChanged(f'The listing is at version {version}. Look at it and send If-Match: "{version}".')
     listing = Listing(version=version + 1, **content.model_dump())
-    if book.batches and book.listing and identity != identity_key(book.listing):
+    before = book.listing
+    if book.lines and before and identity != identity_key(before.standard, before.place, before.code):
         raise ask.IdentityFixed("Standard, place and code stand in serial numbers already and stay as they are.")
     if owner := book.elsewhere.get(identity):
         raise ask.IdentityTaken(
@@ -86,9 +88,10 @@ def issue(book: Book, asked: ask.Issue) -> None:
             f"The report verifies {report.verified_tonnes} t; issue at most that, not {report.tonnes} t.",
             field="tonnes",
         )
-    start = report.serial_start or 1 + max((batch.serial_end for batch in book.batches.values()), default=0)
+    others = [line.batch for line in book.lines.values()]
+    start = report.serial_start or 1 + max((other.serial_end for other in others), default=0)
     end = start + report.tonnes - 1
-    for other in book.batches.values():
+    for other in others:
         if start <= other.serial_end and other.serial_start <= end:
             raise ask.SerialsOverlap(
                 f"Serials {start} to {end} overlap batch {other.batch_id}, which has {other.serial_start} to"
@@ -97,21 +100,23 @@ def issue(book: Book, asked: ask.Issue) -> None:
             )
         if report.external_serial is not None and report.external_serial == other.external_serial:
             raise ask.SerialsOverlap(f"Batch {other.batch_id} has this external serial.", field="external_serial")
-    number = len(book.batches) + 1
+    number = len(others) + 1
     serials = Serials(listing.standard, listing.place, listing.code, report.vintage, number, start, end)
-    book.batches[asked.batch_id] = Batch(
-        batch_id=asked.batch_id,
-        report_hash=report.report_hash,
-        prefix=serials.prefix,
-        vintage=report.vintage,
-        number=number,
-        serial_start=start,
-        serial_end=end,
-        external_serial=report.external_serial,
-        available=report.tonnes * GRAMS_PER_TONNE,
-        held=0,
-        allocated=0,
-        cancelled=0,
+    book.add(
+        Batch(
+            batch_id=asked.batch_id,
+            report_hash=report.report_hash,
+            prefix=serials.prefix,
+            vintage=report.vintage,
+            number=number,
+            serial_start=start,
+            serial_end=end,
+            external_serial=report.external_serial,
+            available=report.tonnes * GRAMS_PER_TONNE,
+            held=0,
+            allocated=0,
+            cancelled=0,
+        )
     )
     book.record(
         asked.cause,
@@ -135,20 +140,20 @@ def cancel(book: Book, asked: ask.Cancel) -> None:
         return
     if key in book.known:
         raise _reused()
-    batch = book.batches.get(wanted.batch_id)
-    if batch is None:
+    line = book.lines.get(wanted.batch_id)
+    if line is None:
         raise ask.UnknownBatch(f"This project has no batch {wanted.batch_id}.", field="batch_id")
-    free = batch.available // GRAMS_PER_TONNE
+    free = line.available // GRAMS_PER_TONNE
     if wanted.tonnes > free:
-        raise ask.NotEnoughToCancel(f"Batch {batch.batch_id} has {free} free whole tonnes.", field="tonnes")
+        raise ask.NotEnoughToCancel(f"Batch {wanted.batch_id} has {free} free whole tonnes.", field="tonnes")
     grams = wanted.tonnes * GRAMS_PER_TONNE
-    book.move(batch.batch_id, available=-grams, cancelled=grams)
+    line.move(available=-grams, cancelled=grams)
     book.record(
         asked.cause,
         None,
         key=key,
         kind="cancel",
-        batch_id=batch.batch_id,
+        batch_id=wanted.batch_id,
         grams=grams,
         reason=wanted.reason,
         content_hash=wanted.content_hash,

@@ -110,32 +110,45 @@ STATES: dict[str, list[domain.Command]] = {
     "posted": [hold("o"), post("o")],
 }
 # What each command adds in each state: kind of the event, and reason; none where there is no event, "-" where no entry.
-TABLE: dict[tuple[str, str], object] = {
-    ("nothing", "hold"): ("held", None),
-    ("nothing", "post"): ("post", "hold_not_found"),
-    ("nothing", "release"): None,
-    ("held", "hold"): "-",
-    ("held", "post"): ("retired", None),
-    ("held", "release"): None,
-    ("refused", "hold"): "-",
-    ("refused", "post"): ("post", "hold_not_found"),
-    ("refused", "release"): "-",
-    ("burned", "hold"): "-",
-    ("burned", "post"): "-",
-    ("burned", "release"): "-",
-    ("released", "hold"): "-",
-    ("released", "post"): ("post", "hold_released"),
-    ("released", "release"): "-",
-    ("released without a hold", "hold"): ("hold", "closed"),
-    ("released without a hold", "post"): ("post", "hold_released"),
-    ("released without a hold", "release"): "-",
-    ("posted", "hold"): "-",
-    ("posted", "post"): "-",
-    ("posted", "release"): "-",
+# Then the state after it, as `state_of` names it.
+TABLE: dict[tuple[str, str], tuple[object, str]] = {
+    ("nothing", "hold"): (("held", None), "held"),
+    ("nothing", "post"): (("post", "hold_not_found"), "burned"),
+    ("nothing", "release"): (None, "released"),
+    ("held", "hold"): ("-", "held"),
+    ("held", "post"): (("retired", None), "posted"),
+    ("held", "release"): (None, "released"),
+    ("refused", "hold"): ("-", "refused"),
+    ("refused", "post"): (("post", "hold_not_found"), "refused, and so its payment"),
+    ("refused", "release"): ("-", "refused"),
+    ("burned", "hold"): ("-", "burned"),
+    ("burned", "post"): ("-", "burned"),
+    ("burned", "release"): ("-", "burned"),
+    ("released", "hold"): ("-", "released"),
+    ("released", "post"): (("post", "hold_released"), "released, and so its payment"),
+    ("released", "release"): ("-", "released"),
+    ("released without a hold", "hold"): (("hold", "closed"), "released"),
+    ("released without a hold", "post"): (("post", "hold_released"), "released, and so its payment"),
+    ("released without a hold", "release"): ("-", "released"),
+    ("posted", "hold"): ("-", "posted"),
+    ("posted", "post"): ("-", "posted"),
+    ("posted", "release"): ("-", "posted"),
 }
+GRAMS_AFTER = {"held": (1_000, 0), "posted": (0, 1_000)}
 
 
-@pytest.mark.parametrize(("state", "command"), list(TABLE), ids=" + ".join)
+def state_of(chain: Chain, name: object) -> str:
+    """Name the state of an order by its entries."""
+    found = {key.partition(":")[0]: known.entry for key, known in chain.known().items() if key.endswith(order(name))}
+    hold, end = found.get("hold"), found.get("end")
+    if end:
+        state = {"post": "posted", "release": "released"}[end.kind]
+    else:
+        state = {None: "nothing", "hold": "held", "hold_refused": "refused", "burn": "burned"}[hold and hold.kind]
+    return f"{state}, and so its payment" if "postrefused" in found else state
+
+
+@pytest.mark.parametrize(("state", "command"), list(TABLE), ids=map(" + ".join, TABLE))
 @pytest.mark.parametrize("in_one_poll", [False, True], ids=["one by one", "in one poll"])
 def test_each_cell_of_the_table_of_answers_and_a_repeat_adds_nothing(
     state: str, command: str, in_one_poll: bool
@@ -143,24 +156,35 @@ def test_each_cell_of_the_table_of_answers_and_a_repeat_adds_nothing(
     chain = Chain().list_and_issue(3)
     before = len(chain.told) + len([event for event in _run(STATES[state]).told if event.subject == order("o")])
     asked = {"hold": hold("o"), "post": post("o"), "release": release("o")}[command]
+    expected, after = TABLE[state, command]
     if in_one_poll:
         chain.poll(*STATES[state], asked, asked)
     else:
         for earlier in STATES[state]:
             chain.poll(earlier)
         page = chain.poll(asked)
-        assert (page is None) == (TABLE[state, command] == "-")
+        assert (page is None) == (expected == "-")
         assert chain.poll(asked) is None
     new = chain.told[before:]
-    expected = TABLE[state, command]
     if isinstance(expected, tuple):
         (event,) = new
         assert (_kind(event.data), getattr(event.data, "reason", None)) == expected
     else:
         assert new == []
+    assert state_of(chain, "o") == after
+    (batch,) = chain.proof().batches
+    assert (batch.held, batch.allocated) == GRAMS_AFTER.get(after, (0, 0))
     assert chain.proof().wrong is None
     mine = [event.sequence for event in chain.told if event.subject == order("o")]
     assert mine == list(range(1, len(mine) + 1))
+    # Whatever comes now, again and in any order, each question has its first answer.
+    answered = len([event for event in chain.told if event.subject == order("o")])
+    for _ in range(2):
+        chain.poll(hold("o"), post("o"), release("o"), post("o"), hold("o"))
+        told_now = [event.data for event in chain.told if event.subject == order("o")]
+        assert told_now[:answered] == [event.data for event in chain.told if event.subject == order("o")][:answered]
+        phases = [_kind(event) for event in told_now]
+        assert len(phases) == len(set(phases)), "one answer to each question"
 
 
 def _run(commands: Iterable[domain.Command]) -> Chain:

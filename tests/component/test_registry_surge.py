@@ -1,0 +1,87 @@
+"""S3: a thousand orders at once for the last million grams, over real Kafka to two replicas of the registry."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+from aiokafka.admin import AIOKafkaAdminClient
+
+from deploy.issuer import LocalIssuer
+from services.registry import domain
+from services.registry.app import create_app
+from shared.contracts import PARTITIONS, OrderPlaced, to_record
+from shared.messaging import broker
+from tests.component.test_registry import answers, listed, placed
+from tests.conftest import Infra, served, told, until
+
+ORDERS, EACH_G, LEFT_G = 1_000, 2_000, 1_000_000
+
+
+async def test_s3_of_a_thousand_orders_at_once_two_replicas_hold_exactly_those_that_fit(
+    infra: Infra, issuer: tuple[LocalIssuer, str, str], settings: Callable[..., Any]
+) -> None:
+    one = settings("registry")
+    both = [one.model_copy(update={"replica": f"{one.replica}-{number}"}) for number in (1, 2)]
+    async with contextlib.AsyncExitStack() as stack:
+        registry, _ = [await stack.enter_async_context(served(create_app(replica))) for replica in both]
+        registry.headers["Authorization"] = f"Bearer {issuer[0].token('registrar', 'registry:write')}"
+        project_id = await listed(registry, tonnes=LEFT_G // 1_000_000)
+        await until(lambda: share_the_work(infra, {replica.replica for replica in both}))
+        orders = [placed(project_id, EACH_G) for _ in range(ORDERS)]
+        await tell_at_once(infra, orders)
+        said: list[Any] = list(await answers(infra, orders, count=ORDERS))
+        batches = await after_each_page(registry, project_id)
+    # Whoever lost a race decided again, and no order has heard of that.
+    assert Counter(event.order_id for event in said) == {order.order_id: 1 for order in orders}
+    assert Counter(getattr(event, "reason", "held") for event in said) == {
+        "held": LEFT_G // EACH_G,
+        "insufficient_stock": ORDERS - LEFT_G // EACH_G,
+    }
+    for batch in batches:
+        assert (batch.issued, batch.available + batch.held, batch.allocated, batch.cancelled) == (LEFT_G, LEFT_G, 0, 0)
+        assert batch.available >= 0
+    assert (batches[-1].held, batches[-1].available) == (LEFT_G, 0)
+
+
+async def tell_at_once(infra: Infra, orders: list[OrderPlaced]) -> None:
+    """Tell them over all partitions, which the key would not do: so both replicas write one chain of pages."""
+    producer = broker.Producer(infra.kafka, replica="surge")
+    await producer.start()
+    try:
+        sent = [
+            await producer.send(order.topic, to_record(told(order)), partition=number % PARTITIONS)
+            for number, order in enumerate(orders)
+        ]
+        await asyncio.gather(*sent)
+    finally:
+        await producer.stop()
+
+
+async def share_the_work(infra: Infra, replicas: set[str]) -> bool:
+    """Whether these replicas, and nobody who is gone, read what is told of orders."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=infra.kafka)
+    await admin.start()
+    try:
+        ((_, _, state, _, _, members),) = (await admin.describe_consumer_groups(["registry"]))[0].groups
+    finally:
+        await admin.close()
+    readers = {client_id for _, client_id, _, _, assigned in members if OrderPlaced.topic.encode() in assigned}
+    return bool(state == "Stable" and readers == replicas)
+
+
+async def after_each_page(registry: httpx.AsyncClient, project_id: str) -> list[domain.BatchProof]:
+    """Return how the project's one batch stood after each page, by a recount of the pages that anybody may get."""
+    recount, proofs, after, more = domain.Recount(project_id), list[domain.BatchProof](), 0, True
+    while more:
+        answer = await registry.get(f"/v1/projects/{project_id}/pages", params={"after": after, "limit": 100})
+        for page in answer.json()["data"]:
+            assert recount.take(page), recount.proof().wrong
+            proofs += recount.proof().batches
+            after = page["sequence"]
+        more = answer.json()["has_more"]
+    return proofs
