@@ -14,7 +14,9 @@ from deploy.local.place import Place
 
 HOME = Path(os.environ.get("DIANDIAN_HOME", Path(__file__).resolve().parent.parent / ".local"))
 PLACE = Place(HOME, int(os.environ.get("DIANDIAN_PORT", "8080")), os.environ.get("DIANDIAN_HOST", "127.0.0.1"))
-STAFF_SCOPES = ("scenes:write", "registry:write", "orders:read", "certificates:revoke")
+STAFF_SCOPES = (
+    "scenes:write", "registry:write", "orders:read", "orders:settle", "orders:organise", "certificates:revoke",
+)  # fmt: skip
 
 diandian = typer.Typer(
     help="Run and check Diandian: tokens, demo data, one guest's story, dead letters, audit.",
@@ -31,11 +33,14 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 URL, KAFKA, MONGODB = PLACE.url, PLACE.address_of("kafka"), f"mongodb://{PLACE.address_of('mongodb')}"
 
 
-def staff_token(url: str, subject: str = "operator", scopes: tuple[str, ...] = STAFF_SCOPES) -> str:
+def staff_token(
+    url: str, subject: str = "operator", scopes: tuple[str, ...] = STAFF_SCOPES, organiser: str | None = None
+) -> str:
     """Return a token of the local issuer."""
     from deploy.issuer import LocalIssuer
 
-    return LocalIssuer(HOME / "issuer", issuer=url).token(subject, *scopes)
+    claims = {"organiser_id": organiser} if organiser else {}
+    return LocalIssuer(HOME / "issuer", issuer=url).token(subject, *scopes, **claims)
 
 
 @diandian.command()
@@ -44,10 +49,11 @@ def token(
         list[str] | None, typer.Argument(help=f"Some of {', '.join(STAFF_SCOPES)}; all by default.")
     ] = None,
     subject: Annotated[str, typer.Option(help="Who the token is for.")] = "operator",
+    organiser: Annotated[str | None, typer.Option(help="The organiser whose scenes it opens, as org_demo.")] = None,
     url: Url = URL,
 ) -> None:
     """Print a bearer token of the local issuer, good for an hour."""
-    print(staff_token(url, subject, tuple(scopes or STAFF_SCOPES)))
+    print(staff_token(url, subject, tuple(scopes or STAFF_SCOPES), organiser))
 
 
 @diandian.command()

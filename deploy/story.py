@@ -68,11 +68,12 @@ class Guest:
         self.order = await self._post("/v1/orders", body, wish="order")
         return self.order
 
-    async def pay(self) -> dict[str, Any]:
-        """Start the payment and approve it on the provider's page."""
-        order_id = self.order["order_id"]
-        self.payment = await self._post(f"/v1/orders/{order_id}/payments", {}, wish="payment", shows=self.capability)
-        await self._post(f"/v1/sandbox/payments/{self.payment['payment_id']}/approve", {}, wish="approval")
+    async def pay(self, method: str = "sandbox", *faults: str) -> dict[str, Any]:
+        """Start the payment and approve it on the provider's page, which plays the faults."""
+        address = f"/v1/orders/{self.order['order_id']}/payments"
+        self.payment = await self._post(address, {"method": method}, wish="payment", shows=self.capability)
+        approval = {"faults": faults}
+        await self._post(f"/v1/sandbox/payments/{self.payment['payment_id']}/approve", approval, wish="approval")
         return self.payment
 
     async def seen(self) -> dict[str, Any]:

@@ -72,7 +72,7 @@ async def read(kafka: str, mongodb: str) -> Books:
         f"{mongodb}/?readConcernLevel=majority", tz_aware=True, serverSelectionTimeoutMS=5_000
     )
     try:
-        for database, collection in (*AGGREGATES, ("orders", "sandbox_payments")):
+        for database, collection in (*AGGREGATES, ("orders", "sandbox_payments"), ("orders", "chains")):
             books.collections[database, collection] = await client[database][collection].find({}).to_list(None)
         registry = client["registry"]
         async for page in registry["pages"].find({}).sort("_id", 1):

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 from deploy.audit.books import Books, Document
 from deploy.audit.findings import Finding, finding
 
 BOUGHT = frozenset({"purchased", "retired", "completed", "refunding", "refunded"})
 RETIRED = frozenset({"retired", "completed"})
+GONE_BACK = frozenset({"made", "settled_outside"})
 GRAMS_PER_TONNE = 1_000_000
+# A provider that says nothing is asked after a minute, and then at least every five.
+PATIENCE = timedelta(minutes=15)
 
 
 def check_money(books: Books) -> Iterator[Finding]:
@@ -69,33 +73,87 @@ def _exact(order: Document) -> bool:
 
 def _wrong_payments(orders: list[Document]) -> Iterator[str]:
     for order in orders:
-        credited = [payment for payment in order.get("payments", ()) if payment["credited"]]
+        payments = order.get("payments", ())
+        credited = [payment for payment in payments if payment["credited"]]
         if len(credited) > 1:
             yield f"{order['_id']} is paid {len(credited)} times"
         if order["state"] != "capturing" and bool(credited) != (order["state"] in BOUGHT):
             yield f"{order['_id']} is {order['state']} and {'' if credited else 'not '}paid"
-        for payment in order.get("payments", ()):
-            if payment["received"] and not payment["credited"] and not payment["refund"]:
-                yield f"{payment['payment_id']} of {order['_id']} was taken and neither credited nor returned"
-            if payment["credited"] and payment["refund"] and order["state"] in RETIRED:
-                yield f"{payment['payment_id']} of {order['_id']} is returned although its credits are retired"
-            if payment["credited"] and order["state"] in {"refunding", "refunded"} and not payment["refund"]:
-                yield f"{payment['payment_id']} is not returned although {order['_id']} is {order['state']}"
+        capturing = sum(payment["state"] == "capturing" for payment in payments)
+        if capturing != (order["state"] == "capturing"):
+            yield f"{order['_id']} is {order['state']} with {capturing} payments that are being captured"
+        for payment in payments:
+            yield from (f"{payment['payment_id']} of {order['_id']} {wrong}" for wrong in _wrong(order, payment))
+
+
+def _wrong(order: Document, payment: Document) -> Iterator[str]:
+    received, refund = payment["received"], payment["refund"]
+    if bool(received) != (payment["state"] == "paid"):
+        yield f"is {payment['state']}, and orders has received {received}"
+    if received and not payment["credited"] and not refund:
+        yield "was taken and neither credited nor returned"
+    if payment["credited"]:
+        due = order["priced"]["subtotal_fen"] + order["fee_fen"], order["listing"]["currency"]
+        if not received or (received["amount_fen"], received["currency"]) != due:
+            yield f"is credited with {received}, due were {due}"
+        if refund and order["state"] in RETIRED:
+            yield "is returned although its credits are retired"
+        if not refund and order["state"] in {"refunding", "refunded"}:
+            yield f"is not returned although the order is {order['state']}"
+        if refund and (refund["state"] in GONE_BACK) != (order["state"] == "refunded"):
+            yield f"has a refund that is {refund['state']} while the order is {order['state']}"
+    if refund and not received:
+        yield "is returned and was never taken"
+    if refund and refund["state"] in GONE_BACK and not refund["reference"]:
+        yield f"has a refund that is {refund['state']} without a reference"
+    if payment["state"] in {"voiding", "voided"} and not payment["void_why"]:
+        yield f"is {payment['state']}, nobody knows why"
 
 
 def _side_record(books: Books, payments: list[tuple[Document, Document]]) -> Finding:
     ours = {payment["payment_id"]: payment for _, payment in payments}
-    provider = books.of("orders", "sandbox_payments")
-    wrong = []
-    for theirs in provider:
-        mine = ours.get(theirs["_id"])
-        taken = theirs["decided"] == "paid"
-        received = mine["received"] if mine else None
-        if taken and theirs["notified"] and (received is None or received["amount_fen"] != theirs["amount_fen"]):
-            wrong.append(f"the provider took {theirs['amount_fen']} fen for {theirs['_id']}, orders has {received}")
-        if not taken and received is not None:
-            wrong.append(f"{theirs['_id']} is paid for orders and not for the provider")
-        returned = bool(mine and mine["refund"] and mine["refund"]["state"] == "made")
-        if returned and theirs["refunded_at"] is None:
-            wrong.append(f"{theirs['_id']} is returned for orders and not for the provider")
-    return finding("M side record", wrong, f"{len(provider)} payments at the provider agree")
+    provider = {theirs["_id"]: theirs for theirs in books.of("orders", "sandbox_payments")}
+    wrong = [
+        f"{payment_id}: {said}"
+        for payment_id, theirs in provider.items()
+        for said in (_against(theirs, ours[payment_id]) if payment_id in ours else ["no order has this payment"])
+    ]
+    # A payment is there before the provider hears of it, and may never have been opened.
+    wrong += [
+        f"{payment_id} is {mine['state']} for orders and unknown to the provider"
+        for payment_id, mine in ours.items()
+        if payment_id not in provider and mine["state"] not in {"started", "lapsed"}
+    ]
+    return finding("M side record", wrong, f"{len(provider)} payments at the provider agree, and so do ours")
+
+
+def _against(theirs: Document, mine: Document) -> Iterator[str]:
+    """Yield where the provider's record and ours differ; what is still to be told, or asked for, may."""
+    state, received, refund = mine["state"], mine["received"], mine["refund"] or {"state": "none"}
+    taken = theirs["taken_at"] is not None
+    money = theirs["amount_fen"], theirs["currency"]
+    is_told = theirs["notified"] and "silent" not in theirs["faults"]
+    asks = state in {"started", "capturing", "voiding"}
+    if taken and received is None and (is_told or not asks):
+        yield f"the provider took {money}, for orders it is {state}"
+    if taken and received is None and datetime.now(UTC) - theirs["taken_at"] > PATIENCE:
+        yield f"the provider took {money} at {theirs['taken_at']:%H:%M:%S} and orders has not found out"
+    if received and not taken:
+        yield "it is paid for orders and not for the provider"
+    if received and taken and (received["amount_fen"], received["currency"]) != money:
+        yield f"the provider took {money}, orders has {received}"
+    open_there = theirs["decided"] == "authorised" and not (taken or theirs["refused_at"] or theirs["voided_at"])
+    if open_there and is_told and not asks:
+        yield f"the provider keeps {money} set aside, for orders it is {state}"
+    if theirs["voided_at"] and state not in {"voiding", "voided"}:
+        yield f"the provider let it go, for orders it is {state}"
+    if state == "voided" and not (theirs["voided_at"] or theirs["refused_at"]):
+        yield "it is let go for orders and not for the provider"
+    if state == "refused" and not (theirs["refused_at"] or theirs["voided_at"]):
+        yield "the bank said no for orders and not for the provider"
+    if theirs["refunded_at"] and refund["state"] == "none":
+        yield "the provider gave it back, orders never asked for that"
+    if theirs["refunded_at"] and refund["state"] == "settled_outside":
+        yield "it went back twice, by the provider and by staff"
+    if refund["state"] == "made" and not theirs["refunded_at"]:
+        yield "it is returned for orders and not for the provider"

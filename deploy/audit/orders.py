@@ -1,4 +1,4 @@
-"""O2 and O3: what backs an order, and that each ends or is on its way, with its retirement and certificate."""
+"""O2, O3 and the balances: what backs an order, what is left, and that each order ends or is on its way."""
 
 from __future__ import annotations
 
@@ -18,17 +18,73 @@ ON_ITS_WAY = frozenset({"purchased", "retired", "refunding"})
 
 def check_orders(books: Books) -> Iterator[Finding]:
     """Yield what is wrong with orders, held against ledger and certificates."""
-    live = [order for order in books.orders if order.get("live")]
-    roots = Counter(root for order in live for root in order.get("roots", ()))
+    backing = list(_backing(books))
+    roots = Counter(root for _, root, _ in backing)
+    yield finding("O2", list(_unlike_roots(books, roots)), f"{len(roots)} footprints back one live order each")
+    told = {body["footprint_id"]: body for body in _told(books)}
+    yield finding("O2 grams", list(_unlike_footprints(books, told)), "orders have the grams of their footprints")
+    chains = books.of("orders", "chains")
     yield finding(
-        "O2",
-        [f"{root} backs {count} live orders" for root, count in roots.items() if count > 1],
-        f"{len(roots)} footprints back one live order each",
+        "D15 balance",
+        list(_unlike_balance(chains, told, {root: one for _, root, one in backing}, _uncounted(books))),
+        f"{len(chains)} footprints of scenes count once, "
+        + ", ".join(f"{count} {standing}" for standing, count in Counter(one["standing"] for one in chains).items()),
     )
     states = Counter(order["state"] for order in books.orders)
     yield finding("O3 ends", list(_forgotten(books)), ", ".join(f"{count} {state}" for state, count in states.items()))
     yield finding("O3 ledger", list(_against_ledger(books)), "what orders and ledger say of each order agrees")
     yield finding("O3 K1", list(_against_certificates(books)), f"{len(books.certificates)} certificates agree")
+
+
+def _backing(books: Books) -> Iterator[tuple[str, str, str]]:
+    """Yield order, root and footprint of each claim that is live by the state of its order."""
+    for order in books.orders:
+        if order["state"] not in ENDED and order.get("priced"):
+            for one in order["priced"]["footprints"]:
+                yield order["_id"], one["root"], one["footprint_id"]
+
+
+def _told(books: Books) -> Iterator[Document]:
+    return (json.loads(message.value) for message in books.told("footprint.calculated"))
+
+
+def _uncounted(books: Books) -> set[str]:
+    """The roots of orders whose last step the balance has still to follow."""
+    return {root for order in books.orders if order.get("uncounted") for root in order["roots"]}
+
+
+def _unlike_roots(books: Books, roots: Counter[str]) -> Iterator[str]:
+    yield from (f"{root} backs {count} live orders" for root, count in roots.items() if count > 1)
+    # What the unique index looks at must be what the orders say.
+    indexed = Counter(root for order in books.orders if order.get("live") for root in order.get("roots", ()))
+    yield from (f"{root} is kept from no other order" for root in roots - indexed)
+    yield from (f"{root} is kept for no live order" for root in indexed - roots)
+
+
+def _unlike_footprints(books: Books, told: dict[str, Document]) -> Iterator[str]:
+    for order in books.orders:
+        claimed = order["priced"]["footprints"] if order.get("priced") else []
+        told_grams = [told.get(one["footprint_id"], {}).get("grams", 0) for one in claimed]
+        if claimed and sum(told_grams) != order["priced"]["grams"]:
+            yield f"{order['_id']} has {order['priced']['grams']} g, its footprints have other"
+
+
+def _unlike_balance(
+    chains: list[Document], told: dict[str, Document], covering: dict[str, str], uncounted: set[str]
+) -> Iterator[str]:
+    """Count each root of each scene again from the stream and the live orders, and yield where the balance differs."""
+    kept = {chain["_id"]: chain for chain in chains}
+    replaced = {body["replaces"] for body in told.values()}
+    last = {body["root"]: body for body in told.values() if body["footprint_id"] not in replaced and body["scene_id"]}
+    for root in (last.keys() | kept.keys()) - uncounted:
+        chain = kept.get(root)
+        counting = told.get(covering.get(root) or last.get(root, {}).get("footprint_id", ""))
+        if chain is None or counting is None:
+            yield f"{root} is {'in no balance' if chain is None else 'in a balance and was never told'}"
+        elif any(chain[name] != counting[name] for name in ("scene_id", "role", "footprint_id", "grams")):
+            yield f"{root} counts as {chain['footprint_id']} with {chain['grams']} g, not as {counting['footprint_id']}"
+        elif (chain["standing"] == "covered") != (root in covering):
+            yield f"{root} is {chain['standing']}, and {'a' if root in covering else 'no'} live order covers it"
 
 
 def _forgotten(books: Books) -> Iterator[str]:

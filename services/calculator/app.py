@@ -1,5 +1,7 @@
 """Puts the calculator together."""
 
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -9,30 +11,49 @@ from services.calculator import api, stream
 from services.calculator.factors import LATEST, load_release
 from services.calculator.handlers import Handlers
 from services.calculator.store import Store
-from shared.messaging.outbox import clock
+from shared import settings as shared_settings
+from shared.messaging import outbox
 from shared.messaging.service import Messaging
-from shared.settings import Settings
 from shared.web.app import create, database
 from shared.web.pages import Pages
+from shared.web.periodic import Periodic
+
+FORGET_SECONDS = 60
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+class Settings(shared_settings.Settings):
+    """What the calculator is told beside what every service is."""
+
+    # For one scene in an hour. All guests of a venue's network come from one address, so it is no small number: it
+    # stands against machines, not against crowds.
+    footprints_per_address_max: int = 2_000
+
+
+def create_app(settings: Settings | None = None, *, clock: Callable[[], datetime] = outbox.clock) -> FastAPI:
     """Return the calculator's app; nothing runs before its lifespan begins. Raises ReleaseAltered."""
     settings = settings or Settings()
     messaging = Messaging(settings, service="calculator")
     store = Store(database(settings), livemode=settings.livemode, wake=messaging.wake)
-    handlers = Handlers(store, clock, load_release, LATEST)
+    secret, secure = settings.secret.get_secret_value(), settings.public_url.startswith("https")
+    handlers = Handlers(
+        store,
+        clock,
+        load_release,
+        LATEST,
+        secret=secret,
+        footprints_per_address_max=settings.footprints_per_address_max,
+    )
     pages = Pages(Path(__file__).parent / "pages", service="calculator", livemode=settings.livemode)
     load_release(LATEST)
     messaging.hears(stream.hears(handlers))
     messaging.publishes(*store.outboxes)
-    secret, secure = settings.secret.get_secret_value(), settings.public_url.startswith("https")
     return create(
         settings,
         service="calculator",
         description=card.__doc__ or "",
         routers=[
             api.api_router(store, handlers, secret=secret, livemode=settings.livemode),
+            api.organiser_router(store, handlers, secret=secret, livemode=settings.livemode),
             api.page_router(store, handlers, pages, secret=secret, secure=secure),
         ],
         access=api.ACCESS,
@@ -40,5 +61,5 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         store=store,
         pages=pages,
         hashes={"fp": store.claim_hash},
-        parts=[messaging],
+        parts=[messaging, Periodic("ended windows", handlers.forget, seconds=FORGET_SECONDS)],
     )

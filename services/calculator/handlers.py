@@ -29,7 +29,10 @@ class UnknownFootprint(Refusal):
 
 @dataclass(frozen=True)
 class Wanted:
-    """A footprint to be made: its id and capability hash follow from the request, so that a repeat finds it."""
+    """A footprint to be made: its id and capability hash follow from the request, so that a repeat finds it.
+
+    `address` is where a guest asks from; the organiser's own account comes from no address that is counted.
+    """
 
     footprint_id: str
     claim_hash: str
@@ -37,13 +40,25 @@ class Wanted:
     scene_code: str
     answers: domain.Answers
     replaces: str | None
+    role: domain.Role = "guest"
+    address: str | None = None
 
 
 class Handlers:
     """The calculator's acts."""
 
-    def __init__(self, store: Store, clock: Callable[[], datetime], load: Load, latest: str) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], datetime],
+        load: Load,
+        latest: str,
+        *,
+        secret: str,
+        footprints_per_address_max: int,
+    ) -> None:
         self._store, self._clock, self._load, self._latest = store, clock, load, latest
+        self._secret, self._footprints_max = secret, footprints_per_address_max
 
     @property
     def release(self) -> domain.Release:
@@ -57,14 +72,29 @@ class Handlers:
             raise UnknownScene(f"No scene has the code {code}. Look at the poster again, or search.", field="scene")
         return found
 
-    async def publish_scene(self, scene_id: str, scene: domain.Scene, *, cause: Cause) -> None:
-        """Write a scene as it is to be, once."""
-        await self._store.publish_scene(scene_id, scene, now=self._clock(), cause=cause)
+    async def publish_scene(
+        self, scene_id: str, scene: domain.Scene, *, organiser_id: str | None, cause: Cause
+    ) -> None:
+        """Write a scene as it is to be, once, for its organiser, or for staff that acts for none.
+
+        Raises SceneNotYours or CodeTaken.
+        """
+        domain.must_be_of(organiser_id, scene)
+        await self._store.publish_scene(scene_id, scene, organiser_id=organiser_id, now=self._clock(), cause=cause)
+
+    async def scene_of(self, scene_id: str, organiser_id: str | None) -> domain.Scene:
+        """Return a scene of the organiser. Raises UnknownScene or SceneNotYours."""
+        scene = await self._store.scene_by_id(scene_id)
+        if scene is None:
+            raise UnknownScene(f"There is no scene {scene_id}.", field="scene_id")
+        domain.must_be_of(organiser_id, scene)
+        return scene
 
     async def calculate(self, wanted: Wanted, *, cause: Cause) -> tuple[StoredFootprint, bool]:
         """Compute and record a footprint; return it and whether it was there already.
 
-        Raises UnknownScene, SceneNotOpen, AnswersRefused, ZeroFootprint, UnknownFootprint, AlreadyReplaced, KeyReused.
+        Raises UnknownScene, SceneNotOpen, AnswersRefused, ZeroFootprint, UnknownFootprint, AlreadyReplaced, KeyReused,
+        TooManyFootprints.
         """
         if there := await self._store.footprint(wanted.footprint_id):
             return _as_asked(there, wanted), True
@@ -75,7 +105,7 @@ class Handlers:
         footprint = domain.first(
             wanted.footprint_id,
             scene_id=scene_id,
-            role="guest",
+            role=wanted.role,
             place=scene.location,
             answers=wanted.answers,
             result=result,
@@ -83,7 +113,7 @@ class Handlers:
             made_at=now,
         )
         if wanted.replaces is not None:
-            old = await self._old(wanted.replaces, scene_id, footprint)
+            old = await self._old(wanted.replaces, footprint)
             footprint = domain.replace(
                 old,
                 footprint_id=wanted.footprint_id,
@@ -93,21 +123,33 @@ class Handlers:
                 claim_hash=wanted.claim_hash,
                 made_at=now,
             )
+        await self._admit(wanted, scene_id, now)
         is_new = await self._store.add_footprint(footprint, request_hash=wanted.request_hash, now=now, cause=cause)
         made = await self._store.footprint(wanted.footprint_id)
         assert made is not None, "what was written is read"
         # At the same moment the same key may have made it, and from other answers.
         return _as_asked(made, wanted), not is_new
 
-    async def _old(self, footprint_id: str, scene_id: str, like: domain.Footprint) -> domain.Footprint:
+    async def forget(self) -> None:
+        """Delete what is kept of addresses once its hour is over."""
+        await self._store.forget_windows(self._clock())
+
+    async def _admit(self, wanted: Wanted, scene_id: str, now: datetime) -> None:
+        if wanted.address is None:
+            return
+        window = domain.window(self._secret, scene_id, wanted.address, now)
+        if not await self._store.admit(window, footprints_max=self._footprints_max):
+            raise domain.too_many(self._footprints_max, window.ends_at, now)
+
+    async def _old(self, footprint_id: str, like: domain.Footprint) -> domain.Footprint:
         """Return what is to be replaced, as far as a replacement looks at it."""
         stored = await self._store.footprint(footprint_id)
-        if stored is None or stored.scene_id != scene_id:
+        if stored is None or (stored.scene_id, stored.role) != (like.scene_id, like.role):
             raise UnknownFootprint("There is no such footprint of this scene to change.", field="replaces")
         return domain.Footprint(
             footprint_id=stored.footprint_id,
             scene_id=stored.scene_id,
-            role="guest",
+            role=stored.role,
             place=like.place,
             answers=like.answers,
             result=like.result,

@@ -10,7 +10,18 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
-from services.calculator.domain import AlreadyReplaced, CodeTaken, Footprint, Place, Scene, calculated, published
+from services.calculator.domain import (
+    AlreadyReplaced,
+    CodeTaken,
+    Footprint,
+    Place,
+    Role,
+    Scene,
+    Window,
+    calculated,
+    must_be_of,
+    published,
+)
 from shared.contracts import Cause, Envelope, ProjectListed
 from shared.messaging.copies import keep_greatest
 from shared.messaging.outbox import Outbox
@@ -27,7 +38,7 @@ class StoredFootprint:
 
     footprint_id: str
     scene_id: str
-    role: str
+    role: Role
     place: Place
     answers: Document
     distances_km: tuple[Decimal, ...]
@@ -60,6 +71,7 @@ class Store:
         self._database = database
         self._scenes, self._footprints = database["scenes"], database["footprints"]
         self._projects, self._certificates = database["projects"], database["certificates"]
+        self._windows = database["windows"]
         self._scene_outbox = Outbox(self._scenes, livemode=livemode, wake=wake)
         self._footprint_outbox = Outbox(self._footprints, livemode=livemode, wake=wake)
 
@@ -74,6 +86,7 @@ class Store:
             await outbox.prepare()
         await self._scenes.create_index("scene.code", unique=True)
         await self._footprints.create_index("scene_id")
+        await self._windows.create_index("ends_at")
         await self._footprints.create_index(
             "replaces", unique=True, partialFilterExpression={"replaces": {"$type": "string"}}
         )
@@ -109,10 +122,12 @@ class Store:
         matching.sort(key=lambda one: (one[1].status != "open", one[1].code))
         return matching[:SCENES_SHOWN_MAX]
 
-    async def publish_scene(self, scene_id: str, scene: Scene, *, now: datetime, cause: Cause) -> None:
+    async def publish_scene(
+        self, scene_id: str, scene: Scene, *, organiser_id: str | None, now: datetime, cause: Cause
+    ) -> None:
         """Write the scene as it is to be, with its event; nothing when it is so already.
 
-        Raises CodeTaken, or LostRace when another write came between.
+        Raises SceneNotYours when it is another organiser's, CodeTaken, or LostRace when another write came between.
         """
         fields = {"scene": scene.model_dump(mode="json")}
         event = published(scene_id, scene)
@@ -120,12 +135,31 @@ class Store:
             if await self._scene_outbox.insert({"_id": scene_id, **fields}, [event], now=now, cause=cause):
                 return
             document = await self._scenes.find_one({"_id": scene_id})
+            must_be_of(organiser_id, Scene.model_validate(document["scene"]))
             if document["scene"] != fields["scene"]:
                 await self._scene_outbox.change(document, fields, [event], now=now, cause=cause)
         except DuplicateKeyError:
             raise CodeTaken(f"Another scene has the code {scene.code}.", field="code") from None
 
     # Footprints.
+
+    async def admit(self, window: Window, *, footprints_max: int) -> bool:
+        """Count one more footprint of the window, if it may have one more: one conditional write for all replicas."""
+        try:
+            await self._windows.update_one(
+                {"_id": window.key, "footprints": {"$lt": footprints_max}},
+                {"$inc": {"footprints": 1}, "$setOnInsert": {"ends_at": window.ends_at}},
+                upsert=True,
+            )
+        except DuplicateKeyError:
+            # It is there and full, or another has just begun it: only once more tells.
+            full = {"_id": window.key, "footprints": {"$gte": footprints_max}}
+            return not await self._windows.find_one(full) and await self.admit(window, footprints_max=footprints_max)
+        return True
+
+    async def forget_windows(self, now: datetime) -> None:
+        """Delete the windows that have ended."""
+        await self._windows.delete_many({"ends_at": {"$lte": now}})
 
     async def add_footprint(self, footprint: Footprint, *, request_hash: str, now: datetime, cause: Cause) -> bool:
         """Insert the footprint with its event; False when one with its id is there. Raises AlreadyReplaced."""

@@ -8,9 +8,10 @@ from fastapi import FastAPI
 
 import services.orders as card
 from services.orders import api, stream
-from services.orders.handlers import Handlers, Payments, Sandbox
+from services.orders.handlers import Balances, Handlers, Payments, Sandbox
 from services.orders.store import Store
 from shared import settings as shared_settings
+from shared.contracts import BeneficiaryNamed
 from shared.messaging import outbox
 from shared.messaging.service import Messaging
 from shared.web.app import create, database
@@ -19,8 +20,9 @@ from shared.web.periodic import Periodic
 
 SWEEP_SECONDS = 1
 LOOK_AGAIN_SECONDS = 5
+BALANCE_SECONDS = 1
 REFUND_SECONDS = 1
-ASK_SECONDS = 15
+ASK_SECONDS = 1
 WATCH_SECONDS = 30
 
 
@@ -49,11 +51,13 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], datetime
         notice_url=settings.sandbox_notice_url or settings.public_url + api.SANDBOX_NOTICES,
     )
     handlers = Handlers(store, clock, fee_fen=settings.fee_fen)
+    balances = Balances(store, handlers, clock)
     payments = Payments(store, sandbox, clock)
     pages = Pages(Path(__file__).parent / "pages", service="orders", livemode=settings.livemode)
-    served = api.Served(settings, store, handlers, payments, sandbox, pages, clock, fee_fen=settings.fee_fen)
+    served = api.Served(settings, store, handlers, balances, payments, sandbox, pages, clock, fee_fen=settings.fee_fen)
     messaging.hears(stream.hears(handlers))
     messaging.publishes(*store.sources)
+    messaging.beats(BeneficiaryNamed)
     return create(
         settings,
         service="orders",
@@ -62,6 +66,7 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], datetime
             api.api_router(served),
             api.payment_router(served),
             api.profile_router(served),
+            api.balance_router(served),
             api.page_router(served),
         ],
         access=api.ACCESS,
@@ -74,6 +79,7 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], datetime
             sandbox,
             Periodic("deadlines", handlers.sweep, seconds=SWEEP_SECONDS),
             Periodic("forgotten orders", handlers.look_again, seconds=LOOK_AGAIN_SECONDS),
+            Periodic("balances", balances.catch_up, seconds=BALANCE_SECONDS),
             Periodic("refunds", payments.give_back, seconds=REFUND_SECONDS),
             Periodic("look-ups", payments.ask, seconds=ASK_SECONDS),
             Periodic("alarm", handlers.watch, seconds=WATCH_SECONDS),

@@ -20,7 +20,7 @@ from shared.contracts import Cause
 from shared.messaging.delivery import is_infrastructure
 from shared.refusal import Refusal
 from shared.settings import Settings
-from shared.web import health, problems
+from shared.web import document, health, problems
 from shared.web.auth import (
     CAPABILITY_HEADER,
     PUBLIC,
@@ -145,6 +145,8 @@ def create(
         app.include_router(router, dependencies=[Depends(must_be_prepared), Depends(guard)])
     app.include_router(health.router({"mongodb": stored} | {type(part).__name__.lower(): part.fares for part in parts}))
     app.add_api_route("/static/site.css", _site_css, include_in_schema=False)
+    found_by_fastapi = app.openapi
+    app.openapi = lambda: document.complete(found_by_fastapi(), access)  # type: ignore[method-assign]
 
     async def reference() -> HTMLResponse:
         who = {line: _who(named) for line, named in access.items()}

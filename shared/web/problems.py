@@ -48,12 +48,13 @@ class FieldError(BaseModel):
 
 
 class Problem(BaseModel):
-    """RFC 9457 problem details; `type` is stable, `request_id` finds the request in the logs."""
+    """RFC 9457 problem details; `type` and `code` are stable, `request_id` finds the request in the logs."""
 
     type: str
     title: str
     status: int
     detail: str
+    code: str
     request_id: str
     errors: list[FieldError] = []
 
@@ -96,21 +97,25 @@ def install(app: FastAPI, *, statuses: Mapping[type[Refusal], int], pages: Pages
         status = next((statuses[kind] for kind in type(refusal).__mro__ if kind in statuses), 409)
         named = [{"pointer": f"/{refusal.field}", "detail": refusal.detail}] if refusal.field else []
         errors = refusal.facts.get("errors", named)
-        return answer(request, status, refusal.code, refusal.detail, errors=errors, facts=refusal.facts)
+        again = refusal.facts.get("retry_after_seconds")
+        headers = {"Retry-After": str(again)} if again else None
+        return answer(
+            request, status, refusal.code, refusal.detail, errors=errors, facts=refusal.facts, headers=headers
+        )
 
     async def invalid(request: Request, failure: Exception) -> Response:
         assert isinstance(failure, RequestValidationError)
-        errors = [
-            {"pointer": "/" + "/".join(str(step) for step in error["loc"][1:]), "detail": str(error["msg"])}
-            for error in failure.errors()[:20]
-        ]
+        errors = [{"pointer": _pointer(error), "detail": str(error["msg"])} for error in failure.errors()[:20]]
         places = ", ".join(error["pointer"] for error in errors)
         return answer(request, 422, "invalid_request", f"Mend {places} and send it again.", errors=errors)
 
     async def plain(request: Request, failure: Exception) -> Response:
         assert isinstance(failure, HTTPException)
-        code = {404: "not_found", 405: "method_not_allowed"}.get(failure.status_code, f"http_{failure.status_code}")
+        codes = {400: "body_unreadable", 404: "not_found", 405: "method_not_allowed"}
+        code = codes.get(failure.status_code, f"http_{failure.status_code}")
         detail = str(failure.detail)
+        if failure.status_code == 400:
+            detail = "The body cannot be read. Send it whole, in UTF-8, as its Content-Type says."
         if failure.status_code == 404 and detail == "Not Found":
             detail = "Check the address, or start again from the first page."
         return answer(request, failure.status_code, code, detail, headers=failure.headers)
@@ -137,6 +142,12 @@ def install(app: FastAPI, *, statuses: Mapping[type[Refusal], int], pages: Pages
     for kind in (PyMongoError, LostRace, TimeoutError):
         app.add_exception_handler(kind, away)
     app.add_exception_handler(Exception, broken)
+
+
+def _pointer(error: Mapping[str, Any]) -> str:
+    # Of a body that is no JSON the place is the number of a byte, which points to nothing.
+    steps = () if error["type"] == "json_invalid" else error["loc"][1:]
+    return "/" + "/".join(str(step) for step in steps)
 
 
 def unread(request: Request, status: int, code: str, detail: str) -> Response:

@@ -12,9 +12,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from services.calculator.app import create_app
+from services.calculator.app import Settings, create_app
 from shared.contracts import CertificateIssued, CertificateRevoked, FootprintCalculated, ScenePublished
-from shared.settings import Settings
 from shared.web.auth import hash_of
 from shared.web.idempotency import id_of
 from tests.conftest import Infra, heard, served, told, until

@@ -210,17 +210,26 @@ class World:
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
-    async def pay(self, guest: httpx.AsyncClient, order: dict[str, Any], *, approve: bool = True) -> str:
-        """Start a payment and approve it at the sandbox; return its id."""
+    async def pay(
+        self,
+        guest: httpx.AsyncClient,
+        order: dict[str, Any],
+        *,
+        approve: bool = True,
+        method: str = "sandbox",
+        faults: tuple[str, ...] = (),
+    ) -> str:
+        """Start a payment and approve it at the sandbox, which plays the faults; return its id."""
         started = await guest.post(
             f"/v1/orders/{order['order_id']}/payments",
-            json={},
+            json={"method": method},
             headers={**shows(order), "Idempotency-Key": secrets.token_hex(8)},
         )
         assert started.status_code == 201, started.text
         payment_id = str(started.json()["payment_id"])
         if approve:
-            await guest.post(f"/v1/sandbox/payments/{payment_id}/approve")
+            approved = await guest.post(f"/v1/sandbox/payments/{payment_id}/approve", json={"faults": faults})
+            assert approved.status_code == 200, approved.text
         return payment_id
 
     async def said_of(self, subject: str, *contracts: type[Event], count: int = 1) -> list[Envelope[Event]]:

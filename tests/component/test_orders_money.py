@@ -128,7 +128,7 @@ async def test_s10_money_that_lands_after_expiry_goes_back_in_full_and_the_order
     assert (await world.look(guest, held))["state"] == "expired"
     assert len(await world.said_of(held["order_id"], OrderPlaced, OrderClosed, OffsetPurchased)) == 2
     page = await guest.get(f"/orders/{held['order_id']}?t={held['capability']}", follow_redirects=True)
-    assert "You get 27.59 CNY back" in page.text
+    assert "You got 27.59 CNY back" in page.text
 
 
 async def test_a_second_payment_goes_back_and_the_first_buys(world: World) -> None:
@@ -192,7 +192,7 @@ async def test_a_refund_that_the_provider_refuses_is_tried_again_until_it_is_mad
     records = world.replica.store.sandbox
     record = await records.payment(payment_id)
     assert record is not None
-    paid = sandbox.notified(sandbox.decide(record, "paid", now=world.clock()))
+    paid = sandbox.approve(record, ("silent",), now=world.clock())
     await records.change(record, replace(paid, currency="USD"))
     world.clock.forward(seconds=10)
     assert (await refunded(world, guest, held, payment_id))["why"] == "wrong_currency"
@@ -204,8 +204,8 @@ async def test_s15_a_notice_that_a_crash_left_undelivered_is_delivered_later(wor
     payment_id = await world.pay(guest, held, approve=False)
     # Another replica takes the guest's word and dies before its notice is taken.
     async with world.replica.sandbox.running():
-        after = await world.replica.sandbox.decide(payment_id, "paid")
-    assert not after.notified
+        after = await world.replica.sandbox.approve(payment_id)
+    assert after.tellings
     await world.in_state(guest, held, "purchased")
 
 
@@ -216,7 +216,7 @@ async def test_s15_a_lost_notice_is_made_good_by_asking_the_provider(world: Worl
     records = world.replica.store.sandbox
     record = await records.payment(payment_id)
     assert record is not None
-    await records.change(record, sandbox.notified(sandbox.decide(record, "paid", now=world.clock())))
+    await records.change(record, sandbox.approve(record, ("silent",), now=world.clock()))
     await world.replica.payments.ask()
     assert (await world.look(guest, held))["state"] == "held", "the provider is given a minute"
     world.clock.forward(seconds=61)

@@ -76,7 +76,7 @@ async def test_s15_a_new_name_whose_teller_died_corrects_its_orders_when_it_is_s
     assert loaded is not None
     # The first of the two writes: the name is new, and nothing is told of the orders that it corrects.
     after = domain.renamed(loaded.value, name="Lin Yue (demo)", board=None)
-    await store.record_beneficiary(loaded, after, domain.named(after), now=world.clock(), cause=CAUSE)
+    await store.record_beneficiary(loaded, after, [domain.named(after)], now=world.clock(), cause=CAUSE)
     await store.sources[0].release()
     profile = {CAPABILITY_HEADER: held["profile_capability"]}
     for _ in range(2):

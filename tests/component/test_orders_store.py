@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,14 +15,14 @@ from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from services.orders import domain
-from services.orders.handlers import Payments
+from services.orders.handlers import Handlers, Payments
 from services.orders.store import Store
 from services.orders.store.copies import Copies
 from services.orders.store.documents import order_document
 from shared.contracts import ScenePublished
 from shared.web.idempotency import id_of
 from tests.conftest import Infra, told
-from tests.unit.orders.examples import LISTING, NOW, PROJECT, footprint, made
+from tests.unit.orders.examples import BUYER, LISTING, NOW, PROJECT, footprint, made, offered
 
 SECOND = timedelta(seconds=1)
 SCENE = ScenePublished.model_validate(
@@ -116,15 +116,22 @@ async def test_footprints_that_are_not_safely_written_are_a_failure_and_known_on
 class Provider:
     """A provider that takes what it is given and answers nothing, but for what it is told."""
 
-    name = title = "provider"
-
     def __init__(self) -> None:
+        self.methods: Mapping[str, str] = {"provider": "provider"}
         self.refunded: list[str] = []
         self.asked: list[str] = []
+        self.captured: list[str] = []
         self.paid: str | None = None
 
     async def start(self, order: domain.Order, payment: domain.Payment) -> str:
         return "/"
+
+    async def capture(self, payment: domain.Payment) -> domain.Said:
+        self.captured.append(payment.payment_id)
+        raise domain.ProviderSilent("no answer")
+
+    async def void(self, payment: domain.Payment) -> domain.Said:
+        raise domain.ProviderSilent("no answer")
 
     async def refund(self, payment: domain.Payment) -> str:
         self.refunded.append(payment.payment_id)
@@ -161,6 +168,77 @@ async def test_a_refund_that_is_due_is_made_although_hundreds_wait_for_their_tur
         await payments.give_back()
     assert provider.refunded == [id_of("pay", "1000")]
     assert await store.giving_back(NOW + timedelta(days=1), limit=1000) != []
+
+
+async def waits(store: Store, number: int, at: datetime, state: domain.State = "waiting") -> str:
+    """Keep an order that waits for a footprint of its own since then, or is past its deadline since then."""
+    order_id = id_of("ord", str(number))
+    order = domain.make(
+        domain.Wish(PROJECT, 3, offered=offered(str(number))),
+        LISTING,
+        domain.Known({}),
+        order_id=order_id,
+        request_hash="0" * 64,
+        capability_hash="1" * 64,
+        buyer=BUYER,
+        fee_fen=200,
+        now=at,
+    ).order
+    late = replace(order, state=state, deadline=at)
+    await store._database["orders"].insert_one({**order_document(late), "version": 1, "said": 0})
+    return order_id
+
+
+async def test_a_forgotten_order_is_looked_at_although_hundreds_that_are_older_go_on_waiting(store: Store) -> None:
+    await asyncio.gather(*(waits(store, number, NOW - 60 * SECOND) for number in range(600)))
+    forgotten = await waits(store, 1000, NOW - 10 * SECOND)
+    await store.copies.keep_footprints([footprint("1000")])
+    handlers = Handlers(store, lambda: NOW, fee_fen=200)
+    states = []
+    for _ in range(4):
+        await handlers.look_again()
+        found = await store.order(forgotten)
+        assert found is not None
+        states.append(found.value.state)
+    assert states == ["waiting", "placed", "placed", "placed"]
+    again = await waits(store, 1001, NOW - 70 * SECOND)
+    await store.copies.keep_footprints([footprint("1001")])
+    for _ in range(2):
+        await handlers.look_again()
+    found = await store.order(again)
+    assert found is not None
+    assert found.value.state == "placed", "after the last it starts anew"
+
+
+async def test_time_ends_those_first_that_are_longest_past_it(store: Store) -> None:
+    await asyncio.gather(*(waits(store, number, NOW - SECOND) for number in range(520)))
+    oldest = await waits(store, 1000, NOW - 600 * SECOND)
+    placed = await waits(store, 1001, NOW - 500 * SECOND, "placed")
+    found = [loaded.value.order_id for loaded in await store.overdue(NOW, limit=3)]
+    assert found[:2] == [oldest, placed]
+
+
+async def test_a_capture_is_asked_for_although_hundreds_stay_open_and_each_moves_back_when_asked(
+    store: Store,
+) -> None:
+    set_aside = domain.Received(2759, "CNY", "ref", NOW)
+
+    async def capturing(number: int, asked_at: datetime) -> None:
+        payment = replace(started(number, NOW), state="capturing", authorised=set_aside, attempts=1, asked_at=asked_at)
+        await keep(store, number, "capturing", payment)
+
+    await asyncio.gather(*(capturing(number, NOW - 10 * SECOND) for number in range(300)))
+    await capturing(1000, NOW - 9 * SECOND)
+    await capturing(1001, NOW - 3 * SECOND)
+    provider = Provider()
+    payments = Payments(store, provider, lambda: NOW)
+    for _ in range(3):
+        await payments.ask()
+    assert len(provider.captured) == len(set(provider.captured)) == 301, "the youngest is asked for by who wrote it"
+    later = Payments(store, provider, lambda: NOW + 8 * SECOND)
+    for _ in range(3):
+        await later.ask()
+    assert len(provider.captured) == 301 + 302
 
 
 async def test_a_payment_is_asked_about_although_hundreds_stay_open_and_each_moves_back_when_asked(

@@ -11,10 +11,9 @@ import pytest
 import pytest_asyncio
 
 from deploy.issuer import LocalIssuer
-from services.calculator.app import create_app
+from services.calculator.app import Settings, create_app
 from shared.contracts import Topic
 from shared.messaging import broker
-from shared.settings import Settings
 from shared.web import app as web
 from shared.web.idempotency import id_of
 from tests.component.test_calculator import ANSWERS, SCENE
@@ -98,7 +97,8 @@ async def test_before_the_database_has_answered_nothing_is_decided(
     settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(web, "START_SECONDS", 0.2)
-    away = settings("calculator", mongodb_url="mongodb://127.0.0.1:9/calculator?serverSelectionTimeoutMS=200")
+    nowhere = "mongodb://127.0.0.1:9/calculator?serverSelectionTimeoutMS=200"
+    away = settings("calculator", kind=Settings, mongodb_url=nowhere)
     app = create_app(away)
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
@@ -120,12 +120,30 @@ async def test_every_answer_carries_the_safe_headers(calculator: tuple[httpx.Asy
         assert headers["request-id"].startswith("req_")
 
 
+@pytest.mark.parametrize(
+    ("body", "status", "code", "pointers"),
+    [(b'{"scene": ', 422, "invalid_request", ["/"]), (b'{"scene": "\xff"}', 400, "body_unreadable", [])],
+)
+async def test_a_body_that_is_no_json_is_refused_as_a_whole(
+    calculator: tuple[httpx.AsyncClient, str], body: bytes, status: int, code: str, pointers: list[str]
+) -> None:
+    client, _ = calculator
+    headers = {"Content-Type": "application/json", "Idempotency-Key": "k" * 8}
+    answer = await client.post("/v1/footprints", content=body, headers=headers)
+    told = answer.json()
+    assert (answer.status_code, told["code"], [error["pointer"] for error in told["errors"]]) == (
+        status,
+        code,
+        pointers,
+    )
+
+
 async def test_a_service_refuses_to_start_on_a_topic_that_differs(
     settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wrong = Topic(name="order.placed", key="project_id", settings=(("retention.ms", "7"),))
     monkeypatch.setattr(broker, "TOPICS", (*broker.TOPICS, wrong))
-    app = create_app(settings("calculator"))
+    app = create_app(settings("calculator", kind=Settings))
     with pytest.raises(broker.TopicDiffers, match=r"order\.placed has retention\.ms=-1, not 7"):
         async with app.router.lifespan_context(app):
             raise AssertionError("it has started")

@@ -163,7 +163,13 @@ class System:
 
 
 def _all_told(books: audit.Books) -> bool:
-    unsent = (document for documents in books.collections.values() for document in documents if document.get("outbox"))
+    # Beside events, orders have to be followed by the balances of their scenes.
+    unsent = (
+        document
+        for documents in books.collections.values()
+        for document in documents
+        if document.get("outbox") or document.get("uncounted")
+    )
     behind = (project_id for project_id, pages in books.pages.items() if books.places.get(project_id, 1) <= len(pages))
     return not any(unsent) and not any(behind)
 

@@ -1,6 +1,7 @@
 """The calculator's addresses: for programs under /v1, for people everywhere else."""
 
 from services.calculator import domain
+from services.calculator.api.organisers import organiser_router
 from services.calculator.api.people import page_router
 from services.calculator.api.programs import api_router
 from services.calculator.handlers import UnknownFootprint, UnknownScene
@@ -10,7 +11,9 @@ from shared.web.auth import PUBLIC, Access, Capability, Scope
 ACCESS: dict[str, Access] = {
     "GET /v1/scenes": PUBLIC,
     "GET /v1/scenes/{code}": PUBLIC,
+    # A token with an organiser_id opens the scenes of that organiser only.
     "PUT /v1/scenes/{scene_id}": Scope("scenes:write"),
+    "POST /v1/scenes/{scene_id}/footprints": Scope("scenes:write"),
     "GET /v1/airports": PUBLIC,
     "POST /v1/footprints": PUBLIC,
     "GET /v1/footprints/{footprint_id}": Capability("fp", "footprint_id"),
@@ -25,6 +28,8 @@ STATUSES: dict[type[Refusal], int] = {
     UnknownScene: 404,
     UnknownFootprint: 404,
     domain.SceneNotOpen: 409,
+    domain.SceneNotYours: 403,
+    domain.TooManyFootprints: 429,
     domain.CodeTaken: 409,
     domain.AlreadyReplaced: 409,
     domain.AnswersRefused: 422,
@@ -35,4 +40,4 @@ STATUSES: dict[type[Refusal], int] = {
     domain.ReleaseAltered: 500,
 }
 
-__all__ = ["ACCESS", "STATUSES", "api_router", "page_router"]
+__all__ = ["ACCESS", "STATUSES", "api_router", "organiser_router", "page_router"]

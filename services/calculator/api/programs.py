@@ -5,12 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.calculator import domain
 from services.calculator.handlers import Handlers, UnknownFootprint, Wanted
-from services.calculator.store import SceneTotals, Store, StoredFootprint
+from services.calculator.store import Store, StoredFootprint
 from shared.web.app import cause_of
 from shared.web.auth import Forbidden, Unauthenticated, hash_of, shown, token_of
 from shared.web.idempotency import body_hash, checked, id_of
@@ -94,26 +94,15 @@ def api_router(store: Store, handlers: Handlers, *, secret: str, livemode: bool)
     """Build the routes for programs."""
     routes = APIRouter(tags=["calculator"])
 
-    async def scene_shown(scene_id: str, scene: domain.Scene) -> SceneShown:
-        return _scene(scene_id, scene, await store.totals(scene_id), livemode=livemode)
-
     @routes.get("/v1/scenes", operation_id="list_scenes")
     async def list_scenes(q: Annotated[str, Query(max_length=80, description="code, name or place")] = "") -> Scenes:
         """Find scenes."""
-        return Scenes(data=[await scene_shown(*found) for found in await store.scenes(q)])
+        return Scenes(data=[await scene_shown(store, *found, livemode=livemode) for found in await store.scenes(q)])
 
     @routes.get("/v1/scenes/{code}", operation_id="get_scene")
     async def get_scene(code: str) -> SceneShown:
         """Return a scene by the code on its poster."""
-        return await scene_shown(*await handlers.scene(code))
-
-    @routes.put("/v1/scenes/{scene_id}", operation_id="put_scene")
-    async def put_scene(
-        request: Request, scene_id: Annotated[str, Path(pattern=r"^scn_[0-9A-HJKMNP-TV-Z]{26}$")], scene: domain.Scene
-    ) -> SceneShown:
-        """Make a scene, or change it as a whole; the same content again changes nothing."""
-        await handlers.publish_scene(scene_id, scene, cause=cause_of(request))
-        return await scene_shown(scene_id, scene)
+        return await scene_shown(store, *await handlers.scene(code), livemode=livemode)
 
     @routes.get("/v1/airports", operation_id="find_airports")
     async def find_airports(q: Annotated[str, Query(max_length=80)]) -> list[dict[str, str]]:
@@ -149,14 +138,30 @@ def api_router(store: Store, handlers: Handlers, *, secret: str, livemode: bool)
     return routes
 
 
+async def scene_shown(store: Store, scene_id: str, scene: domain.Scene, *, livemode: bool) -> SceneShown:
+    """Return the scene as programs see it."""
+    totals = await store.totals(scene_id)
+    return SceneShown(
+        scene_id=scene_id,
+        livemode=livemode,
+        scene=scene,
+        counted=domain.COUNTED,
+        left_out=domain.LEFT_OUT[scene.kind],
+        guests=totals.guests,
+        counted_g=totals.counted_grams,
+        neutralised_g=totals.neutralised_grams,
+    )
+
+
 async def wanted_of(
-    request: Request, store: Store, asked: FootprintAsked, *, key: str, secret: str
+    request: Request, store: Store, asked: FootprintAsked, *, key: str, secret: str, role: domain.Role = "guest"
 ) -> tuple[Wanted, str]:
     """Return what is to be made, and its capability: a new one, or that of the footprint it replaces.
 
     Raises Unauthenticated or Forbidden when the capability of what it replaces is not shown.
     """
-    footprint_id = id_of("fp", "guest", key)
+    # A guest's caller is nobody known, that of staff is the subject of its token.
+    footprint_id = id_of("fp", request.state.caller, key)
     token = token_of(secret, "fp", footprint_id, key)
     if asked.replaces is not None:
         token = await _token_of_old(request, store, asked.replaces)
@@ -167,6 +172,9 @@ async def wanted_of(
         scene_code=asked.scene,
         answers=asked.answers,
         replaces=asked.replaces,
+        role=role,
+        # The gateway says from where a request comes; what a client says of that itself, it leaves out.
+        address=request.client.host if role == "guest" and request.client else None,
     ), token
 
 
@@ -200,19 +208,6 @@ async def footprint_shown(
         replaced_by=await store.replaced_by(stored.footprint_id),
         certificate_id=stored.certificate_id,
         capability=capability,
-    )
-
-
-def _scene(scene_id: str, scene: domain.Scene, totals: SceneTotals, *, livemode: bool) -> SceneShown:
-    return SceneShown(
-        scene_id=scene_id,
-        livemode=livemode,
-        scene=scene,
-        counted=domain.COUNTED,
-        left_out=domain.LEFT_OUT[scene.kind],
-        guests=totals.guests,
-        counted_g=totals.counted_grams,
-        neutralised_g=totals.neutralised_grams,
     )
 
 
@@ -250,4 +245,12 @@ def _factor(factor: domain.Factor) -> dict[str, Any]:
     }
 
 
-__all__ = ["FootprintAsked", "api_router", "footprint_shown", "wanted_of"]
+__all__ = [
+    "FootprintAsked",
+    "FootprintShown",
+    "SceneShown",
+    "api_router",
+    "footprint_shown",
+    "scene_shown",
+    "wanted_of",
+]

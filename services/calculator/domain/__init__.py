@@ -18,6 +18,7 @@ from services.calculator.domain.answers import (
     read_answers,
 )
 from services.calculator.domain.claims import jurisdiction_of
+from services.calculator.domain.crowd import TooManyFootprints, Window, too_many, window
 from services.calculator.domain.engine import TravelMode, compute, per_100_km, travel_modes
 from services.calculator.domain.factors import (
     METHOD_VERSION,
@@ -29,7 +30,15 @@ from services.calculator.domain.factors import (
     UnknownRelease,
     release_of,
 )
-from services.calculator.domain.footprint import AlreadyReplaced, Footprint, ZeroFootprint, calculated, first, replace
+from services.calculator.domain.footprint import (
+    AlreadyReplaced,
+    Footprint,
+    Role,
+    ZeroFootprint,
+    calculated,
+    first,
+    replace,
+)
 from services.calculator.domain.lines import Line, Part, Result, Warned
 from services.calculator.domain.price import cost_fen
 from services.calculator.domain.range import widest
@@ -40,7 +49,9 @@ from services.calculator.domain.scenes import (
     CodeTaken,
     Scene,
     SceneNotOpen,
+    SceneNotYours,
     Source,
+    must_be_of,
     must_be_open,
     published,
 )
@@ -73,13 +84,17 @@ __all__ = [
     "ReleaseAltered",
     "Result",
     "Ride",
+    "Role",
     "Scene",
     "SceneNotOpen",
+    "SceneNotYours",
     "Source",
     "Stay",
+    "TooManyFootprints",
     "TravelMode",
     "UnknownRelease",
     "Warned",
+    "Window",
     "ZeroFootprint",
     "calculated",
     "compute",
@@ -88,6 +103,7 @@ __all__ = [
     "great_circle_km",
     "jurisdiction_of",
     "land_km",
+    "must_be_of",
     "must_be_open",
     "parse_answers",
     "per_100_km",
@@ -97,6 +113,8 @@ __all__ = [
     "release_of",
     "replace",
     "search_airports",
+    "too_many",
     "travel_modes",
     "widest",
+    "window",
 ]

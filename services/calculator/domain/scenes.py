@@ -20,6 +20,12 @@ class SceneNotOpen(Refusal):
     code = "scene_not_open"
 
 
+class SceneNotYours(Refusal):
+    """The scene belongs to another organiser (403)."""
+
+    code = "scene_not_yours"
+
+
 class CodeTaken(Refusal):
     """Another scene has this code (409)."""
 
@@ -86,6 +92,12 @@ def must_be_open(scene: Scene) -> None:
         raise SceneNotOpen(
             f"This scene is {scene.status}: it takes no new footprints and no changed answers.", field="scene"
         )
+
+
+def must_be_of(organiser_id: str | None, *scenes: Scene) -> None:
+    """Raise SceneNotYours unless all scenes are this organiser's; staff that acts for none may touch all."""
+    if organiser_id is not None and any(scene.organiser_id != organiser_id for scene in scenes):
+        raise SceneNotYours(f"Staff of {organiser_id} may touch its own scenes only.", field="organiser_id")
 
 
 def published(scene_id: str, scene: Scene) -> ScenePublished:

@@ -1,6 +1,7 @@
 """The addresses of orders: for programs under /v1, for people everywhere else, and those of the payment provider."""
 
 from services.orders import domain
+from services.orders.api.balances import balance_router
 from services.orders.api.payments import SANDBOX_NOTICES, payment_router
 from services.orders.api.people import page_router
 from services.orders.api.profiles import profile_router
@@ -12,6 +13,8 @@ from shared.web.auth import PUBLIC, Access, Capability, Scope
 BUYER = Capability("ord", "order_id")
 PROFILE = Capability("ben", "beneficiary_id")
 BACK_OFFICE = Scope("orders:read")
+CASHIER = Scope("orders:settle")
+ORGANISER = Scope("orders:organise")
 ACCESS: dict[str, Access] = {
     "POST /v1/quotes": PUBLIC,
     # The capabilities of the footprints, and of the profile if there is one, come in the request itself.
@@ -22,8 +25,16 @@ ACCESS: dict[str, Access] = {
     "GET /v1/orders/{order_id}/events": BUYER,
     "POST /v1/orders/{order_id}/cancel": BUYER,
     "POST /v1/orders/{order_id}/payments": BUYER,
+    "POST /v1/orders/{order_id}/payments/{payment_id}/settle": CASHIER,
     "PATCH /v1/beneficiaries/{beneficiary_id}": PROFILE,
     "DELETE /v1/beneficiaries/{beneficiary_id}": PROFILE,
+    # The token's organiser_id says whose scenes these may be.
+    "GET /v1/balances/{scene_id}": ORGANISER,
+    "GET /v1/balances/{scene_id}/footprints": ORGANISER,
+    "PUT /v1/balances/{scene_id}/strikes/{footprint_id}": ORGANISER,
+    "DELETE /v1/balances/{scene_id}/strikes/{footprint_id}": ORGANISER,
+    "POST /v1/balances/{scene_id}/orders": ORGANISER,
+    "PATCH /v1/balances/beneficiary": ORGANISER,
     # Whoever signs a notice is the provider.
     f"POST {SANDBOX_NOTICES}": PUBLIC,
     # The sandbox plays a provider's site: whoever knows a payment's address may decide it.
@@ -47,6 +58,11 @@ STATUSES: dict[type[Refusal], int] = {
     domain.AmountOutOfRange: 422,
     domain.ClaimRefused: 409,
     domain.ClaimMismatch: 403,
+    domain.SceneUnknown: 404,
+    domain.SceneNotYours: 403,
+    domain.SceneOpen: 409,
+    domain.NothingLeft: 409,
+    domain.NotInBalance: 404,
     domain.MandateOutdated: 409,
     domain.NameInvalid: 422,
     domain.NameMissing: 422,
@@ -55,6 +71,12 @@ STATUSES: dict[type[Refusal], int] = {
     domain.BeneficiaryErased: 409,
     domain.PaymentUnknown: 404,
     domain.PaymentDecided: 409,
+    domain.PaymentsExhausted: 409,
+    domain.FaultNotPlayable: 422,
+    domain.ProviderRefused: 409,
+    domain.ProviderSilent: 503,
+    domain.RefundUnknown: 404,
+    domain.RefundNotOpen: 409,
     domain.NoticeForged: 401,
 }
 
@@ -64,6 +86,7 @@ __all__ = [
     "STATUSES",
     "Served",
     "api_router",
+    "balance_router",
     "page_router",
     "payment_router",
     "profile_router",

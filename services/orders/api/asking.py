@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Request
@@ -17,6 +18,15 @@ from shared.web.auth import Forbidden, hash_of, shown, token_of
 from shared.web.idempotency import body_hash, checked, id_of
 
 GUEST = "guest"
+
+
+@dataclass(frozen=True)
+class Minted:
+    """The ids and hashes that follow from a keyed request, and the capabilities that only its caller is shown."""
+
+    keyed: Keyed
+    capability: str
+    profile_capability: str
 
 
 async def profile_of(request: Request, served: Served, named: str | None) -> domain.Beneficiary | None:
@@ -54,34 +64,46 @@ async def make_order(
     mandate_version: str,
 ) -> tuple[OrderMade, bool]:
     """Make the order that is asked for, and return it as made, and whether it was there already."""
-    key = checked(key)
-    caller = await _caller(served, wish, profile, key)
-    order_id, beneficiary_id = id_of("ord", caller, key), id_of("ben", caller, key)
-    capability = token_of(served.secret, "ord", order_id, key)
-    profile_capability = token_of(served.secret, "ben", beneficiary_id, key)
+    caller = await _caller(served, wish, profile, checked(key))
+    mint = minted(served, caller, key, body)
     made = await served.handlers.make(
         wish,
         naming,
         mandate_version=mandate_version,
         profile_id=profile.beneficiary_id if profile else None,
-        keyed=Keyed(
-            order_id=order_id,
-            capability_hash=hash_of("ord", order_id, capability),
-            beneficiary_id=beneficiary_id,
-            profile_hash=hash_of("ben", beneficiary_id, profile_capability),
-            # With the key in it, which nothing stores, nobody can find out a name by trying names.
-            request_hash=body_hash({"key": key, "body": body}),
-        ),
+        keyed=mint.keyed,
         cause=cause_of(request),
     )
-    is_new_profile = made.order.buyer.beneficiary_id == beneficiary_id
+    is_new_profile = made.order.buyer.beneficiary_id == mint.keyed.beneficiary_id
     shown_order = OrderMade.made(
         made.order,
         livemode=served.settings.livemode,
-        capability=capability,
-        profile_capability=profile_capability if is_new_profile else None,
+        capability=mint.capability,
+        profile_capability=mint.profile_capability if is_new_profile else None,
     )
     return shown_order, made.replayed
+
+
+def minted(
+    served: Served, caller: str, key: str | None, body: dict[str, Any], *, beneficiary_id: str | None = None
+) -> Minted:
+    """Return what follows from a caller's key for an order and its beneficiary, unless that is known by itself.
+
+    Raises KeyMissing.
+    """
+    key = checked(key)
+    order_id, beneficiary_id = id_of("ord", caller, key), beneficiary_id or id_of("ben", caller, key)
+    capability = token_of(served.secret, "ord", order_id, key)
+    profile_capability = token_of(served.secret, "ben", beneficiary_id, key)
+    keyed = Keyed(
+        order_id=order_id,
+        capability_hash=hash_of("ord", order_id, capability),
+        beneficiary_id=beneficiary_id,
+        profile_hash=hash_of("ben", beneficiary_id, profile_capability),
+        # With the key in it, which nothing stores, nobody can find out a name by trying names.
+        request_hash=body_hash({"key": key, "body": body}),
+    )
+    return Minted(keyed, capability, profile_capability)
 
 
 async def _caller(served: Served, wish: domain.Wish, profile: domain.Beneficiary | None, key: str) -> str:
@@ -89,8 +111,8 @@ async def _caller(served: Served, wish: domain.Wish, profile: domain.Beneficiary
 
     A guest whose first order made the profile may repeat that order with the profile in hand: it is still a guest's.
     """
-    if wish.offered:
-        return wish.offered[0].token_hash
+    if wish.offered and (token_hash := wish.offered[0].token_hash):
+        return token_hash
     if profile is None or await served.store.order_hash(id_of("ord", GUEST, key)):
         return GUEST
     return profile.profile_hash

@@ -12,7 +12,16 @@ from pydantic import ValidationError
 from services.orders import domain
 from services.orders.api.programs import OrderPath
 from services.orders.api.served import Served
-from services.orders.api.shapes import PaymentAsked, PaymentStarted, SandboxShown, Taken
+from services.orders.api.shapes import (
+    Method,
+    PaymentAsked,
+    PaymentShown,
+    PaymentStarted,
+    RefundSettled,
+    SandboxApproval,
+    SandboxShown,
+    Taken,
+)
 from services.orders.handlers import Started
 from shared.web.app import cause_of
 from shared.web.idempotency import body_hash, checked, id_of
@@ -21,11 +30,12 @@ SANDBOX_NOTICES = "/v1/payments/notices/sandbox"
 PaymentPath = Annotated[str, Path(pattern=r"^pay_[0-9A-HJKMNP-TV-Z]{26}$", examples=["pay_" + "0" * 25 + "1"])]
 
 
-async def start_payment(request: Request, served: Served, order_id: str, *, key: str | None, method: str) -> Started:
+async def start_payment(request: Request, served: Served, order_id: str, *, key: str | None, method: Method) -> Started:
     """Start the payment that is asked for, once for each key."""
     return await served.payments.start(
         order_id,
         payment_id=id_of("pay", request.state.caller, checked(key)),
+        method=method,
         request_hash=body_hash({"method": method}),
         cause=cause_of(request),
     )
@@ -42,9 +52,11 @@ def payment_router(served: Served) -> APIRouter:
             payment_id=payment.payment_id,
             order_id=payment.order_id,
             livemode=served.settings.livemode,
-            state=payment.decided or undecided,
+            method="sandbox_card" if payment.mode == "authorise" else "sandbox",
+            state=payment.state if payment.state != "open" else undecided,
             amount_fen=payment.amount_fen,
             currency=payment.currency,
+            faults=list(payment.faults),
         )
 
     @routes.post("/v1/orders/{order_id}/payments", operation_id="start_payment", status_code=201)
@@ -70,6 +82,36 @@ def payment_router(served: Served) -> APIRouter:
             url=urljoin(served.settings.public_url, started.url),
         )
 
+    @routes.post("/v1/orders/{order_id}/payments/{payment_id}/settle", operation_id="settle_refund")
+    async def settle_refund(
+        request: Request,
+        response: Response,
+        order_id: OrderPath,
+        payment_id: PaymentPath,
+        asked: RefundSettled,
+        idempotency_key: Annotated[str | None, Header()] = None,
+    ) -> PaymentShown:
+        """Note that a refund which the provider does not make was paid by another way; it is not tried any more.
+
+        409 `refund_state` names the state of one that is over already, such as `made`; 409 `refund_under_way` means
+        that the provider is being asked at this moment.
+        """
+        caller = request.state.caller
+        payment, replayed = await served.payments.settle(
+            order_id,
+            payment_id,
+            reference=asked.reference,
+            settlement=domain.Settlement(
+                request_id=id_of("set", caller, checked(idempotency_key)),
+                request_hash=body_hash({"order": order_id, "payment": payment_id, **asked.model_dump()}),
+                by=caller,
+            ),
+            cause=cause_of(request),
+        )
+        if replayed:
+            response.headers["Idempotency-Replayed"] = "true"
+        return PaymentShown.of(payment)
+
     @routes.post(SANDBOX_NOTICES, operation_id="take_sandbox_notice")
     async def take_notice(
         request: Request, diandian_signature: Annotated[str | None, Header(alias=domain.SIGNATURE_HEADER)] = None
@@ -85,14 +127,14 @@ def payment_router(served: Served) -> APIRouter:
         return Taken()
 
     @routes.post("/v1/sandbox/payments/{payment_id}/approve", operation_id="approve_sandbox_payment")
-    async def approve(payment_id: PaymentPath) -> SandboxShown:
-        """Pay, as the guest does on the sandbox's page."""
-        return shown(await sandbox.decide(payment_id, "paid"))
+    async def approve(payment_id: PaymentPath, asked: SandboxApproval | None = None) -> SandboxShown:
+        """Pay, as the guest does on the sandbox's page; `faults` play what goes wrong at real providers."""
+        return shown(await sandbox.approve(payment_id, asked.faults if asked else ()))
 
     @routes.post("/v1/sandbox/payments/{payment_id}/decline", operation_id="decline_sandbox_payment")
     async def decline(payment_id: PaymentPath) -> SandboxShown:
         """Do not pay, as the guest does on the sandbox's page."""
-        return shown(await sandbox.decide(payment_id, "declined"))
+        return shown(await sandbox.decline(payment_id))
 
     @routes.get("/sandbox/payments/{payment_id}", include_in_schema=False)
     async def sandbox_page(payment_id: PaymentPath) -> HTMLResponse:
@@ -106,15 +148,23 @@ def payment_router(served: Served) -> APIRouter:
                 grams=payment.grams,
                 total_fen=payment.amount_fen,
                 currency=payment.currency,
-                open=payment.is_open(served.clock()),
+                state=shown(payment).state,
+                card=payment.mode == "authorise",
+                faults=payment.playable,
+                played=payment.faults,
             )
         )
 
     @routes.post("/sandbox/payments/{payment_id}", include_in_schema=False)
     async def decide(
-        payment_id: PaymentPath, decision: Annotated[Literal["approve", "decline"], Form()]
+        payment_id: PaymentPath,
+        decision: Annotated[Literal["approve", "decline"], Form()],
+        fault: Annotated[list[domain.sandbox.Fault] | None, Form()] = None,
     ) -> RedirectResponse:
-        payment = await sandbox.decide(payment_id, "paid" if decision == "approve" else "declined")
+        if decision == "approve":
+            payment = await sandbox.approve(payment_id, fault or ())
+        else:
+            payment = await sandbox.decline(payment_id)
         return RedirectResponse(f"/orders/{payment.order_id}", 303)
 
     return routes

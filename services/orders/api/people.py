@@ -16,6 +16,7 @@ from services.orders.api.asking import GUEST, make_order, offered, profile_of
 from services.orders.api.payments import start_payment
 from services.orders.api.programs import OrderPath
 from services.orders.api.served import Served
+from services.orders.api.shapes import Method
 from services.orders.handlers import Provider
 from shared.web.app import cause_of, keep_capability
 from shared.web.auth import shown
@@ -72,7 +73,7 @@ def page_router(served: Served) -> APIRouter:
         listings = await store.copies.listings()
         offers = domain.offers(listings, mass_g=grams, money_fen=None, fee_fen=served.fee_fen)
         profile = await profile_of(request, served, None)
-        caller = subject.offered[0].token_hash if subject.offered else GUEST
+        caller = (subject.offered and subject.offered[0].token_hash) or GUEST
         alias = (profile and profile.alias) or domain.alias_of(id_of("ben", caller, key))
         name = profile.name if profile and profile.name != alias else None
         first = {"offer": "", "name_kind": "own" if name else "alias", "name": name or "", "mandate": ""}
@@ -157,7 +158,7 @@ def page_router(served: Served) -> APIRouter:
 
     @routes.post("/orders/{order_id}/payments")
     async def pay(
-        request: Request, order_id: OrderPath, idempotency_key: Text, method: Text = "sandbox"
+        request: Request, order_id: OrderPath, idempotency_key: Text, method: Annotated[Method, Form()] = "sandbox"
     ) -> RedirectResponse:
         started = await start_payment(request, served, order_id, key=idempotency_key, method=method)
         return RedirectResponse(started.url, 303)
@@ -211,7 +212,8 @@ def order_context(order: domain.Order, provider: Provider, *, now: datetime) -> 
         "current_price_fen": refused.unit_price_fen if refused else None,
         "serials": order.allocations,
         "payments": [_payment(payment, provider) for payment in order.payments if payment.received],
-        "methods": [{"id": provider.name, "name": provider.title}],
+        "let_go": [_let_go(payment) for payment in order.payments if payment.authorised and not payment.received],
+        "methods": [{"id": method, "name": name} for method, name in provider.methods.items()],
         "certificate_number": order.certified.number if order.certified else "",
         "certificate_href": f"/c/orders/{order.order_id}",
         "idempotency_key": secrets.token_hex(16),
@@ -222,10 +224,23 @@ def _payment(payment: domain.Payment, provider: Provider) -> dict[str, Any]:
     received, refund = payment.received, payment.refund
     assert received is not None
     return {
-        "method": provider.title,
+        "method": provider.methods.get(payment.provider, payment.provider),
+        "credited": payment.credited,
         "total_fen": received.amount_fen,
         "currency": received.currency,
         "paid_at": received.at,
         "refund": refund
         and {"state": refund.state, "why": refund.why, "at": refund.changed_at, "reference": refund.reference},
+    }
+
+
+def _let_go(payment: domain.Payment) -> dict[str, Any]:
+    authorised = payment.authorised
+    assert authorised is not None
+    return {
+        "state": payment.state,
+        "why": payment.void_why or "",
+        "total_fen": authorised.amount_fen,
+        "currency": authorised.currency,
+        "at": payment.asked_at or authorised.at,
     }

@@ -22,14 +22,7 @@ def profile_router(served: Served) -> APIRouter:
     async def change_beneficiary(request: Request, beneficiary_id: ProfilePath, asked: ProfileChanged) -> ProfileShown:
         """Call or show a beneficiary otherwise; a new name corrects the certificates of its last 30 days."""
         after = await handlers.rename(beneficiary_id, name=asked.name, board=asked.board, cause=cause_of(request))
-        return ProfileShown(
-            beneficiary_id=beneficiary_id,
-            livemode=livemode,
-            kind=after.kind,
-            name=after.name,
-            alias=after.alias,
-            board=after.board,
-        )
+        return ProfileShown.of(after, livemode=livemode)
 
     @routes.delete("/v1/beneficiaries/{beneficiary_id}", operation_id="erase_beneficiary", status_code=204)
     async def erase_beneficiary(request: Request, response: Response, beneficiary_id: ProfilePath) -> None:

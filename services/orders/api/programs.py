@@ -122,12 +122,14 @@ def api_router(served: Served) -> APIRouter:
 
     @routes.get("/v1/orders", operation_id="list_orders")
     async def list_orders(
+        *,
         state: domain.State | None = None,
+        owes: Annotated[bool, Query(description="only those with a refund that is neither made nor settled")] = False,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
         cursor: Annotated[str | None, Query(max_length=200)] = None,
     ) -> Orders:
         """Return orders by time and id, for the back office."""
-        page = await store.page(state=state, after=_place(cursor) if cursor else None, limit=limit + 1)
+        page = await store.page(state=state, owes=owes, after=_place(cursor) if cursor else None, limit=limit + 1)
         orders = [loaded.value for loaded in page[:limit]]
         has_more = len(page) > limit
         return Orders(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.orders.handlers import Handlers, Payments, Sandbox
+from services.orders.handlers import Balances, Handlers, Payments, Sandbox
 from services.orders.store import Store
 from shared.settings import Settings
 from shared.web.pages import Pages
@@ -19,6 +19,7 @@ class Served:
     settings: Settings
     store: Store
     handlers: Handlers
+    balances: Balances
     payments: Payments
     sandbox: Sandbox
     pages: Pages

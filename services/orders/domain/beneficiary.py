@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -21,6 +21,8 @@ MANDATE_TEXT = (
     " the order at any time before I pay, and nothing is charged."
 )
 CORRECTION = timedelta(days=30)
+# As many orders as a claim has footprints: some 16 kB, far below what a broker refuses.
+CORRECTS_MAX = 500
 # A Chinese character is as wide as two Latin letters, so 40 of the one or 80 of the other fill the line.
 NAME_WIDTH_MAX = 80
 _NOT_WRITTEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -41,7 +43,7 @@ class NameUnprintable(Refusal):
 
 
 class NameMissing(Refusal):
-    """A company acts under its own name (422)."""
+    """A company or an organiser acts under its own name (422)."""
 
     code = "name_missing"
 
@@ -131,9 +133,14 @@ def renamed(beneficiary: Beneficiary, *, name: str | None, board: Board | None) 
     return after if after == beneficiary else _retold(after)
 
 
-def corrected(beneficiary: Beneficiary) -> Beneficiary:
-    """Return the beneficiary as it is told once more, with the earlier orders that follow its name."""
-    return _retold(replace(beneficiary, uncorrected=False))
+def corrected(beneficiary: Beneficiary, order_ids: Sequence[str]) -> tuple[Beneficiary, tuple[BeneficiaryNamed, ...]]:
+    """Return the beneficiary as it is told once more, with the earlier orders that follow its name.
+
+    It is told as often as needed for no message to name more than CORRECTS_MAX of them: each stands for itself.
+    """
+    after = replace(beneficiary, uncorrected=False)
+    parts = [order_ids[at : at + CORRECTS_MAX] for at in range(0, len(order_ids), CORRECTS_MAX)]
+    return replace(after, sequence=after.sequence + len(parts)), tuple(named(after, part) for part in parts)
 
 
 def ordering(beneficiary: Beneficiary, naming: Naming | None) -> Beneficiary:
@@ -226,8 +233,8 @@ def _retold(beneficiary: Beneficiary) -> Beneficiary:
 def _name(naming: Naming, alias: str | None) -> str | None:
     if naming.name is not None:
         return checked_name(naming.name)
-    if naming.kind == "company":
-        raise NameMissing("A company's certificate bears its name. Give it.", field="beneficiary/name")
+    if naming.kind != "person":
+        raise NameMissing(f"The certificate of a {naming.kind} bears its name. Give it.", field="beneficiary/name")
     return alias
 
 

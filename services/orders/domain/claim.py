@@ -98,7 +98,7 @@ def priced(wish: Wish, listing: ProjectListed, known: Known) -> Priced | None:
 
 def _check(offered: Offered, footprint: FootprintCalculated, known: Known) -> None:
     footprint_id = footprint.footprint_id
-    if not secrets.compare_digest(footprint.claim_hash, offered.token_hash):
+    if offered.token_hash is not None and not secrets.compare_digest(footprint.claim_hash, offered.token_hash):
         raise ClaimMismatch(
             f"The token shown is not that of {footprint_id}. Open the footprint by its own link and order from there.",
             field="claims",

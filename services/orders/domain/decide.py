@@ -9,7 +9,7 @@ from services.orders.domain import machine
 from services.orders.domain.claim import ClaimRefused, Known, priced
 from services.orders.domain.offers import seen
 from services.orders.domain.order import Buyer, Certified, Decision, Order, Refused, Wish
-from services.orders.domain.payments import returned
+from services.orders.domain.refunds import returned
 from services.orders.domain.steps import advance, advance_if_fits, begin
 from shared.contracts import CertificateIssued, CreditsHeld, CreditsRefused, CreditsRetired, ProjectListed
 

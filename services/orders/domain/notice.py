@@ -32,7 +32,7 @@ class Notice(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     payment_id: PaymentId
-    outcome: Literal["paid", "declined"]
+    outcome: Literal["authorised", "paid", "declined"]
     amount_fen: Fen
     currency: Currency
     reference: str
@@ -42,7 +42,7 @@ class Notice(BaseModel):
     def said(self) -> Said:
         """What it says to the order."""
         received = Received(self.amount_fen, self.currency, self.reference, self.decided_at)
-        return Said(self.outcome, received if self.outcome == "paid" else None)
+        return Said(self.outcome, None if self.outcome == "declined" else received)
 
 
 def sign(key: bytes, body: bytes, *, now: datetime) -> str:

@@ -10,16 +10,22 @@ from services.orders.domain.machine import COVERING, FINAL, TIMED, State
 from shared.contracts import Allocation, ClaimedFootprint, Event, ProjectListed
 from shared.contracts.orders import BeneficiaryKind
 
-PaymentState = Literal["started", "declined", "lapsed", "paid"]
-RefundReason = Literal["late", "second", "wrong_amount", "wrong_currency", "credits_refused"]
+PaymentState = Literal["started", "capturing", "voiding", "declined", "lapsed", "refused", "voided", "paid"]
+RefundState = Literal["requested", "made", "failed", "settled_outside"]
+# Why money is not the order's: what was taken goes back, what was only set aside is let go.
+NotOurs = Literal["late", "second", "wrong_amount", "wrong_currency"]
+RefundReason = Literal[NotOurs, "credits_refused"]
 
 
 @dataclass(frozen=True)
 class Offered:
-    """A footprint that the buyer wants to neutralise, and the hash of the token shown for it, never the token."""
+    """A footprint that the buyer wants to neutralise, and the hash of the token shown for it, never the token.
+
+    None where the organiser of its scene takes it from the balance: that right needs no token.
+    """
 
     footprint_id: str
-    token_hash: str
+    token_hash: str | None
 
 
 @dataclass(frozen=True)
@@ -61,15 +67,34 @@ class Priced:
 
 
 @dataclass(frozen=True)
-class Refund:
-    """Money on its way back, always in full."""
+class Settlement:
+    """Staff's word that money went back by another way: the request that gave it, and the subject who sent that."""
 
-    state: Literal["requested", "made", "failed", "settled_outside"]
+    request_id: str
+    request_hash: str
+    by: str
+
+
+@dataclass(frozen=True)
+class Refund:
+    """Money on its way back, always in full.
+
+    `asked_at` is set while the provider has been asked and nobody knows what it did; `tried_at` is when it last said.
+    """
+
+    state: RefundState
     why: RefundReason
     requested_at: datetime
     attempts: int = 0
     tried_at: datetime | None = None
     reference: str = ""
+    asked_at: datetime | None = None
+    settlement: Settlement | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the money has not gone back yet."""
+        return self.state in {"requested", "failed"}
 
     @property
     def changed_at(self) -> datetime:
@@ -79,7 +104,7 @@ class Refund:
 
 @dataclass(frozen=True)
 class Received:
-    """The money that came for a payment, as the provider tells it."""
+    """The money that came for a payment, or that is set aside for it, as the provider tells it."""
 
     amount_fen: int
     currency: str
@@ -91,7 +116,9 @@ class Received:
 class Payment:
     """One attempt to pay an order in full; `credited` when it is the one that bought the credits.
 
-    `asked_at` is when the provider was last asked what became of it.
+    `provider` is the method that the buyer chose. `authorised` is what was set aside, `received` what was taken;
+    `void_why` says why what was set aside is let go. `asked_at` is when the provider was last asked about it, and
+    `attempts` how often it was asked to do what is under way.
     """
 
     payment_id: str
@@ -103,6 +130,9 @@ class Payment:
     credited: bool = False
     refund: Refund | None = None
     asked_at: datetime | None = None
+    authorised: Received | None = None
+    void_why: NotOurs | None = None
+    attempts: int = 0
 
 
 @dataclass(frozen=True)

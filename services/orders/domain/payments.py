@@ -1,20 +1,35 @@
-"""How money comes and goes back: one payment credits an order once, and whatever else comes is returned in full."""
+"""How money comes: one payment credits an order once, and what is not the order's goes back or is let go in full."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
 from services.orders.domain import machine
-from services.orders.domain.order import Decision, Order, Payment, Received, Refund, RefundReason
-from services.orders.domain.steps import advance, advance_if_fits
+from services.orders.domain.order import Decision, NotOurs, Order, Payment, PaymentState, Received
+from services.orders.domain.refunds import returned, wait
+from services.orders.domain.steps import advance
 from shared.refusal import Refusal
 
-RETRY_SECONDS = 2
-RETRY_SECONDS_MAX = 300
 # The provider's notice is the rule; after this long without one it is asked, and again after as long.
 NOTICE_PATIENCE = timedelta(seconds=60)
+PAYMENTS_MAX = 20
+
+Outcome = Literal["authorised", "paid", "declined", "lapsed", "refused", "voided"]
+# What is listened to in each state of a payment; all else is late or a repeat, and changes nothing. Money that is there
+# always counts. `refused` is the answer to a capture, `voided` that to a void.
+HEARS: Mapping[PaymentState, frozenset[Outcome]] = {
+    "started": frozenset({"authorised", "paid", "declined", "lapsed"}),
+    "declined": frozenset({"authorised", "paid"}),
+    "lapsed": frozenset({"authorised", "paid"}),
+    "capturing": frozenset({"paid", "refused"}),
+    "voiding": frozenset({"paid", "voided"}),
+    "refused": frozenset({"paid"}),
+    "voided": frozenset({"paid"}),
+    "paid": frozenset(),
+}
 
 
 class PaymentUnknown(Refusal):
@@ -23,62 +38,77 @@ class PaymentUnknown(Refusal):
     code = "payment_unknown"
 
 
+class PaymentsExhausted(Refusal):
+    """The order has been tried to be paid too often (409)."""
+
+    code = "payments_exhausted"
+
+
+class ProviderRefused(Refusal):
+    """The provider does not do what was asked; it may later (409)."""
+
+    code = "provider_refused"
+
+
+class ProviderSilent(Refusal):
+    """The provider gave no answer, so that nobody knows whether it did what was asked (503)."""
+
+    code = "provider_silent"
+
+
 @dataclass(frozen=True)
 class Said:
-    """What the provider says became of a payment; `received` when money came."""
+    """What the provider says became of a payment.
 
-    outcome: Literal["paid", "declined", "lapsed"]
+    `received` is the money set aside or taken; `refunded` its reference of having given that back, if it has.
+    """
+
+    outcome: Outcome
     received: Received | None = None
+    refunded: str = ""
 
 
 def start(order: Order, *, payment_id: str, provider: str, request_hash: str, now: datetime) -> Decision:
-    """Add a payment to a held order. Raises DoesNotFit in every other state."""
+    """Add a payment to a held order. Raises DoesNotFit in every other state, or PaymentsExhausted."""
+    if len(order.payments) >= PAYMENTS_MAX:
+        raise PaymentsExhausted(f"This order was tried to be paid {PAYMENTS_MAX} times. Cancel it and make a new one.")
     begun = Payment(payment_id, provider, request_hash, started_at=now)
     return advance(order.with_payment(begun), "payment_started", now=now)
 
 
 def hear_provider(order: Order, payment_id: str, said: Said, *, now: datetime) -> Decision:
-    """Take in what the provider says, any number of times: the order is bought, or the money goes back.
+    """Take in what the provider says, any number of times and in any order.
 
-    Raises PaymentUnknown when the order has no such payment.
+    Money set aside for a held order is captured; money that was taken buys it; what is not the order's is let go, or
+    goes back. Raises PaymentUnknown when the order has no such payment.
     """
     payment = order.payment(payment_id)
     if payment is None:
         raise PaymentUnknown(f"The order {order.order_id} has no payment {payment_id}.")
-    if payment.state == "paid":
+    if said.outcome not in HEARS[payment.state]:
         return Decision(order)
-    if said.outcome != "paid" or said.received is None:
-        return Decision(order.with_payment(replace(payment, state=said.outcome)))
-    paid = replace(payment, state="paid", received=said.received)
-    if why := _why_not_ours(order, said.received):
-        return Decision(returned(order, paid, why, now=now))
-    return advance(order.with_payment(replace(paid, credited=True)), "paid", now=now)
-
-
-def returned(order: Order, payment: Payment, why: RefundReason, *, now: datetime) -> Order:
-    """Return the order with a refund of the whole payment asked for."""
-    return order.with_payment(replace(payment, refund=Refund("requested", why, requested_at=now)))
-
-
-def refund_at(payment: Payment) -> datetime | None:
-    """Return when its refund is to be tried: at once, then ever more rarely; none when there is nothing to try."""
-    refund = payment.refund
-    if refund is None or refund.state not in {"requested", "failed"}:
-        return None
-    if refund.tried_at is None:
-        return refund.requested_at
-    wait = min(RETRY_SECONDS * 2 ** min(refund.attempts, 10), RETRY_SECONDS_MAX)
-    return refund.tried_at + timedelta(seconds=wait)
-
-
-def refunds_due(order: Order, *, now: datetime) -> tuple[Payment, ...]:
-    """Return the payments whose refund is to be tried now."""
-    return tuple(payment for payment in order.payments if (at := refund_at(payment)) and at <= now)
+    match said.outcome:
+        case "authorised":
+            return _authorised(order, payment, said.received, now)
+        case "paid":
+            return _paid(order, payment, said.received, now)
+        case "refused":
+            return advance(order.with_payment(replace(payment, state="refused")), "capture_refused", now=now)
+        case _:
+            return Decision(order.with_payment(replace(payment, state=said.outcome)))
 
 
 def ask_at(payment: Payment) -> datetime | None:
-    """Return when the provider is to be asked about it, each time after the same patience; none once it has said."""
-    return (payment.asked_at or payment.started_at) + NOTICE_PATIENCE if payment.state == "started" else None
+    """Return when the provider is to be asked about it; none once that is known.
+
+    A silent payment is looked up each time after the same patience; a capture or a void that is not answered is asked
+    for again ever more rarely.
+    """
+    if payment.state == "started":
+        return (payment.asked_at or payment.started_at) + NOTICE_PATIENCE
+    if payment.state in {"capturing", "voiding"}:
+        return (payment.asked_at or payment.started_at) + wait(payment.attempts)
+    return None
 
 
 def asks_due(order: Order, *, now: datetime) -> tuple[Payment, ...]:
@@ -89,43 +119,40 @@ def asks_due(order: Order, *, now: datetime) -> tuple[Payment, ...]:
 def asked(order: Order, *, now: datetime) -> Decision:
     """Note that the provider is asked about all payments that are due, which puts them back in the line."""
     for payment in asks_due(order, now=now):
-        order = order.with_payment(replace(payment, asked_at=now))
+        order = order.with_payment(replace(payment, asked_at=now, attempts=payment.attempts + 1))
     return Decision(order)
 
 
-def refund_made(order: Order, payment_id: str, *, reference: str, now: datetime) -> Decision:
-    """Note that the money went back; an order that was only waiting for that is refunded."""
-    payment, refund = _refund(order, payment_id)
-    if refund.state == "made":
-        return Decision(order)
-    made = replace(refund, state="made", attempts=refund.attempts + 1, tried_at=now, reference=reference)
-    after = order.with_payment(replace(payment, refund=made))
-    return advance_if_fits(after, "refund_made", now=now) if payment.credited else Decision(after)
+def _authorised(order: Order, payment: Payment, received: Received | None, now: datetime) -> Decision:
+    assert received is not None, "an authorisation says of how much"
+    set_aside = replace(payment, authorised=received, asked_at=now, void_why=None)
+    if why := _why_not_ours(order, payment, received, "authorised"):
+        return Decision(order.with_payment(replace(set_aside, state="voiding", void_why=why, attempts=0)))
+    # Whoever writes this asks for the money at once, which is the first attempt.
+    capturing = replace(set_aside, state="capturing", attempts=1)
+    return advance(order.with_payment(capturing), "authorised", now=now)
 
 
-def refund_failed(order: Order, payment_id: str, *, now: datetime) -> Decision:
-    """Note that the provider refused; it is tried again later."""
-    payment, refund = _refund(order, payment_id)
-    if refund.state == "made":
-        return Decision(order)
-    failed = replace(refund, state="failed", attempts=refund.attempts + 1, tried_at=now)
-    return Decision(order.with_payment(replace(payment, refund=failed)))
+def _paid(order: Order, payment: Payment, received: Received | None, now: datetime) -> Decision:
+    assert received is not None, "money that came says how much"
+    paid = replace(payment, state="paid", received=received)
+    why = _why_not_ours(order, payment, received, "paid")
+    if why is None:
+        return advance(order.with_payment(replace(paid, credited=True)), "paid", now=now)
+    after = returned(order, paid, why, now=now)
+    return advance(after, "capture_refused", now=now) if payment.state == "capturing" else Decision(after)
 
 
-def _why_not_ours(order: Order, received: Received) -> RefundReason | None:
+def _why_not_ours(
+    order: Order, payment: Payment, received: Received, happening: Literal["authorised", "paid"]
+) -> NotOurs | None:
     if received.currency != order.listing.currency:
         return "wrong_currency"
     if received.amount_fen != order.total_fen:
         return "wrong_amount"
-    if order.credited:
+    # While one payment is being captured nobody knows yet whether it buys, so no other may.
+    if order.credited or (order.state == "capturing" and payment.state != "capturing"):
         return "second"
-    if not machine.fits(order.state, "paid"):
+    if not machine.fits(order.state, happening):
         return "late"
     return None
-
-
-def _refund(order: Order, payment_id: str) -> tuple[Payment, Refund]:
-    payment = order.payment(payment_id)
-    if payment is None or payment.refund is None:
-        raise PaymentUnknown(f"The order {order.order_id} returns no payment {payment_id}.")
-    return payment, payment.refund

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,11 +10,12 @@ import structlog
 from prometheus_client import Counter, Gauge
 
 from services.orders import domain
+from services.orders.handlers.counting import count
 from services.orders.handlers.races import each, each_if_first, persistently
 from services.orders.handlers.turns import turn
 from services.orders.store import Loaded, Store
 from shared.contracts import Cause, Envelope, Event, FootprintCalculated, ProjectListed, ScenePublished
-from shared.contracts.orders import Board
+from shared.contracts.orders import BeneficiaryKind, Board
 from shared.web.idempotency import KeyReused
 
 PER_TURN_MAX = 500
@@ -22,6 +23,8 @@ PATIENCE = timedelta(seconds=5)
 ANSWER_PATIENCE = timedelta(minutes=5)
 UNANSWERED = Gauge("diandian_orders_unanswered", "Purchases that the registry has not answered for five minutes")
 NOT_FITTING = Counter("diandian_orders_not_fitting_total", "Messages that changed nothing", ["topic", "state"])
+
+Wished = Callable[[], Awaitable[tuple[domain.Wish, domain.Known]]]
 
 log = structlog.get_logger()
 
@@ -52,6 +55,7 @@ class Handlers:
         self._store = store
         self._clock = clock
         self._fee_fen = fee_fen
+        self._looked_to: tuple[datetime, str] | None = None
 
     async def make(
         self,
@@ -68,6 +72,29 @@ class Handlers:
         Raises KeyReused for another request under the same key, or what `domain.make` refuses.
         """
 
+        async def as_asked() -> tuple[domain.Wish, domain.Known]:
+            return wish, await self._store.known(wish.footprint_ids, order_id=keyed.order_id)
+
+        return await self.make_of(
+            as_asked, naming, mandate_version=mandate_version, profile_id=profile_id, keyed=keyed, cause=cause
+        )
+
+    async def make_of(
+        self,
+        wished: Wished,
+        naming: domain.Naming | None,
+        *,
+        mandate_version: str,
+        profile_id: str | None,
+        keyed: Keyed,
+        cause: Cause,
+        kind: BeneficiaryKind = "person",
+    ) -> Made:
+        """Make an order of a wish that is formed anew at each attempt; a new beneficiary without a name is of `kind`.
+
+        Raises what `make` does, and what `wished` does.
+        """
+
         async def make() -> Made:
             if found := await self._store.order(keyed.order_id):
                 _check_same(found.value.request_hash, keyed)
@@ -77,7 +104,7 @@ class Handlers:
             profile = await self._store.beneficiary(profile_id or keyed.beneficiary_id)
             if profile is None:
                 beneficiary = domain.make_beneficiary(
-                    naming or domain.Naming(),
+                    naming or domain.Naming(kind),
                     beneficiary_id=keyed.beneficiary_id,
                     profile_hash=keyed.profile_hash,
                     request_hash=keyed.request_hash,
@@ -90,10 +117,11 @@ class Handlers:
                 beneficiary = profile.value
             else:
                 beneficiary = domain.ordering(profile.value, naming)
+            wish, known = await wished()
             decision = domain.make(
                 wish,
                 await self._store.copies.listing(wish.project_id),
-                await self._store.known(wish.footprint_ids, order_id=keyed.order_id),
+                known,
                 order_id=keyed.order_id,
                 request_hash=keyed.request_hash,
                 capability_hash=keyed.capability_hash,
@@ -152,12 +180,13 @@ class Handlers:
         await self._store.copies.keep_scenes(events)
 
     async def footprints(self, events: Sequence[Envelope[FootprintCalculated]]) -> None:
-        """Remember footprints, and place or refuse the orders that waited for them."""
+        """Remember footprints, place or refuse the orders that waited for them, and count what scenes have left."""
         causes = {event.data.footprint_id: event.cause for event in events}
         await self._store.copies.keep_footprints(event.data for event in events)
         for loaded in await self._store.waiting_for(causes):
             cause = next(causes[named] for named in loaded.value.wish.footprint_ids if named in causes)
             await self._settle(loaded, cause)
+        await count(self._store, {event.data.root for event in events})
 
     async def answers(self, events: Sequence[Envelope[domain.Answer]]) -> None:
         """Move orders on by what registry and certificates say, one write per order."""
@@ -178,8 +207,17 @@ class Handlers:
     async def look_again(self) -> None:
         """Settle orders whose footprints came while they were made by a replica that died before it looked again."""
         now = self._clock()
-        forgotten = await self._store.waiting_since(now - PATIENCE, limit=PER_TURN_MAX)
-        await each_if_first(self._settle(loaded, turn("forgotten orders", now)) for loaded in forgotten)
+        forgotten = await self._store.waiting_since(now - PATIENCE, after=self._looked_to, limit=PER_TURN_MAX)
+        # Those that go on waiting stay where they are, so the next turn goes on behind them, and at last starts anew.
+        last = forgotten[-1].value if len(forgotten) == PER_TURN_MAX else None
+        self._looked_to = (last.created_at, last.order_id) if last else None
+        named = {footprint_id for loaded in forgotten for footprint_id in loaded.value.wish.footprint_ids}
+        known = {footprint.footprint_id for footprint in await self._store.copies.footprints(named)}
+        await each_if_first(
+            self._settle(loaded, turn("forgotten orders", now))
+            for loaded in forgotten
+            if not known.isdisjoint(loaded.value.wish.footprint_ids)
+        )
 
     async def watch(self) -> None:
         """Raise an alarm when the registry has not answered a purchase for five minutes; nothing else follows."""
@@ -232,26 +270,21 @@ class Handlers:
         beneficiary = loaded.value
         if not beneficiary.uncorrected:
             return beneficiary
-        made = await self._store.correctable(beneficiary_id, since=self._clock() - domain.CORRECTION)
-        earlier = [order.order_id for order in made if order.buyer.name_sequence < beneficiary.sequence]
+        earlier = await self._store.correctable(
+            beneficiary_id, since=self._clock() - domain.CORRECTION, name_sequence=beneficiary.sequence
+        )
         if not earlier:
             return beneficiary
-        after = domain.corrected(beneficiary)
-        await self._tell(loaded, after, cause=cause, corrects=earlier)
+        after, events = domain.corrected(beneficiary, earlier)
+        await self._store.record_beneficiary(loaded, after, events, now=self._clock(), cause=cause)
         return after
 
     async def _tell(
-        self,
-        loaded: Loaded[domain.Beneficiary] | None,
-        after: domain.Beneficiary,
-        *,
-        cause: Cause,
-        corrects: Sequence[str] = (),
+        self, loaded: Loaded[domain.Beneficiary] | None, after: domain.Beneficiary, *, cause: Cause
     ) -> None:
         if loaded and after == loaded.value:
             return
-        event = domain.named(after, corrects)
-        await self._store.record_beneficiary(loaded, after, event, now=self._clock(), cause=cause)
+        await self._store.record_beneficiary(loaded, after, [domain.named(after)], now=self._clock(), cause=cause)
 
 
 def _check_same(request_hash: str, keyed: Keyed) -> None:

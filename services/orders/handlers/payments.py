@@ -1,10 +1,14 @@
-"""How money moves: payments are started, notices taken, refunds made until they are, and silent providers asked."""
+"""How money moves: payments are started, notices taken, and the provider asked until it is known what it did."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
+
+import structlog
 
 from services.orders import domain
 from services.orders.handlers.provider import Provider
@@ -15,6 +19,11 @@ from shared.contracts import Cause
 from shared.web.idempotency import KeyReused
 
 PER_TURN_MAX = 200
+# Well below domain.UNDER_WAY, after which an attempt without an answer counts as over.
+PROVIDER_SECONDS_MAX = 10
+Answer = TypeVar("Answer")
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -35,73 +44,178 @@ class Payments:
         self._provider = provider
         self._clock = clock
 
-    async def start(self, order_id: str, *, payment_id: str, request_hash: str, cause: Cause) -> Started:
-        """Start a payment of a held order, once. Raises DoesNotFit or KeyReused."""
+    async def start(self, order_id: str, *, payment_id: str, method: str, request_hash: str, cause: Cause) -> Started:
+        """Start a payment of a held order, once. Raises DoesNotFit, PaymentsExhausted or KeyReused.
 
-        async def add() -> tuple[Loaded[domain.Order], bool]:
-            loaded = await self._store.order(order_id)
-            assert loaded is not None, "the guard has seen it"
+        Of two that come at once with the same key the second finds the payment of the first, and both get its answer:
+        none has to be told that the other still runs.
+        """
+
+        async def add() -> tuple[domain.Order, bool]:
+            loaded = await self._order(order_id)
             if loaded.value.payment(payment_id):
-                return loaded, True
+                return loaded.value, True
             now = self._clock()
             decision = domain.start_payment(
-                loaded.value, payment_id=payment_id, provider=self._provider.name, request_hash=request_hash, now=now
+                loaded.value, payment_id=payment_id, provider=method, request_hash=request_hash, now=now
             )
             await self._store.record(loaded, decision, now=now, cause=cause)
-            return Loaded(decision.order, loaded.document), False
+            return decision.order, False
 
-        loaded, replayed = await persistently(add)
-        payment = loaded.value.payment(payment_id)
+        order, replayed = await persistently(add)
+        payment = order.payment(payment_id)
         assert payment is not None
-        if payment.request_hash != request_hash:
-            raise KeyReused("This Idempotency-Key came with another body before. Take a new key.")
+        _check_same(payment.request_hash, request_hash)
         # The provider learns of the payment after the order has it, so no money comes that nobody knows of.
-        return Started(loaded.value, payment, await self._provider.start(loaded.value, payment), replayed)
+        return Started(order, payment, await _told(self._provider.start(order, payment)), replayed)
 
     async def notice(self, payment_id: str, said: domain.Said, *, cause: Cause) -> None:
-        """Take in what the provider says of a payment. Raises PaymentUnknown."""
+        """Take in what the provider says of a payment, and ask for the money that it has set aside.
 
-        async def take() -> None:
+        Raises PaymentUnknown.
+        """
+
+        async def take() -> domain.Payment | None:
             loaded = await self._store.order_of_payment(payment_id)
             if loaded is None:
                 raise domain.PaymentUnknown(f"There is no payment {payment_id}.")
             now = self._clock()
             decision = domain.hear_provider(loaded.value, payment_id, said, now=now)
             await self._store.record(loaded, decision, now=now, cause=cause)
+            return None if decision.order == loaded.value else decision.order.payment(payment_id)
 
-        await persistently(take)
+        changed = await persistently(take)
+        if changed and changed.state == "capturing":
+            await self._find_out(changed, cause)
+
+    async def settle(
+        self, order_id: str, payment_id: str, *, reference: str, settlement: domain.Settlement, cause: Cause
+    ) -> tuple[domain.Payment, bool]:
+        """Note that staff gave a payment back by another way; return it, and whether the same request did so before.
+
+        Raises RefundUnknown, RefundNotOpen, RefundUnderWay, KeyReused, or ProviderSilent while nobody knows whether
+        the provider has made it meanwhile.
+        """
+
+        async def end() -> tuple[domain.Order, bool]:
+            loaded = await self._store.order(order_id)
+            # Looked for after the order was read: whoever settled that by the same request is found.
+            if settled := await self._store.settled_by(settlement.request_id):
+                (done,) = [one for one in _settlements(settled) if one.request_id == settlement.request_id]
+                _check_same(done.request_hash, settlement.request_hash)
+                return settled, True
+            if loaded is None:
+                raise domain.RefundUnknown(f"There is no order {order_id}.")
+            now = self._clock()
+            decision = domain.settle_refund(
+                loaded.value, payment_id, reference=reference, settlement=settlement, now=now
+            )
+            # A crash may have kept us from noting that the provider has made it.
+            said = await _told(self._provider.look_up(payment_id))
+            if said and said.refunded:
+                decision = domain.refund_made(loaded.value, payment_id, reference=said.refunded, now=now)
+            await self._store.record(loaded, decision, now=now, cause=cause)
+            if said and said.refunded:
+                raise domain.RefundNotOpen("The provider has made this refund. Do not pay it again.", state="made")
+            return decision.order, False
+
+        order, replayed = await persistently(end)
+        payment = order.payment(payment_id)
+        assert payment is not None
+        return payment, replayed
 
     async def give_back(self) -> None:
         """Make the refunds that are due."""
         now = self._clock()
         orders = await self._store.giving_back(now, limit=PER_TURN_MAX)
         await each_if_first(
-            self._refund(loaded, payment, turn("refunds", now))
+            self._refund(loaded, payment.payment_id, turn("refunds", now))
             for loaded in orders
             for payment in domain.refunds_due(loaded.value, now=now)[:1]
         )
 
     async def ask(self) -> None:
-        """Ask the provider about payments of which no notice came in time."""
+        """Ask the provider about payments of which no notice, or no answer, came in time."""
         now = self._clock()
         silent = await self._store.unanswered(now, limit=PER_TURN_MAX)
         await each_if_first(self._ask(loaded, now) for loaded in silent)
 
-    async def _refund(self, loaded: Loaded[domain.Order], payment: domain.Payment, cause: Cause) -> None:
-        payment_id = payment.payment_id
+    async def _refund(self, loaded: Loaded[domain.Order], payment_id: str, cause: Cause) -> None:
+        # Noted first: of two replicas one asks, and nobody settles meanwhile what may be going back.
+        noted = domain.refund_asked(loaded.value, payment_id, now=self._clock())
+        await self._store.record(loaded, noted, now=self._clock(), cause=cause)
+        payment = noted.order.payment(payment_id)
+        assert payment is not None
+        reference = None
         try:
-            reference = await self._provider.refund(payment)
-        except domain.ProviderRefused:
-            decision = domain.refund_failed(loaded.value, payment_id, now=self._clock())
-        else:
-            decision = domain.refund_made(loaded.value, payment_id, reference=reference, now=self._clock())
-        await self._store.record(loaded, decision, now=self._clock(), cause=cause)
+            reference = await _told(self._provider.refund(payment))
+        except domain.ProviderSilent as silent:
+            log.warning("refund not answered", payment_id=payment_id, failure=silent.detail)
+            return
+        except domain.ProviderRefused as refused:
+            log.warning("refund refused", payment_id=payment_id, failure=refused.detail)
+
+        async def note() -> None:
+            order = await self._order(loaded.value.order_id)
+            now = self._clock()
+            returned = order.value.payment(payment_id)
+            if reference and returned and returned.refund and returned.refund.state == "settled_outside":
+                log.critical("money went back twice", payment_id=payment_id, reference=reference)
+            if reference is None:
+                decision = domain.refund_failed(order.value, payment_id, now=now)
+            else:
+                decision = domain.refund_made(order.value, payment_id, reference=reference, now=now)
+            await self._store.record(order, decision, now=now, cause=cause)
+
+        await persistently(note)
 
     async def _ask(self, loaded: Loaded[domain.Order], now: datetime) -> None:
         cause = turn("look-ups", now)
-        # Noted first: even a payment whose look-up fails goes back in the line, and of two replicas one asks.
-        await self._store.record(loaded, domain.asked(loaded.value, now=now), now=now, cause=cause)
+        # Noted first: even a payment whose asking fails goes back in the line, and of two replicas one asks.
+        noted = domain.asked(loaded.value, now=now)
+        await self._store.record(loaded, noted, now=now, cause=cause)
         for payment in domain.asks_due(loaded.value, now=now):
-            said = await self._provider.look_up(payment.payment_id)
-            if said is not None:
-                await self.notice(payment.payment_id, said, cause=cause)
+            await self._find_out(payment, cause)
+
+    async def _find_out(self, payment: domain.Payment, cause: Cause) -> None:
+        """Ask the provider for what the payment stands at, and take in the answer; without one, ask again later."""
+        try:
+            said = await _told(self._what_became_of(payment))
+        except (domain.ProviderSilent, domain.ProviderRefused) as failure:
+            log.warning("provider does not say", payment_id=payment.payment_id, of=payment.state, why=failure.detail)
+            return
+        if said is not None:
+            await self.notice(payment.payment_id, said, cause=cause)
+
+    async def _what_became_of(self, payment: domain.Payment) -> domain.Said | None:
+        match payment.state:
+            case "capturing":
+                return await self._provider.capture(payment)
+            case "voiding":
+                return await self._provider.void(payment)
+            case _:
+                return await self._provider.look_up(payment.payment_id)
+
+    async def _order(self, order_id: str) -> Loaded[domain.Order]:
+        loaded = await self._store.order(order_id)
+        assert loaded is not None, "it was seen before"
+        return loaded
+
+
+async def _told(asking: Awaitable[Answer]) -> Answer:
+    """Return the provider's answer. Raises ProviderSilent when it takes too long."""
+    try:
+        async with asyncio.timeout(PROVIDER_SECONDS_MAX):
+            return await asking
+    except TimeoutError:
+        raise domain.ProviderSilent(f"The payment provider gave no answer in {PROVIDER_SECONDS_MAX} s.") from None
+
+
+def _settlements(order: domain.Order) -> list[domain.Settlement]:
+    refunds = [payment.refund for payment in order.payments if payment.refund]
+    return [refund.settlement for refund in refunds if refund.settlement]
+
+
+def _check_same(before: str, now: str) -> None:
+    if before != now:
+        raise KeyReused("This Idempotency-Key came with another body before. Take a new key.")

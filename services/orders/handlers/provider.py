@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from services.orders.domain import Order, Payment, Said
 
 
 class Provider(Protocol):
-    """A payment provider in direct mode: a paid notice is captured money."""
+    """A payment provider, in direct mode or in authorise mode.
 
-    name: str
-    title: str
+    In direct mode its notice `paid` is captured money. In authorise mode its notice `authorised` is money set aside,
+    which is then captured or let go. Everything here may be asked any number of times and is done once. Each raises
+    ProviderSilent when no answer came, so that nobody knows whether it was done.
+    """
+
+    methods: Mapping[str, str]
+    """Its ways to pay, and how people call each."""
 
     async def start(self, order: Order, payment: Payment) -> str:
-        """Let the guest pay the total of the order, once however often it is asked; return the page to send them to."""
+        """Let the guest pay the total of the order; return the page to send them to."""
+
+    async def capture(self, payment: Payment) -> Said:
+        """Take the money that is set aside: `paid`, or `refused`, which is final."""
+
+    async def void(self, payment: Payment) -> Said:
+        """Let go the money that is set aside: `voided`. Raises ProviderRefused when it will not, for now."""
 
     async def refund(self, payment: Payment) -> str:
-        """Give all that was received back, once however often it is asked; return the provider's reference.
+        """Give all that was received back; return the provider's reference.
 
         Raises ProviderRefused when the provider will not, for now.
         """

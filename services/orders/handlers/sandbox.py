@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import hmac
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from datetime import datetime
+from typing import TypeVar
 
 import httpx
 import structlog
@@ -18,7 +19,9 @@ from shared.web.periodic import Periodic
 
 NOTICES_PER_TURN_MAX = 100
 NOTICE_TIMEOUT_SECONDS = 5
-RETRY_SECONDS = 1.0
+TURN_SECONDS = 1.0
+METHODS = {"sandbox": "Sandbox Pay (demo)", "sandbox_card": "Sandbox Card (demo)"}
+Answer = TypeVar("Answer")
 
 log = structlog.get_logger()
 
@@ -26,10 +29,8 @@ log = structlog.get_logger()
 class Sandbox:
     """The provider and the adapter to it in one; from the orders' side only the port is used."""
 
-    name = "sandbox"
-    title = "Sandbox Pay (demo)"
-
     def __init__(self, records: SandboxRecords, clock: Callable[[], datetime], *, secret: str, notice_url: str) -> None:
+        self.methods: Mapping[str, str] = METHODS
         self._records = records
         self._clock = clock
         self._notice_url = notice_url
@@ -49,26 +50,37 @@ class Sandbox:
                 amount_fen=order.total_fen,
                 currency=order.listing.currency,
                 opened_at=self._clock(),
+                # As with real providers, money of a card is first set aside.
+                mode="authorise" if payment.provider == "sandbox_card" else "direct",
+                pay_by=order.due,
             )
         )
         return f"/sandbox/payments/{payment.payment_id}"
 
+    async def capture(self, payment: domain.Payment) -> domain.Said:
+        """Take what is set aside. Raises ProviderSilent when that fault is played."""
+        _, said = await self._change(payment.payment_id, lambda mine: sandbox.capture(mine, now=self._clock()))
+        if said is None:
+            raise domain.ProviderSilent("The sandbox plays that its answer is lost.")
+        return said
+
+    async def void(self, payment: domain.Payment) -> domain.Said:
+        """Let go what is set aside. Raises ProviderRefused when it was taken."""
+        await self._change(payment.payment_id, lambda mine: (sandbox.void(mine, now=self._clock()), None))
+        return domain.Said("voided")
+
     async def refund(self, payment: domain.Payment) -> str:
-        """Give the money back and return the reference. Raises ProviderRefused when none came."""
+        """Give the money back and return the reference. Raises ProviderRefused when none came, or to play that."""
         assert payment.received is not None
-        received = payment.received
+        amount_fen, currency = payment.received.amount_fen, payment.received.currency
 
-        async def give() -> str:
-            mine = await self._records.payment(payment.payment_id)
-            if mine is None:
-                raise domain.ProviderRefused("The sandbox has no such payment.")
-            after = sandbox.give_back(
-                mine, amount_fen=received.amount_fen, currency=received.currency, now=self._clock()
-            )
-            await self._records.change(mine, after)
-            return f"refund-{mine.reference}"
+        def give(mine: domain.SandboxPayment) -> tuple[domain.SandboxPayment, None]:
+            return sandbox.give_back(mine, amount_fen=amount_fen, currency=currency, now=self._clock()), None
 
-        return await persistently(give)
+        after, _ = await self._change(payment.payment_id, give)
+        if after.refunded_at is None:
+            raise domain.ProviderRefused("The sandbox plays that it refuses this refund.")
+        return sandbox.refund_reference(after)
 
     async def look_up(self, payment_id: str) -> domain.Said | None:
         """Return what became of a payment; one that was never opened will never be paid."""
@@ -82,27 +94,24 @@ class Sandbox:
             raise domain.PaymentUnknown(f"The sandbox has no payment {payment_id}.")
         return mine
 
-    async def decide(self, payment_id: str, decided: sandbox.Decided) -> domain.SandboxPayment:
-        """Approve or decline as the guest wishes, and send the notice. Raises PaymentUnknown or PaymentDecided."""
+    async def approve(self, payment_id: str, faults: Iterable[sandbox.Fault] = ()) -> domain.SandboxPayment:
+        """Let the guest pay, play the faults, and send the notice.
 
-        async def write() -> domain.SandboxPayment:
-            mine = await self.payment(payment_id)
-            after = sandbox.decide(mine, decided, now=self._clock())
-            await self._records.change(mine, after)
-            return after
+        Raises PaymentUnknown, PaymentDecided or FaultNotPlayable.
+        """
+        return await self._decide(payment_id, lambda mine: sandbox.approve(mine, faults, now=self._clock()))
 
-        after = await persistently(write)
-        if not after.notified:
-            await each_if_first([self._notify(after)])
-        return after
+    async def decline(self, payment_id: str) -> domain.SandboxPayment:
+        """Let the guest not pay, and send the notice. Raises PaymentUnknown or PaymentDecided."""
+        return await self._decide(payment_id, lambda mine: sandbox.decline(mine, now=self._clock()))
 
     def check_signature(self, body: bytes, signature: str | None) -> None:
         """Raise NoticeForged unless the sandbox has signed the body just now."""
         domain.check_signature(self._key, body, signature, now=self._clock())
 
     async def deliver(self) -> None:
-        """Send the notices that were not taken yet, each until it is."""
-        waiting = await self._records.unnotified(limit=NOTICES_PER_TURN_MAX)
+        """Send the notices whose time has come, each until it is taken."""
+        waiting = await self._records.telling(self._clock(), limit=NOTICES_PER_TURN_MAX)
         await each_if_first(self._notify(payment) for payment in waiting)
 
     @contextlib.asynccontextmanager
@@ -110,7 +119,7 @@ class Sandbox:
         """Send notices until the context ends."""
         async with (
             httpx.AsyncClient(timeout=NOTICE_TIMEOUT_SECONDS) as self._http,
-            Periodic("notices", self.deliver, seconds=RETRY_SECONDS).running(),
+            Periodic("notices", self.deliver, seconds=TURN_SECONDS).running(),
         ):
             yield
 
@@ -118,10 +127,22 @@ class Sandbox:
         """Nothing waits for the sandbox."""
         return None
 
+    async def _decide(
+        self, payment_id: str, decide: Callable[[domain.SandboxPayment], domain.SandboxPayment]
+    ) -> domain.SandboxPayment:
+        after, _ = await self._change(payment_id, lambda mine: (decide(mine), None))
+        await each_if_first([self._notify(after)])
+        return await self.payment(payment_id)
+
     async def _notify(self, payment: domain.SandboxPayment) -> None:
+        """Send the next notice if it is time, and note whether it was taken."""
         assert self._http is not None, "the sandbox is running"
-        body = sandbox.notice(payment).model_dump_json().encode()
+        telling = sandbox.due(payment, now=self._clock())
+        if telling is None:
+            return
+        body = sandbox.notice(payment, telling).model_dump_json().encode()
         signature = domain.sign(self._key, body, now=self._clock())
+        taken = False
         try:
             answer = await self._http.post(
                 self._notice_url,
@@ -130,8 +151,25 @@ class Sandbox:
             )
         except httpx.HTTPError as away:
             log.warning("notice not delivered", payment_id=payment.payment_id, failure=repr(away)[:200])
-            return
-        if answer.is_success:
-            await self._records.change(payment, sandbox.notified(payment))
         else:
-            log.warning("notice not taken", payment_id=payment.payment_id, status=answer.status_code)
+            taken = answer.is_success
+            if not taken:
+                log.warning("notice not taken", payment_id=payment.payment_id, status=answer.status_code)
+        # The merchant may have asked for something while it took the notice, so the record is read again.
+        await self._change(
+            payment.payment_id, lambda mine: (sandbox.told(mine, telling.of, taken=taken, now=self._clock()), None)
+        )
+
+    async def _change(
+        self, payment_id: str, act: Callable[[domain.SandboxPayment], tuple[domain.SandboxPayment, Answer]]
+    ) -> tuple[domain.SandboxPayment, Answer]:
+        """Do something to a record; return it as it is then, and the answer. Raises PaymentUnknown."""
+
+        async def write() -> tuple[domain.SandboxPayment, Answer]:
+            mine = await self.payment(payment_id)
+            after, answer = act(mine)
+            if after != mine:
+                await self._records.change(mine, after)
+            return after, answer
+
+        return await persistently(write)

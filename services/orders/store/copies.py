@@ -65,6 +65,11 @@ class Copies:
         """Return all projects."""
         return [ProjectListed.model_validate(document["data"]) async for document in self._projects.find({})]
 
+    async def scene(self, scene_id: str) -> ScenePublished | None:
+        """Return a scene as it was last heard of."""
+        document = await self._scenes.find_one({"_id": scene_id})
+        return ScenePublished.model_validate(document["data"]) if document else None
+
     async def scene_names(self, scene_ids: Collection[str]) -> dict[str, dict[str, str]]:
         """Return the names of those of the scenes that have been heard of."""
         found = self._scenes.find({"_id": {"$in": list(scene_ids)}}, {"data.names": 1})

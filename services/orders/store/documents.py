@@ -17,15 +17,19 @@ _ORDER, _BENEFICIARY = TypeAdapter(Order), TypeAdapter(Beneficiary)
 def order_document(order: Order) -> Document:
     """Return the order's fields, and what it is found by.
 
-    `roots` with `live` is what the unique index looks at; `refund_at` and `ask_at` are when its money needs us next.
+    `roots` with `live`, and `settlements`, are what unique indexes look at; `refund_at` and `ask_at` are when its money
+    needs us next.
     """
     fields = _ORDER.dump_python(order)
+    refunds = [payment.refund for payment in order.payments if payment.refund]
+    settlements = [refund.settlement.request_id for refund in refunds if refund.settlement]
     roots = [footprint.root for footprint in order.priced.footprints] if order.priced else []
     return {
         "_id": fields.pop("order_id"),
         **fields,
         "live": order.covers,
         **({"roots": roots} if roots else {}),
+        **({"settlements": settlements} if settlements else {}),
         "refund_at": _first(map(refund_at, order.payments)),
         "ask_at": _first(map(ask_at, order.payments)),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -20,8 +21,8 @@ class SandboxRecords:
         self._payments = database["sandbox_payments"]
 
     async def prepare(self) -> None:
-        """Create the index by which notices are found that were not taken yet."""
-        await self._payments.create_index("notified", partialFilterExpression={"notified": False})
+        """Create the index by which notices are found that are to be sent."""
+        await self._payments.create_index("notify_at", sparse=True)
 
     async def open(self, payment: SandboxPayment) -> None:
         """Insert a payment, once."""
@@ -35,9 +36,9 @@ class SandboxRecords:
         document = await self._payments.find_one({"_id": payment_id})
         return _of(document) if document else None
 
-    async def unnotified(self, *, limit: int) -> list[SandboxPayment]:
-        """Return decided payments whose notice was not taken yet."""
-        found = self._payments.find({"notified": False, "decided": {"$ne": None}}, limit=limit)
+    async def telling(self, now: datetime, *, limit: int) -> list[SandboxPayment]:
+        """Return payments with a notice that is to be sent now, those first that have waited longest."""
+        found = self._payments.find({"notify_at": {"$lte": now}}, limit=limit, sort=[("notify_at", 1)])
         return [_of(document) async for document in found]
 
     async def change(self, before: SandboxPayment, after: SandboxPayment) -> None:
@@ -48,8 +49,15 @@ class SandboxRecords:
 
 
 def _document(payment: SandboxPayment) -> dict[str, Any]:
+    """Return the fields, when a notice is to be sent next, and whether all were taken."""
     fields = _PAYMENT.dump_python(payment)
-    return {"_id": fields.pop("payment_id"), **fields}
+    moments = [telling.at for telling in payment.tellings]
+    return {
+        "_id": fields.pop("payment_id"),
+        **fields,
+        **({"notify_at": min(moments)} if moments else {}),
+        "notified": payment.decided is not None and not moments,
+    }
 
 
 def _of(document: dict[str, Any]) -> SandboxPayment:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from pymongo.errors import DuplicateKeyError
 
 from services.orders.domain import ENDED, RETIRED, TIMED, Beneficiary, Decision, Known, Order, State
+from services.orders.store.chains import Chains
 from services.orders.store.copies import Copies
 from services.orders.store.documents import (
     Document,
@@ -24,6 +25,10 @@ from shared.messaging.delivery import LostRace
 from shared.messaging.outbox import Outbox
 
 Value = TypeVar("Value")
+# Where somebody stands who walks orders by time and id.
+Place = tuple[datetime, str]
+BY_TIME = [("created_at", 1), ("_id", 1)]
+LONG_AGO = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,7 @@ class Store:
         self._orders = database["orders"]
         self._beneficiaries = database["beneficiaries"]
         self.copies = Copies(database)
+        self.chains = Chains(database)
         self.sandbox = SandboxRecords(database)
         self._order_box = Outbox(self._orders, livemode=livemode, wake=wake)
         self._beneficiary_box = Outbox(self._beneficiaries, livemode=livemode, wake=wake)
@@ -76,11 +82,14 @@ class Store:
         await self._orders.create_index([("state", 1), ("created_at", 1), ("_id", 1)])
         await self._orders.create_index([("created_at", 1), ("_id", 1)])
         await self._orders.create_index("payments.payment_id", sparse=True)
+        await self._orders.create_index(
+            "settlements", unique=True, partialFilterExpression={"settlements": {"$exists": True}}
+        )
         await self._orders.create_index("refund_at")
         await self._orders.create_index("ask_at")
         await self._orders.create_index("wish.offered.footprint_id", sparse=True)
         await self._orders.create_index("buyer.beneficiary_id")
-        for part in (*self.sources, self.copies, self.sandbox):
+        for part in (*self.sources, self.copies, self.chains, self.sandbox):
             await part.prepare()
 
     async def ping(self) -> None:
@@ -107,13 +116,15 @@ class Store:
         """Return the waiting orders that name one of the footprints."""
         return await self._found({"state": "waiting", "wish.offered.footprint_id": {"$in": list(footprint_ids)}})
 
-    async def waiting_since(self, before: datetime, *, limit: int) -> list[Loaded[Order]]:
-        """Return orders that have waited since before the moment."""
-        return await self._found({"state": "waiting", "created_at": {"$lt": before}}, limit=limit)
+    async def waiting_since(self, before: datetime, *, after: Place | None, limit: int) -> list[Loaded[Order]]:
+        """Return orders that have waited since before the moment, after a place in time and id, by these."""
+        query = {"state": "waiting", "created_at": {"$lt": before}, **_after(after)}
+        return await self._found(query, limit=limit, sort=BY_TIME)
 
     async def overdue(self, now: datetime, *, limit: int) -> list[Loaded[Order]]:
-        """Return orders whose time is up."""
-        return await self._found({"state": {"$in": list(TIMED)}, "deadline": {"$lte": now}}, limit=limit)
+        """Return orders whose time is up, those first that are longest past it."""
+        query = {"state": {"$in": list(TIMED)}, "deadline": {"$lte": now}}
+        return await self._found(query, limit=limit, sort=[("deadline", 1)])
 
     async def giving_back(self, now: datetime, *, limit: int) -> list[Loaded[Order]]:
         """Return orders with a refund that is to be tried now, those first that have waited longest."""
@@ -128,13 +139,21 @@ class Store:
         bought = {"$elemMatch": {"state": "purchased", "at": {"$lt": before}}}
         return int(await self._orders.count_documents({"state": "purchased", "history": bought}))
 
-    async def page(self, *, state: State | None, after: tuple[datetime, str] | None, limit: int) -> list[Loaded[Order]]:
-        """Return orders by time and id, those of a state if one is named, after a place in that order."""
+    async def page(
+        self, *, state: State | None, owes: bool = False, after: Place | None, limit: int
+    ) -> list[Loaded[Order]]:
+        """Return orders by time and id, after a place in that order.
+
+        Only those of a state if one is named, and only those with a refund that is open if `owes`.
+        """
         query: Document = {"state": state} if state else {}
-        if after:
-            moment, order_id = after
-            query["$or"] = [{"created_at": {"$gt": moment}}, {"created_at": moment, "_id": {"$gt": order_id}}]
-        return await self._found(query, limit=limit, sort=[("created_at", 1), ("_id", 1)])
+        owing: Document = {"refund_at": {"$gt": LONG_AGO}} if owes else {}
+        return await self._found({**query, **owing, **_after(after)}, limit=limit, sort=BY_TIME)
+
+    async def settled_by(self, request_id: str) -> Order | None:
+        """Return the order one of whose refunds was settled by this request."""
+        found = await self._found({"settlements": request_id}, limit=1)
+        return found[0].value if found else None
 
     async def correctable(self, beneficiary_id: str, *, since: datetime, name_sequence: int) -> list[str]:
         """Return the beneficiary's orders since then that bear an earlier name and have, or may get, a certificate."""
@@ -172,7 +191,7 @@ class Store:
 
         Raises LostRace when it is there already, or another live order has one of its footprints.
         """
-        document = order_document(decision.order)
+        document = _to_be_counted(order_document(decision.order), live=False)
         try:
             inserted = await self._order_box.insert(document, decision.events, now=now, cause=cause)
         except DuplicateKeyError:
@@ -183,15 +202,17 @@ class Store:
     async def record(self, loaded: Loaded[Order], decision: Decision, *, now: datetime, cause: Cause) -> None:
         """Write what was decided of an order as it was loaded, unless nothing was.
 
-        Raises LostRace when it has changed since, or another live order has one of its footprints.
+        Raises LostRace when it has changed since, another live order has one of its footprints, or another refund was
+        settled by the same request.
         """
-        changed = _changed(order_document(loaded.value), order_document(decision.order))
+        after = _to_be_counted(order_document(decision.order), live=loaded.value.covers)
+        changed = _changed(order_document(loaded.value), after)
         if not changed:
             return
         try:
             await self._order_box.change(loaded.document, changed, decision.events, now=now, cause=cause)
         except DuplicateKeyError:
-            raise LostRace(f"a footprint of {decision.order.order_id} was covered meanwhile") from None
+            raise LostRace(f"a footprint or a request of {decision.order.order_id} was taken meanwhile") from None
 
     async def _found(self, query: Document, *, limit: int = 0, sort: Any = None) -> list[Loaded[Order]]:
         found = self._orders.find(query, limit=limit, sort=sort)
@@ -244,6 +265,18 @@ class Store:
             replaced=frozenset(await self.copies.replaced(footprint_ids)),
             covered=frozenset([root async for order in covering for root in order["roots"]]),
         )
+
+
+def _after(place: Place | None) -> Document:
+    if place is None:
+        return {}
+    moment, order_id = place
+    return {"$or": [{"created_at": {"$gt": moment}}, {"created_at": moment, "_id": {"$gt": order_id}}]}
+
+
+def _to_be_counted(document: Document, *, live: bool) -> Document:
+    """Mark an order that begins or ceases to cover its footprints, in the write that does it: chains follow soon."""
+    return {**document, "uncounted": True} if "roots" in document and document["live"] != live else document
 
 
 def _changed(before: Document, after: Document) -> Document:

@@ -133,8 +133,13 @@ CERTIFIED = CertificateIssued(
 )
 
 
+def set_aside(amount_fen: int = 2759, currency: str = "CNY", at: datetime = NOW) -> domain.Said:
+    """A provider's word that money is set aside."""
+    return domain.Said("authorised", domain.Received(amount_fen, currency, "ref-1", at))
+
+
 def in_every_state() -> dict[str, domain.Order]:
-    """An order in each state, brought there by the decisions themselves; capturing by the table alone."""
+    """An order in each state, brought there by the decisions themselves."""
     waiting = made(domain.Wish(PROJECT, 3, offered=offered("a"))).order
     placed = domain.settle(waiting, known(footprint()), now=NOW).order
     held = paying(domain.hear(placed, HELD, now=NOW).order)
@@ -145,7 +150,7 @@ def in_every_state() -> dict[str, domain.Order]:
         "waiting": waiting,
         "placed": placed,
         "held": held,
-        "capturing": domain.advance(held, "authorised", now=NOW).order,
+        "capturing": domain.hear_provider(held, PAYMENT, set_aside(), now=NOW).order,
         "purchased": purchased,
         "retired": retired,
         "completed": domain.hear(retired, CERTIFIED, now=NOW).order,

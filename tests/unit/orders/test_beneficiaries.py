@@ -11,6 +11,8 @@ from shared.web.idempotency import id_of
 from tests.unit.orders.examples import NOW, ORDER
 
 BENEFICIARY = id_of("ben", "a")
+# What Kafka takes of one message by default.
+BROKER_BYTES_MAX = 1_048_588
 
 
 def beneficiary(naming: domain.Naming | None = None, mandate: str = domain.MANDATE_VERSION) -> domain.Beneficiary:
@@ -120,9 +122,20 @@ def test_a_new_name_is_uncorrected_until_the_orders_that_follow_it_are_told() ->
     renamed = domain.renamed(made, name="Lin Yun", board=None)
     assert renamed.uncorrected
     assert domain.renamed(renamed, name="Lin Yun", board="hidden").uncorrected
-    corrected = domain.corrected(renamed)
+    corrected, events = domain.corrected(renamed, [ORDER])
     assert (corrected.uncorrected, corrected.sequence) == (False, renamed.sequence + 1)
+    assert [(event.name, event.corrects) for event in events] == [("Lin Yun", (ORDER,))]
     assert not domain.erased(renamed).uncorrected
+
+
+def test_a_name_that_corrects_ten_thousand_orders_is_told_in_messages_that_a_broker_takes() -> None:
+    renamed = domain.renamed(beneficiary(domain.Naming(name="Lin Yue")), name="Lin Yun", board=None)
+    orders = [id_of("ord", str(number)) for number in range(10_001)]
+    corrected, events = domain.corrected(renamed, orders)
+    assert [len(event.corrects) for event in events] == [domain.CORRECTS_MAX] * 20 + [1]
+    assert [order_id for event in events for order_id in event.corrects] == orders
+    assert corrected.sequence == renamed.sequence + len(events), "each of them counts"
+    assert max(len(event.model_dump_json()) for event in events) < BROKER_BYTES_MAX / 20
 
 
 def test_a_further_order_keeps_the_name_or_takes_the_one_wished_for() -> None:

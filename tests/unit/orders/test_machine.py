@@ -157,7 +157,7 @@ def test_time_runs_anew_in_waiting_placed_and_held_and_stands_elsewhere() -> Non
 def test_s12_a_refused_capture_leads_back_to_held_under_the_old_deadline() -> None:
     capturing = in_every_state()["capturing"]
     assert domain.expire(capturing, now=NOW + 60 * MINUTE).order == capturing
-    again = domain.advance(capturing, "capture_refused", now=NOW + 20 * MINUTE).order
+    again = domain.hear_provider(capturing, PAYMENT, domain.Said("refused"), now=NOW + 20 * MINUTE).order
     assert (again.state, again.due) == ("held", NOW + 15 * MINUTE)
     assert domain.expire(again, now=NOW + 20 * MINUTE).order.state == "expired"
 

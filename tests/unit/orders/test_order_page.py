@@ -14,15 +14,16 @@ from services.orders.handlers import Sandbox
 from services.orders.store import SandboxRecords
 from shared.web.idempotency import id_of
 from shared.web.pages import Pages
-from tests.unit.orders.examples import MINUTE, NOW, PAYMENT, in_every_state, money
+from tests.unit.orders.examples import MINUTE, NOW, PAYMENT, in_every_state, money, paying, set_aside
 
 SANDBOX = Sandbox(SandboxRecords({"sandbox_payments": None}), lambda: NOW, secret="s", notice_url="")
 PAGES = Pages(Path(str(services.orders.__file__)).parent / "pages", service="orders", livemode=False)
+OTHER = id_of("pay", "b")
 HEADLINES = {
     "waiting": "Your order waits for its footprint",
     "placed": "Asking the registry for 533 kg",
     "held": "533 kg are held for you",
-    "capturing": "Your payment is being confirmed",
+    "capturing": "Confirming with the bank",
     "purchased": "Paid. The registry is cancelling your credits.",
     "retired": "All 533 kg are offset.",
     "completed": "All 533 kg are offset.",
@@ -30,7 +31,7 @@ HEADLINES = {
     "expired": "The time for this order ran out",
     "cancelled": "You cancelled this order",
     "refunding": "You get 27.59 CNY back",
-    "refunded": "You get 27.59 CNY back",
+    "refunded": "You got 27.59 CNY back",
 }
 
 
@@ -59,20 +60,70 @@ def test_money_that_came_too_late_is_told_on_the_page() -> None:
         ("expired", money(), "This payment came when the order had ended.", "27.59 CNY"),
         ("cancelled", money(2700), "This payment was of another amount than the total.", "27.00 CNY"),
         ("held", money(2759, "USD"), "This payment was in another currency than the total.", "27.59 USD"),
-        ("completed", money(), "This order was paid already.", "27.59 CNY"),
+        ("completed", money(), "Another payment of this order came first.", "27.59 CNY"),
     ],
 )
 def test_a_refund_says_its_own_why_and_its_own_currency(
     state: machine.State, said: domain.Said, why: str, back: str
 ) -> None:
     order = in_every_state()[state]
-    other = id_of("pay", "b")
-    second = domain.Payment(other, "sandbox", "2" * 64, started_at=NOW)
-    text = page(domain.hear_provider(order.with_payment(second), other, said, now=NOW + 17 * MINUTE).order)
+    second = domain.Payment(OTHER, "sandbox", "2" * 64, started_at=NOW)
+    text = page(domain.hear_provider(order.with_payment(second), OTHER, said, now=NOW + 17 * MINUTE).order)
     assert why in text
     assert back in text
-    others = ["order had ended", "another amount", "another currency", "paid already", "could not be retired"]
+    others = ["order had ended", "another amount", "another currency", "came first", "could not be retired"]
     assert sum(other in text for other in others) == 1
+
+
+def test_a_refund_is_told_from_its_asking_to_its_end() -> None:
+    order = in_every_state()["refunding"]
+    assert "Refund on its way" in page(order)
+    failed = domain.refund_failed(order, PAYMENT, now=NOW).order
+    assert "Refund delayed, we try again" in page(failed)
+    assert "You get 27.59 CNY back" in page(failed)
+    made = page(domain.refund_made(failed, PAYMENT, reference="refund-1", now=NOW).order)
+    assert "Refunded in full" in made
+    assert "You got 27.59 CNY back" in made
+    settlement = domain.Settlement("set_1", "4" * 64, "ana")
+    settled = page(domain.settle_refund(failed, PAYMENT, reference="BANK-7", settlement=settlement, now=NOW).order)
+    assert "Refunded by hand" in settled
+    assert "BANK-7" in settled
+
+
+def test_a_capture_is_told_while_it_waits_and_after_a_no() -> None:
+    capturing = in_every_state()["capturing"]
+    text = page(capturing)
+    assert "The bank has set 27.59 CNY aside" in text
+    assert "Cancel this order" not in text
+    held = domain.hear_provider(capturing, PAYMENT, domain.Said("refused"), now=NOW).order
+    assert "The bank said no." in page(held)
+    again = domain.hear_provider(paying(held, OTHER), OTHER, money(), now=NOW).order
+    assert "Paid. The registry is cancelling your credits." in page(again)
+
+
+@pytest.mark.parametrize(
+    ("state", "said", "why"),
+    [
+        ("expired", set_aside(), "This payment came when the order had ended."),
+        ("held", set_aside(2700), "This payment was of another amount than the total."),
+        ("purchased", set_aside(), "Another payment of this order came first."),
+    ],
+)
+def test_money_that_was_only_set_aside_and_let_go_says_why(state: machine.State, said: domain.Said, why: str) -> None:
+    second = domain.Payment(OTHER, "sandbox_card", "2" * 64, started_at=NOW)
+    order = in_every_state()[state].with_payment(second)
+    letting_go = domain.hear_provider(order, OTHER, said, now=NOW).order
+    let_go = domain.hear_provider(letting_go, OTHER, domain.Said("voided"), now=NOW).order
+    for text in (page(letting_go), page(let_go)):
+        assert f"was only set aside. {why}" in text
+        assert "back</h1>" not in text
+
+
+def test_a_page_looks_again_while_money_is_on_its_way_back() -> None:
+    late = domain.hear_provider(in_every_state()["expired"], PAYMENT, money(), now=NOW + 17 * MINUTE).order
+    assert 'http-equiv="refresh"' in page(late)
+    made = domain.refund_made(late, PAYMENT, reference="r", now=NOW + 18 * MINUTE).order
+    assert 'http-equiv="refresh"' not in page(made)
 
 
 def test_credits_that_could_not_be_retired_are_the_why_of_their_refund() -> None:

@@ -126,23 +126,6 @@ def test_credits_that_cannot_be_posted_give_the_money_back_and_then_close_the_or
     assert domain.refund_made(refunded.order, PAYMENT, reference="r-2", now=NOW) == domain.Decision(refunded.order)
 
 
-def test_a_refund_that_fails_is_tried_again_ever_more_rarely_until_it_is_made() -> None:
-    order = domain.hear_provider(held(), PAYMENT, money(1), now=NOW).order
-    now, waits = NOW, []
-    assert len(domain.refunds_due(order, now=now)) == 1
-    for _ in range(12):
-        order = domain.refund_failed(order, PAYMENT, now=now).order
-        assert domain.refunds_due(order, now=now) == ()
-        start = now
-        while not domain.refunds_due(order, now=now):
-            now += timedelta(seconds=1)
-        waits.append((now - start).total_seconds())
-    assert waits == [4, 8, 16, 32, 64, 128, 256, 300, 300, 300, 300, 300]
-    order = domain.refund_made(order, PAYMENT, reference="r", now=now).order
-    assert domain.refunds_due(order, now=now + timedelta(days=1)) == ()
-    assert domain.refund_failed(order, PAYMENT, now=now).order == order
-
-
 def test_a_provider_is_asked_once_a_minute_about_each_payment_until_it_has_said() -> None:
     order = paying(held(), OTHER, now=NOW + MINUTE)
     asked = []
@@ -154,6 +137,14 @@ def test_a_provider_is_asked_once_a_minute_about_each_payment_until_it_has_said(
     declined = domain.hear_provider(order, PAYMENT, domain.Said("declined"), now=NOW).order
     due = domain.asks_due(declined, now=NOW + 60 * MINUTE)
     assert [payment.payment_id for payment in due] == [OTHER]
+
+
+def test_an_order_is_tried_to_be_paid_so_often_and_no_more() -> None:
+    order = held()
+    for number in range(19):
+        order = paying(order, id_of("pay", "x", str(number)))
+    with pytest.raises(domain.PaymentsExhausted):
+        paying(order, OTHER)
 
 
 def test_a_payment_that_the_order_does_not_have_is_unknown() -> None:

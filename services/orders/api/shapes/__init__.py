@@ -3,11 +3,21 @@
 from services.orders.api.shapes.asked import (
     Asked,
     ClaimAsked,
+    Method,
     NamingAsked,
     OrderAsked,
     PaymentAsked,
     ProfileChanged,
     QuoteAsked,
+    RefundSettled,
+    SandboxApproval,
+)
+from services.orders.api.shapes.balances import (
+    BalanceShown,
+    CountedPage,
+    CountedShown,
+    RestAsked,
+    StrikeAsked,
 )
 from services.orders.api.shapes.shown import (
     CertificateShown,
@@ -32,8 +42,12 @@ from services.orders.api.shapes.shown import (
 
 __all__ = [
     "Asked",
+    "BalanceShown",
     "CertificateShown",
     "ClaimAsked",
+    "CountedPage",
+    "CountedShown",
+    "Method",
     "NamingAsked",
     "OfferShown",
     "OrderAsked",
@@ -50,10 +64,14 @@ __all__ = [
     "ProfileShown",
     "Quote",
     "QuoteAsked",
+    "RefundSettled",
     "RefundShown",
     "RefusalShown",
+    "RestAsked",
+    "SandboxApproval",
     "SandboxShown",
     "SerialsShown",
     "StepShown",
+    "StrikeAsked",
     "Taken",
 ]

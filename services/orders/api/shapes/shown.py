@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, Field
 
 from services.orders import domain
+from services.orders.domain.order import NotOurs, PaymentState, RefundReason, RefundState
 from shared.contracts import ClaimedFootprint
 
 
@@ -48,26 +49,46 @@ class ProfileShown(BaseModel):
     alias: str | None
     board: str
 
+    @classmethod
+    def of(cls, beneficiary: domain.Beneficiary, *, livemode: bool) -> Self:
+        """Show a beneficiary."""
+        return cls(
+            beneficiary_id=beneficiary.beneficiary_id,
+            livemode=livemode,
+            kind=beneficiary.kind,
+            name=beneficiary.name,
+            alias=beneficiary.alias,
+            board=beneficiary.board,
+        )
+
 
 class RefundShown(BaseModel):
-    """Money on its way back."""
+    """Money on its way back; `settled_outside` when staff gave it back by another way, which the reference names."""
 
-    state: str
-    why: str
+    state: RefundState
+    why: RefundReason
     requested_at: datetime
     reference: str
 
 
 class PaymentShown(BaseModel):
-    """A payment of an order."""
+    """A payment of an order. `void_reason` says why money was only set aside and is let go: nothing was charged."""
 
     payment_id: str
     method: str
-    state: str
+    state: PaymentState
     started_at: datetime
+    authorised_fen: int | None
+    authorised_currency: str | None
+    void_reason: NotOurs | None
     received_fen: int | None
     received_currency: str | None
     refund: RefundShown | None
+
+    @classmethod
+    def of(cls, payment: domain.Payment) -> Self:
+        """Show a payment."""
+        return cls.model_validate(_payment(payment))
 
 
 class PaymentStarted(BaseModel):
@@ -202,9 +223,11 @@ class SandboxShown(BaseModel):
     payment_id: str
     order_id: str
     livemode: bool
-    state: Literal["open", "paid", "declined", "lapsed"]
+    method: str
+    state: Literal["open", "authorised", "paid", "declined", "lapsed", "refused", "voided", "refunded"]
     amount_fen: int
     currency: str
+    faults: list[domain.sandbox.Fault]
 
 
 def _fields(order: domain.Order, *, livemode: bool) -> dict[str, object]:
@@ -243,12 +266,15 @@ def _fields(order: domain.Order, *, livemode: bool) -> dict[str, object]:
 
 
 def _payment(payment: domain.Payment) -> dict[str, object]:
-    received, refund = payment.received, payment.refund
+    received, refund, authorised = payment.received, payment.refund, payment.authorised
     return {
         "payment_id": payment.payment_id,
         "method": payment.provider,
         "state": payment.state,
         "started_at": payment.started_at,
+        "authorised_fen": authorised.amount_fen if authorised else None,
+        "authorised_currency": authorised.currency if authorised else None,
+        "void_reason": payment.void_why,
         "received_fen": received.amount_fen if received else None,
         "received_currency": received.currency if received else None,
         "refund": refund

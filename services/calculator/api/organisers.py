@@ -1,0 +1,79 @@
+"""The calculator's addresses for organisers: their scenes, and the account of what they emitted themselves."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Path, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.calculator import domain
+from services.calculator.api.programs import (
+    FootprintAsked,
+    FootprintShown,
+    SceneShown,
+    footprint_shown,
+    scene_shown,
+    wanted_of,
+)
+from services.calculator.handlers import Handlers
+from services.calculator.store import Store
+from shared.web.app import cause_of
+from shared.web.auth import Forbidden
+from shared.web.idempotency import checked
+
+ScenePath = Annotated[str, Path(pattern=r"^scn_[0-9A-HJKMNP-TV-Z]{26}$")]
+
+
+class AccountAsked(BaseModel):
+    """What the organiser's own people emitted for a scene; with `replaces` the answers of an earlier account change."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    answers: domain.Answers
+    replaces: Annotated[str | None, Field(description="the account whose answers change")] = None
+
+
+def organiser_of(request: Request) -> str | None:
+    """Return the organiser that the token acts for; none for staff of the exchange."""
+    organiser_id = request.state.claims.get("organiser_id")
+    return str(organiser_id) if organiser_id else None
+
+
+def organiser_router(store: Store, handlers: Handlers, *, secret: str, livemode: bool) -> APIRouter:
+    """Build the routes for organisers."""
+    routes = APIRouter(tags=["organisers"])
+
+    @routes.put("/v1/scenes/{scene_id}", operation_id="put_scene")
+    async def put_scene(request: Request, scene_id: ScenePath, scene: domain.Scene) -> SceneShown:
+        """Make a scene, or change it as a whole; the same content again changes nothing."""
+        await handlers.publish_scene(scene_id, scene, organiser_id=organiser_of(request), cause=cause_of(request))
+        return await scene_shown(store, scene_id, scene, livemode=livemode)
+
+    @routes.post("/v1/scenes/{scene_id}/footprints", operation_id="calculate_account", status_code=201)
+    async def calculate_account(
+        request: Request,
+        response: Response,
+        scene_id: ScenePath,
+        asked: AccountAsked,
+        idempotency_key: Annotated[str | None, Header()] = None,
+    ) -> FootprintShown:
+        """Count what the organiser's own people emitted, by the same rules as guests; it joins the scene's balance."""
+        organiser_id = organiser_of(request)
+        if organiser_id is None:
+            raise Forbidden("The token names no organiser_id: only staff of the organiser gives its account.")
+        scene = await handlers.scene_of(scene_id, organiser_id)
+        wanted, token = await wanted_of(
+            request,
+            store,
+            FootprintAsked(scene=scene.code, answers=asked.answers, replaces=asked.replaces),
+            key=checked(idempotency_key),
+            secret=secret,
+            role="organiser",
+        )
+        stored, replayed = await handlers.calculate(wanted, cause=cause_of(request))
+        if replayed:
+            response.headers["Idempotency-Replayed"] = "true"
+        return await footprint_shown(store, handlers, stored, livemode=livemode, capability=token)
+
+    return routes

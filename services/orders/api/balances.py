@@ -1,0 +1,127 @@
+"""The addresses of organisers: what a scene has left to neutralise, and how it is neutralised or struck."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+
+from services.orders import domain
+from services.orders.api.asking import minted
+from services.orders.api.served import Served
+from services.orders.api.shapes import (
+    BalanceShown,
+    CountedPage,
+    CountedShown,
+    OrderMade,
+    ProfileChanged,
+    ProfileShown,
+    RestAsked,
+    StrikeAsked,
+)
+from services.orders.handlers import Claiming
+from shared.web.app import cause_of
+from shared.web.auth import Forbidden
+from shared.web.idempotency import id_of
+
+ScenePath = Annotated[str, Path(pattern=r"^scn_[0-9A-HJKMNP-TV-Z]{26}$", examples=["scn_" + "0" * 25 + "1"])]
+FootprintPath = Annotated[str, Path(pattern=r"^fp_[0-9A-HJKMNP-TV-Z]{26}$", examples=["fp_" + "0" * 25 + "1"])]
+Cursor = Annotated[str, Query(pattern=r"^(fp_[0-9A-HJKMNP-TV-Z]{26})?$")]
+
+
+def organiser_of(request: Request) -> str:
+    """Return the organiser that the token acts for. Raises Forbidden when it names none."""
+    organiser_id = request.state.claims.get("organiser_id")
+    if not isinstance(organiser_id, str) or not organiser_id:
+        raise Forbidden("The token names no organiser_id. Sign in as staff of an organiser.")
+    return organiser_id
+
+
+def beneficiary_of(organiser_id: str) -> str:
+    """Return the beneficiary of an organiser, which follows from it."""
+    return id_of("ben", "organiser", organiser_id)
+
+
+def balance_router(served: Served) -> APIRouter:
+    """Build the routes of organisers."""
+    routes = APIRouter(tags=["balances"])
+    store, balances, livemode = served.store, served.balances, served.settings.livemode
+
+    @routes.get("/v1/balances/{scene_id}", operation_id="get_balance")
+    async def get_balance(request: Request, scene_id: ScenePath) -> BalanceShown:
+        """Return what is left, covered and struck of a scene of the organiser."""
+        scene = await balances.scene(scene_id, organiser_of(request))
+        return BalanceShown.of(scene, await store.chains.balance(scene_id), livemode=livemode)
+
+    @routes.get("/v1/balances/{scene_id}/footprints", operation_id="list_counted_footprints")
+    async def list_footprints(
+        request: Request,
+        scene_id: ScenePath,
+        standing: domain.Standing = "left",
+        limit: Annotated[int, Query(ge=1, le=500)] = 100,
+        cursor: Cursor = "",
+    ) -> CountedPage:
+        """Return the counting footprints of a scene that stand so."""
+        await balances.scene(scene_id, organiser_of(request))
+        page = await store.chains.page(scene_id, standing, after=cursor, limit=limit + 1)
+        has_more = len(page) > limit
+        return CountedPage(
+            livemode=livemode,
+            data=[CountedShown.of(chain) for chain in page[:limit]],
+            has_more=has_more,
+            next_cursor=page[limit - 1].root if has_more else None,
+        )
+
+    @routes.put("/v1/balances/{scene_id}/strikes/{footprint_id}", operation_id="strike_footprint")
+    async def put_strike(
+        request: Request, scene_id: ScenePath, footprint_id: FootprintPath, asked: StrikeAsked
+    ) -> CountedShown:
+        """Strike a footprint from the balance, with a reason; its owner may still neutralise it."""
+        organiser_id = organiser_of(request)
+        struck = await balances.strike(scene_id, footprint_id, organiser_id=organiser_id, reason=asked.reason)
+        return CountedShown.of(struck)
+
+    @routes.delete("/v1/balances/{scene_id}/strikes/{footprint_id}", operation_id="unstrike_footprint")
+    async def delete_strike(request: Request, scene_id: ScenePath, footprint_id: FootprintPath) -> CountedShown:
+        """Take a footprint back into the balance."""
+        organiser_id = organiser_of(request)
+        return CountedShown.of(await balances.strike(scene_id, footprint_id, organiser_id=organiser_id, reason=None))
+
+    @routes.post("/v1/balances/{scene_id}/orders", operation_id="order_rest", status_code=201)
+    async def order_rest(
+        request: Request,
+        response: Response,
+        scene_id: ScenePath,
+        asked: RestAsked,
+        idempotency_key: Annotated[str | None, Header()] = None,
+    ) -> OrderMade:
+        """Make the next order over what is left of a closed scene: up to 500 footprints. Ask again until none is."""
+        organiser_id = organiser_of(request)
+        mint = minted(
+            served,
+            request.state.caller,
+            idempotency_key,
+            {"scene_id": scene_id, **asked.model_dump(mode="json")},
+            beneficiary_id=beneficiary_of(organiser_id),
+        )
+        made = await balances.order(
+            Claiming(scene_id, organiser_id, asked.project_id, asked.listing_version),
+            asked.beneficiary.naming if asked.beneficiary else None,
+            mandate_version=asked.mandate_version,
+            keyed=mint.keyed,
+            cause=cause_of(request),
+        )
+        if made.replayed:
+            response.headers["Idempotency-Replayed"] = "true"
+        response.headers["Location"] = f"/v1/orders/{made.order.order_id}"
+        # Staff comes and goes: the profile is opened by a token that names the organiser, by no capability.
+        return OrderMade.made(made.order, livemode=livemode, capability=mint.capability, profile_capability=None)
+
+    @routes.patch("/v1/balances/beneficiary", operation_id="change_organiser")
+    async def change_organiser(request: Request, asked: ProfileChanged) -> ProfileShown:
+        """Call or show the organiser otherwise, once it has ordered; board hidden takes it off the boards."""
+        beneficiary_id = beneficiary_of(organiser_of(request))
+        after = await balances.rename(beneficiary_id, name=asked.name, board=asked.board, cause=cause_of(request))
+        return ProfileShown.of(after, livemode=livemode)
+
+    return routes

@@ -1,0 +1,111 @@
+"""What an organiser sends, and what its balance looks like."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Self
+
+from pydantic import BaseModel, Field
+
+from services.orders import domain
+from services.orders.api.shapes.asked import Asked, NameText
+from shared.contracts import ScenePublished
+from shared.contracts.event import ProjectId
+from shared.contracts.orders import Board
+
+
+class OrganiserNaming(Asked):
+    """How the organiser is to be called on its certificates and shown on boards; the name is needed once."""
+
+    name: NameText
+    board: Board | None = None
+
+    @property
+    def naming(self) -> domain.Naming:
+        """Itself in the domain's words."""
+        return domain.Naming("organiser", self.name, self.board)
+
+
+class RestAsked(Asked):
+    """An order over what is left of a closed scene. `listing_version` is what the organiser saw."""
+
+    project_id: ProjectId
+    listing_version: Annotated[int, Field(ge=1, strict=True)]
+    beneficiary: OrganiserNaming | None = None
+    mandate_version: Annotated[str, Field(description="the mandate that the organiser gives; quotes show it")]
+
+
+class StrikeAsked(Asked):
+    """Why the organiser does not answer for a footprint; no names of persons."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=200, examples=["entered for a joke"])]
+
+
+class ShareShown(BaseModel):
+    """A part of a scene's footprints; `own_g` of its mass are the organiser's own account."""
+
+    footprints: int
+    mass_g: int
+    own_g: int
+
+    @classmethod
+    def of(cls, share: domain.Share) -> Self:
+        """Show a share."""
+        return cls(footprints=share.footprints, mass_g=share.grams, own_g=share.own_grams)
+
+
+class BalanceShown(BaseModel):
+    """A scene's counting footprints: left to its organiser, covered by live orders, or struck."""
+
+    scene_id: str
+    scene_names: dict[str, str]
+    scene_status: str
+    livemode: bool
+    left: ShareShown
+    covered: ShareShown
+    struck: ShareShown
+
+    @classmethod
+    def of(cls, scene: ScenePublished, balance: domain.Balance, *, livemode: bool) -> Self:
+        """Show a balance."""
+        return cls(
+            scene_id=scene.scene_id,
+            scene_names=scene.names,
+            scene_status=scene.status,
+            livemode=livemode,
+            left=ShareShown.of(balance.left),
+            covered=ShareShown.of(balance.covered),
+            struck=ShareShown.of(balance.struck),
+        )
+
+
+class CountedShown(BaseModel):
+    """A counting footprint of a scene, and how it stands."""
+
+    footprint_id: str
+    role: str
+    mass_g: int
+    standing: domain.Standing
+    struck_reason: str | None
+    struck_at: datetime | None
+
+    @classmethod
+    def of(cls, chain: domain.Chain) -> Self:
+        """Show the counting footprint of a chain."""
+        return cls(
+            footprint_id=chain.footprint_id,
+            role=chain.role,
+            mass_g=chain.grams,
+            standing=chain.standing,
+            struck_reason=chain.struck.reason if chain.struck else None,
+            struck_at=chain.struck.at if chain.struck else None,
+        )
+
+
+class CountedPage(BaseModel):
+    """A page of counting footprints that stand alike."""
+
+    livemode: bool
+    data: list[CountedShown]
+    has_more: bool
+    next_cursor: str | None

@@ -1,0 +1,43 @@
+"""What a service's OpenAPI document says beside what its routes do: refusals are problems, and who may call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.web.auth import CAPABILITY_HEADER, Access, Capability, Scope
+from shared.web.problems import PROBLEM_JSON
+
+SCHEMES = {
+    "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "of staff and machines"},
+    "capability": {
+        "type": "apiKey",
+        "in": "header",
+        "name": CAPABILITY_HEADER,
+        "description": "given when the object was made; a browser may show it as a cookie named by the object's id",
+    },
+}
+
+
+def complete(document: dict[str, Any], access: Mapping[str, Access]) -> dict[str, Any]:
+    """Return the document with the media type of problems, and with what each guarded operation asks for."""
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            for answer in operation["responses"].values():
+                _as_problem(answer.get("content", {}))
+            if asks_for := _security(access[f"{method.upper()} {path}"]):
+                operation["security"] = [asks_for]
+    document["components"]["securitySchemes"] = SCHEMES
+    return document
+
+
+def _as_problem(content: dict[str, Any]) -> None:
+    """FastAPI gives a refusal the media type of the answer."""
+    if content.get("application/json", {}).get("schema") == {"$ref": "#/components/schemas/Problem"}:
+        content[PROBLEM_JSON] = content.pop("application/json")
+
+
+def _security(named: Access) -> dict[str, list[str]] | None:
+    if isinstance(named, Scope):
+        return {"token": [named.name]}
+    return {"capability": []} if isinstance(named, Capability) else None

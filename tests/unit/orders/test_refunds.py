@@ -1,0 +1,119 @@
+"""A refund is tried until it is made, and staff settle it by another way only while nobody else may be making it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, get_args
+
+import pytest
+
+from services.orders import domain
+from services.orders.domain.order import RefundState
+from shared.contracts import OrderClosed
+from tests.unit.orders.examples import MINUTE, NOW, ORDER, PAYMENT, PROJECT, in_every_state, money
+
+SETTLEMENT = domain.Settlement("set_1", "4" * 64, "ana")
+
+
+def settle(order: domain.Order, now: Any = NOW) -> domain.Decision:
+    return domain.settle_refund(order, PAYMENT, reference="BANK-7", settlement=SETTLEMENT, now=now)
+
+
+ACTS: dict[str, Callable[[domain.Order], domain.Decision]] = {
+    "asked": lambda order: domain.refund_asked(order, PAYMENT, now=NOW),
+    "made": lambda order: domain.refund_made(order, PAYMENT, reference="r", now=NOW),
+    "failed": lambda order: domain.refund_failed(order, PAYMENT, now=NOW),
+    "settled": settle,
+}
+# refund state: {what is done: next state}; "-" changes nothing, "!" is refused. Written out anew on purpose.
+EXPECTED = {
+    "requested": {"asked": "requested", "made": "made", "failed": "failed", "settled": "settled_outside"},
+    "failed": {"asked": "failed", "made": "made", "failed": "failed", "settled": "settled_outside"},
+    "made": {"asked": "-", "made": "-", "failed": "-", "settled": "!"},
+    "settled_outside": {"asked": "-", "made": "-", "failed": "-", "settled": "!"},
+}
+
+
+def returning(state: str) -> domain.Order:
+    """An order whose credits could not be posted, with its refund in the state."""
+    order = in_every_state()["refunding"]
+    act = {"requested": None, "made": "made", "failed": "failed", "settled_outside": "settled"}[state]
+    return ACTS[act](order).order if act else order
+
+
+def refund_of(order: domain.Order) -> domain.Refund:
+    payment = order.payment(PAYMENT)
+    assert payment is not None
+    assert payment.refund is not None
+    return payment.refund
+
+
+@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("state", get_args(RefundState))
+def test_every_cell_of_the_refund_s_table(state: str, act: str) -> None:
+    order = returning(state)
+    assert refund_of(order).state == state
+    expected = EXPECTED[state][act]
+    if expected == "!":
+        with pytest.raises(domain.RefundNotOpen) as refusal:
+            ACTS[act](order)
+        assert refusal.value.facts["state"] == state
+        return
+    decision = ACTS[act](order)
+    if expected == "-":
+        assert decision == domain.Decision(order)
+        return
+    assert refund_of(decision.order).state == expected
+    ends = expected in {"made", "settled_outside"}
+    assert decision.order.state == ("refunded" if ends else "refunding")
+    closed = (OrderClosed(order_id=ORDER, project_id=PROJECT, why="refunded"),)
+    assert decision.events == (closed if ends else ())
+
+
+@pytest.mark.parametrize("act", ["made", "settled"])
+def test_a_refund_of_money_that_was_not_the_order_s_leaves_the_order_as_it_was(act: str) -> None:
+    late = domain.hear_provider(in_every_state()["expired"], PAYMENT, money(), now=NOW + 17 * MINUTE).order
+    after = ACTS[act](late)
+    assert (after.order.state, after.events, after.order.history) == ("expired", (), late.history)
+    assert refund_of(after.order).state in {"made", "settled_outside"}
+
+
+def test_a_refund_that_fails_is_tried_again_ever_more_rarely_until_it_is_made() -> None:
+    order = returning("requested")
+    now, waits = NOW, []
+    assert len(domain.refunds_due(order, now=now)) == 1
+    for _ in range(12):
+        order = domain.refund_asked(order, PAYMENT, now=now).order
+        assert domain.refunds_due(order, now=now) == (), "it is asked for already"
+        order = domain.refund_failed(order, PAYMENT, now=now).order
+        start = now
+        while not domain.refunds_due(order, now=now):
+            now += timedelta(seconds=1)
+        waits.append((now - start).total_seconds())
+    assert waits == [4, 8, 16, 32, 64, 128, 256, 300, 300, 300, 300, 300]
+    order = domain.refund_made(order, PAYMENT, reference="r", now=now).order
+    assert domain.refunds_due(order, now=now + timedelta(days=1)) == ()
+
+
+def test_an_attempt_without_an_answer_is_tried_again_later() -> None:
+    order = domain.refund_asked(returning("requested"), PAYMENT, now=NOW).order
+    assert domain.refunds_due(order, now=NOW + timedelta(seconds=3)) == ()
+    assert len(domain.refunds_due(order, now=NOW + timedelta(seconds=4))) == 1
+
+
+def test_nobody_settles_what_the_provider_may_be_giving_back_at_this_moment() -> None:
+    asked = domain.refund_asked(returning("failed"), PAYMENT, now=NOW).order
+    for seconds in (0, 29):
+        with pytest.raises(domain.RefundUnderWay) as refusal:
+            settle(asked, NOW + timedelta(seconds=seconds))
+        assert refusal.value.code == "refund_under_way"
+    assert refund_of(settle(asked, NOW + timedelta(seconds=30)).order).state == "settled_outside"
+    answered = domain.refund_failed(asked, PAYMENT, now=NOW).order
+    settled = refund_of(settle(answered).order)
+    assert (settled.reference, settled.settlement, settled.changed_at) == ("BANK-7", SETTLEMENT, NOW)
+
+
+def test_a_payment_that_is_not_returned_cannot_be_settled() -> None:
+    with pytest.raises(domain.RefundUnknown):
+        settle(in_every_state()["purchased"])
