@@ -19,11 +19,12 @@ from deploy.issuer import LocalIssuer
 from deploy.local import Local
 from deploy.seed import seed
 from deploy.story import Guest, NotTold
+from shared.contracts import EVENTS, SERVICES
 from tests import offsets
 from tests.conftest import until
 from tests.embedded import free_port
 
-SERVICES = ("calculator", "registry", "orders", "certificates", "ranking")
+TOPICS = tuple(event.topic for event in EVENTS)
 STAFF = ("scenes:write", "registry:write", "orders:read", "certificates:revoke")
 FINAL = frozenset({"completed", "refused", "expired", "cancelled", "refunded"})
 PATIENCE_SECONDS = 90.0
@@ -66,36 +67,40 @@ class System:
             raise NotTold(f"{seen['order_id']} is {seen['state']}")
         return seen
 
-    async def quiet(self) -> None:
-        """Wait until every outbox is empty and every group has read all there is."""
+    async def quiet(self, log: offsets.Log | None = None) -> audit.Books:
+        """Wait until every outbox is empty and every group has read all there is; return the books then.
 
-        async def is_quiet() -> bool:
-            books = await audit.read(self.kafka, self.mongodb)
-            waiting = [
-                document for documents in books.collections.values() for document in documents if document.get("outbox")
-            ]
-            unpublished = [
-                project_id for project_id, pages in books.pages.items() if books.places.get(project_id, 1) <= len(pages)
-            ]
-            return not waiting and not unpublished and await self._caught_up()
+        To open the log takes a second, so who asks often brings one along.
+        """
 
-        async def patiently() -> bool:
+        async def patiently() -> audit.Books | None:
             try:
-                return await is_quiet()
+                if log:
+                    return await self._books_at_rest(log)
+                async with offsets.opened(self.kafka) as opened:
+                    return await self._books_at_rest(opened)
             except (KafkaError, OSError):
-                return False
+                return None
 
-        await until(patiently, seconds=PATIENCE_SECONDS)
+        books: audit.Books = await until(patiently, seconds=PATIENCE_SECONDS)
+        return books
 
-    async def _caught_up(self) -> bool:
-        async with offsets.opened(self.kafka) as log:
-            return all([await log.is_read_by(service) for service in SERVICES if service != "ranking"])
+    async def _books_at_rest(self, log: offsets.Log) -> audit.Books | None:
+        ends = await log.ends(*TOPICS)
+        if not all([await log.is_read_by(service) for service in SERVICES if service != "ranking"]):
+            return None
+        books = await audit.read(self.kafka, self.mongodb)
+        documents = [document for documents in books.collections.values() for document in documents]
+        # Beside events, orders have to be followed by the balances of their scenes.
+        waiting = [1 for document in documents if document.get("outbox") or document.get("uncounted")]
+        behind = [1 for project_id, pages in books.pages.items() if books.places.get(project_id, 1) <= len(pages)]
+        return None if waiting or behind or await log.ends(*TOPICS) != ends else books
 
-    async def holds(self) -> None:
-        """Recount everything once all is quiet; C, M, O and E must hold."""
-        await self.quiet()
-        findings = await audit.recount(self.kafka, self.mongodb)
-        assert not [finding for finding in findings if not finding.holds]
+    async def holds(self, log: offsets.Log | None = None) -> audit.Books:
+        """Recount everything once all is quiet; C, M, O and E must hold. Return the books."""
+        books = await self.quiet(log)
+        assert not [finding for finding in audit.check(books) if not finding.holds]
+        return books
 
     async def boards(self, client: httpx.AsyncClient) -> list[Any]:
         """What the boards show, but for the moment."""

@@ -21,10 +21,10 @@ from deploy import audit
 from deploy.dead import dead_letters
 from deploy.log import whole
 from deploy.story import Guest, tell
-from shared.contracts import EVENTS
+from shared.contracts import EVENTS, SERVICES
 from shared.messaging.broker import Producer
 from tests.conftest import until
-from tests.e2e.conftest import SERVICES, System, mark, persistently
+from tests.e2e.conftest import System, mark, persistently
 
 ROOT = Path(__file__).resolve().parents[2]
 ORDERS = 50
