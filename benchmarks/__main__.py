@@ -1,41 +1,92 @@
-"""`make bench`: starts Kafka and SecantusDB for itself, runs each pair in turn, and prints medians of the ratios."""
+"""`make bench`: starts what it needs for itself, runs each pair in turn, says what it finds and keeps it."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import platform
-import statistics
 import tempfile
-from collections.abc import Awaitable, Callable
-from importlib.metadata import version
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import holds, relay
+from benchmarks import holds, page, purchases, recount, relay
+from benchmarks.results import Comparison, Durations, Found, Rates, keep, machine, run_of, said
 from tests.embedded import embedded
 
 ROUNDS = 5
+ALLOCATIONS = 1_000_000
+# Of each arrangement 2,000 orders in all.
+ORDERS_PER_ROUND = 400
+RESULTS = Path(__file__).parent / "results"
 Timed = Callable[[], Awaitable[float]]
 
 
-async def compare(name: str, unit: str, ours: Timed, peer: Timed) -> None:
-    """Run both in turn, so that a change of the machine's pace hits both, and print rates and ratio."""
+async def compare(name: str, ours: Timed, peer: Timed, *, unit: str, peer_is: str, aim: float, limit: str) -> Found:
+    """Run both in turn, so that a change of the machine's pace hits both."""
     pairs = [(await ours(), await peer()) for _ in range(ROUNDS)]
-    mine, theirs = (statistics.median(rates) for rates in zip(*pairs, strict=True))
-    ratio = statistics.median(our / their for our, their in pairs)
-    print(f"{name}: {mine:,.0f} {unit} against {theirs:,.0f}, ratio {ratio:.2f}")
+    mine, theirs = zip(*pairs, strict=True)
+    return Comparison(name, unit, mine, theirs, peer_is=peer_is, aim=aim, limit=limit)
 
 
-async def main(kafka: str, mongodb: str) -> None:
-    """Print what was measured, and on what."""
-    load = os.getloadavg()[0]
-    parts = ", ".join(f"{name} {version(name)}" for name in ("aiokafka", "motor", "pydantic", "secantusdb"))
-    print(f"{platform.python_version()}, {os.cpu_count()} cores, load {load:.2f}; {parts}; {ROUNDS} rounds, medians")
-    async with holds.running(mongodb) as (pages, naive):
-        await compare("holds: one page a poll against one conditional update and one insert each", "/s", pages, naive)
+async def ledger_and_relay(kafka: str, mongodb: str) -> AsyncIterator[Found]:
+    """Yield what is found of the ledger and of the relay, each alone on its own Kafka and MongoDB."""
+    async with holds.running(kafka, mongodb) as (pages, naive):
+        yield await compare(
+            "Holds on one project, from Kafka to durable pages", pages, naive,
+            unit="holds/s", peer_is="consume one, conditional update, insert, commit", aim=25, limit=holds.LIMIT,
+        )  # fmt: skip
     async with relay.running(kafka, mongodb) as (ours, bare):
-        await compare("relay: events from outboxes against a bare idempotent send loop", "/s", ours, bare)
+        yield await compare(
+            "Relay, from outboxes to acknowledged and settled", ours, bare,
+            unit="events/s", peer_is="bare idempotent send loop", aim=0.6, limit=relay.LIMIT,
+        )  # fmt: skip
+    yield Durations("Age of the oldest unsent event", tuple(await relay.ages(kafka, mongodb)), {99: 0.1})
+    async with recount.running(mongodb) as seconds:
+        yield Durations(f"Recount of {ALLOCATIONS:,} allocations", (await seconds(ALLOCATIONS),), {100: 30})
 
 
-with tempfile.TemporaryDirectory() as home, embedded(Path(home)) as (kafka_at, mongodb_at):
-    asyncio.run(main(kafka_at, mongodb_at))
+async def whole_system(home: Path) -> AsyncIterator[Found]:
+    """Yield what is found of purchases through all five services; the buyers share the machine with them."""
+    async with purchases.running(home) as shop:
+        alone = [seconds for _ in range(ROUNDS) for seconds in await shop.one_by_one(40)]
+        yield Durations("From accepted payment to certificate, one order at a time", tuple(alone), {50: 0.3, 99: 2})
+        crowd = [seconds for _ in range(ROUNDS) for seconds in await shop.at_once()]
+        yield Durations("From accepted payment to certificate, fifty at once", tuple(crowd), {50: 0.3, 99: 2})
+        rates: dict[str, list[float]] = {}
+        await _rates(shop, rates, "one registry")
+        async with shop.second_registry():
+            await _rates(shop, rates, "two registries")
+        rounds = {arrangement: tuple(found) for arrangement, found in rates.items()}
+        yield Rates("Orders completed a second, from the first request to the last certificate", "orders/s", rounds)
+
+
+async def _rates(shop: purchases.Shop, rates: dict[str, list[float]], replicas: str) -> None:
+    for _ in range(ROUNDS):
+        for projects in (1, purchases.PROJECTS):
+            rate = await shop.rate(ORDERS_PER_ROUND, shop.projects[:projects])
+            rates.setdefault(f"{replicas}, {projects} project{'s' * (projects > 1)}", []).append(rate)
+
+
+async def _all(measured: AsyncIterator[Found]) -> list[Found]:
+    found = []
+    async for one in measured:
+        print(said(one), flush=True)
+        found.append(one)
+    return found
+
+
+def main(home: Path) -> None:
+    """Measure, say and keep."""
+    began, on = datetime.now(UTC), machine()
+    print(", ".join(f"{what} {text}" for what, text in on.items()), flush=True)
+    with embedded(home / "parts") as (kafka, mongodb):
+        found = asyncio.run(_all(ledger_and_relay(kafka, mongodb)))
+    found += asyncio.run(_all(whole_system(home / "system")))
+    run = run_of(found, began=began, on=on)
+    file = keep(run, RESULTS)
+    page.draw(run, file.with_suffix(".html"))
+    print(f"kept in {file.relative_to(Path.cwd())} and as a page beside it")
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        main(Path(folder))
