@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from deploy.local.place import Place
 
+Result = TypeVar("Result")
 HOME = Path(os.environ.get("DIANDIAN_HOME", Path(__file__).resolve().parent.parent / ".local"))
 PLACE = Place(HOME, int(os.environ.get("DIANDIAN_PORT", "8080")), os.environ.get("DIANDIAN_HOST", "127.0.0.1"))
 STAFF_SCOPES = (
@@ -59,9 +62,14 @@ def token(
 @diandian.command()
 def seed(url: Url = URL) -> None:
     """Put the demo's scenes and projects in; what is there already stays."""
+    import httpx
+
     from deploy.seed import seed as put_in
 
-    put_in(url, staff_token(url), print)
+    try:
+        put_in(url, staff_token(url), print)
+    except httpx.TransportError as away:
+        raise typer.Exit(_complain(f"{url} does not answer ({away!r}). Is it up? Run `make up`.")) from None
 
 
 @diandian.command()
@@ -102,7 +110,7 @@ def dead_list(service: str, kafka: Kafka = KAFKA, as_json: AsJson = False) -> No
             print(json.dumps(shown, ensure_ascii=False) if as_json else "  ".join(map(str, shown.values())))
         return count
 
-    if not asyncio.run(show()) and not as_json:
+    if not _answered(show()) and not as_json:
         print(f"dead.{service} is empty.")
 
 
@@ -117,7 +125,7 @@ def dead_replay(
 
     if service == "ranking":
         raise typer.Exit(_complain("ranking reads its topics from the beginning: after the fix, restart it."))
-    print(f"{asyncio.run(replay(kafka, service, set(places or ())))} given to {service} again.")
+    print(f"{_answered(replay(kafka, service, set(places or ())))} given to {service} again.")
 
 
 @diandian.command()
@@ -131,7 +139,7 @@ def audit(
     """Recount credits, money, orders and events from what is stored and told; exit 1 when something is wrong."""
     from deploy.audit import recount
 
-    findings = asyncio.run(recount(kafka, mongodb))
+    findings = _answered(recount(kafka, mongodb))
     if as_json:
         print(json.dumps([finding.__dict__ for finding in findings], ensure_ascii=False, indent=2))
     else:
@@ -139,6 +147,22 @@ def audit(
             print(f"{'ok   ' if finding.holds else 'WRONG'}  {finding.invariant}  {finding.said}")
     if not all(finding.holds for finding in findings):
         raise typer.Exit(1)
+
+
+def _answered(work: Coroutine[Any, Any, Result]) -> Result:
+    """Return what the work comes to; say where nothing answers rather than how the driver found out."""
+    from aiokafka.errors import KafkaError
+    from pymongo.errors import ConnectionFailure
+
+    # The client's own log tells of each attempt.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    try:
+        return asyncio.run(work)
+    except KafkaError as away:
+        raise typer.Exit(_complain(f"Kafka does not answer ({away}). Is it up? Run `make up`.")) from None
+    except ConnectionFailure as away:
+        where = str(away).partition(" (")[0]
+        raise typer.Exit(_complain(f"MongoDB does not answer ({where}). Is it up? Run `make up`.")) from None
 
 
 def _complain(text: str) -> int:

@@ -44,9 +44,9 @@ async def replay(bootstrap_servers: str, service: str, places: set[str]) -> int:
     newest, and every other service would hear it once more.
     """
     producer = broker.Producer(bootstrap_servers, replica="diandian-dead")
-    await producer.start()
     count = 0
     try:
+        await producer.start()
         async for letter in dead_letters(bootstrap_servers, service):
             if letter.can_be_replayed and (not places or letter.place in places):
                 await (await producer.send(f"replay.{service}", (letter.key, letter.value, list(letter.headers))))

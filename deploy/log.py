@@ -15,8 +15,8 @@ async def whole(bootstrap_servers: str, *topics: str) -> AsyncIterator[Any]:
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap_servers.split(","), enable_auto_commit=False, auto_offset_reset="earliest"
     )
-    await consumer.start()
     try:
+        await consumer.start()
         partitions = [TopicPartition(topic, number) for topic in topics for number in range(PARTITIONS)]
         consumer.assign(partitions)
         ends = await consumer.end_offsets(partitions)
