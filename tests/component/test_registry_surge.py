@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from deploy.issuer import LocalIssuer
 from services.registry import domain
@@ -68,6 +69,9 @@ async def share_the_work(infra: Infra, replicas: set[str]) -> bool:
     await admin.start()
     try:
         ((_, _, state, _, _, members),) = (await admin.describe_consumer_groups(["registry"]))[0].groups
+    except GroupCoordinatorNotAvailableError:
+        # A broker that has just started has yet to decide who keeps the groups.
+        return False
     finally:
         await admin.close()
     readers = {client_id for _, client_id, _, _, assigned in members if OrderPlaced.topic.encode() in assigned}

@@ -169,8 +169,11 @@ def registry(infra: Infra, issuer: tuple[LocalIssuer, str, str]) -> Iterator[Ser
         served = Served("registry", address, issuer[0])
         project_id, batch = listed(served)
         order = placed(project_id, 400_000)
-        publish(infra, order, purchased(order))
+        publish(infra, order)
         with httpx.Client(base_url=f"{address}/v1") as client:
+            # Of two topics either may be read first, and nothing is posted that is not held.
+            wait_for(lambda: client.get(f"/projects/{project_id}").json()["batches"][0]["held"])
+            publish(infra, purchased(order))
             wait_for(lambda: client.get(f"/retirements/orders/{order.order_id}").is_success)
             wait_for(lambda: client.get("/proof").is_success)
         served.things = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from fractions import Fraction
 from typing import Any
 
@@ -40,6 +41,20 @@ def test_money_buys_what_it_pays_for_and_one_gram_more_would_cost_more(money_fen
     grams = domain.grams_for(money_fen, unit_price_fen)
     assert domain.cost_fen(grams, unit_price_fen) <= money_fen
     assert domain.cost_fen(grams + 1, unit_price_fen) > money_fen
+
+
+@given(st.integers(10**6, 10**9), prices)
+def test_m2_an_order_by_money_costs_at_most_the_money_and_buys_all_that_it_pays_for(
+    money_fen: int, unit_price_fen: int
+) -> None:
+    listing = LISTING.model_copy(update={"unit_price_fen": unit_price_fen})
+    with contextlib.suppress(domain.AmountOutOfRange):
+        order = made(domain.Wish(PROJECT, 3, money_fen=money_fen), listing=listing).order
+        assert order.grams is not None
+        assert order.subtotal_fen == domain.cost_fen(order.grams, unit_price_fen) <= money_fen
+        assert Fraction((order.grams + 1) * unit_price_fen, 10**6) > money_fen
+        return
+    assert Fraction(money_fen * 10**6, unit_price_fen) > domain.ORDER_GRAMS_MAX
 
 
 @given(masses, prices)

@@ -25,6 +25,19 @@ def test_what_is_written_is_read_back(serials: Serials) -> None:
     assert parse(str(serials)) == serials
 
 
+@given(SERIALS, st.data())
+def test_a_text_that_is_nearly_a_serial_is_read_whole_or_refused(serials: Serials, data: st.DataObject) -> None:
+    text = str(serials)
+    place = data.draw(st.integers(0, len(text)))
+    other = data.draw(st.sampled_from(["", "0", "1", "-", "A", "a", " ", "\n", "\u0661", "."]))
+    edited = text[:place] + other + text[place + data.draw(st.integers(0, 2)) :]
+    try:
+        read = str(parse(edited))
+    except NotASerial:
+        return
+    assert read == edited
+
+
 def test_the_text_is_the_one_of_the_domain() -> None:
     assert str(Serials("CDCER", "CN510100", "0042", 2021, 1, 1, 3000)) == "CDCER-CN510100-0042-2021-01-1-3000"
     assert str(Serials("CDCER", "CN510100", "0042", 2021, 1, 413, 413)) == "CDCER-CN510100-0042-2021-01-413"
