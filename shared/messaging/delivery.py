@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter as Counting
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -111,6 +112,9 @@ class Delivery:
 
         This batch is acknowledged all the same: its letters are written, and a restart goes on behind them.
         """
+        if records and not guilty:
+            self._dead_in_a_row = 0
+            return
         failures = {id(one.record): one.failure for one in guilty}
         for record in records:
             failure = failures.get(id(record))
@@ -132,8 +136,8 @@ class Delivery:
         """Let the handler take the messages, in ever smaller parts if it must be, and return those it cannot take."""
         failure = await self._attempt(handler, heard, consumer)
         if failure is None:
-            for one in heard:
-                DELIVERED.labels(one.record.topic).inc()
+            for topic, messages in Counting(one.record.topic for one in heard).items():
+                DELIVERED.labels(topic).inc(messages)
             return []
         parts = _smaller(heard)
         if len(parts) == 1:

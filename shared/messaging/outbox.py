@@ -6,8 +6,7 @@ it, and until when nobody else may. Whoever writes the first event takes the lea
 events to its own relay; whoever adds one while another holds the lease leaves it to that one. A lease that has ended is
 what a crash has left: the next sweep takes it over and publishes all of the outbox again.
 
-What is acknowledged is taken out behind the relay's back, many documents a write, or by the next change of the same
-document by the same process, which costs no write at all.
+What is acknowledged is taken out behind the relay's back, many documents a write.
 """
 
 from __future__ import annotations
@@ -139,8 +138,6 @@ class Outbox:
         envelopes = packed(events, said=document["said"], now=now, cause=cause, livemode=self._livemode)
         loaded = {"_id": document["_id"], "version": document["version"]}
         fields = {**fields, "version": document["version"] + 1, "said": document["said"] + len(envelopes)}
-        if await self._changed_and_settled(document, loaded, fields, envelopes):
-            return
         update: Document = {"$set": fields}
         if not envelopes:
             if (await self._collection.update_one(loaded, update)).matched_count:
@@ -149,43 +146,15 @@ class Outbox:
             update["$push"] = {"outbox": {"$each": [to_document(envelope) for envelope in envelopes]}}
             lease = self._lease()
             leased = {**update, "$set": {**fields, "lease": lease}}
-            if (await self._collection.update_one({**loaded, "lease": None}, leased)).matched_count:
-                self._hand_over(document["_id"], envelopes, lease)
-                return
-            # Somebody is publishing an earlier event of this document, and finds this one when that is done.
-            if (await self._collection.update_one({**loaded, "lease": {"$ne": None}}, update)).matched_count:
-                return
-            # Or it has just been done.
-            if (await self._collection.update_one({**loaded, "lease": None}, leased)).matched_count:
-                self._hand_over(document["_id"], envelopes, lease)
-                return
+            # Who is publishing an earlier event of this document finds this one when that is done; unless it is done
+            # between the first try and the second.
+            for held in (False, True, False):
+                free_or_held = {**loaded, "lease": {"$ne": None} if held else None}
+                if (await self._collection.update_one(free_or_held, update if held else leased)).matched_count:
+                    if not held:
+                        self._hand_over(document["_id"], envelopes, lease)
+                    return
         raise LostRace(f"{self._collection.name} {document['_id']} has changed since version {document['version']}")
-
-    async def _changed_and_settled(
-        self, document: Mapping[str, Any], loaded: Document, fields: Document, envelopes: Sequence[Envelope[Event]]
-    ) -> bool:
-        """Change the document and take out what it has told, in one write, if this process has published all of it."""
-        document_id, said = document["_id"], document["said"]
-        if not self._settling.gives(document_id, said=said):
-            return False
-        lease = self._lease()
-        lying = {"outbox": [to_document(envelope) for envelope in envelopes]}
-        update: Document = {"$set": {**fields, **lying}}
-        if envelopes:
-            update["$set"]["lease"] = lease
-        else:
-            update["$unset"] = {"lease": ""}
-        changed = False
-        try:
-            # Only under the own lease: whoever has taken over publishes all again, and must not come after new events.
-            mine = {**loaded, "lease.token": self._token}
-            changed = bool((await self._collection.update_one(mine, update)).matched_count)
-        finally:
-            if not changed:
-                self._settling.note({document_id: said})
-        if changed:
-            self._hand_over(document_id, envelopes, lease)
-        return changed
 
     # The outbox as a source of the relay.
 

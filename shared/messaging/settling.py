@@ -14,6 +14,8 @@ from pymongo.errors import InvalidOperation
 DOCUMENTS_MAX = 50
 # What a crash may make come twice; who publishes more waits until it is taken out.
 SENT_MAX = 5_000
+# A burst is published first, and what comes one by one is taken out together.
+GATHER_SECONDS = 0.05
 BACK_OFF_SECONDS = 0.5
 Document = dict[str, Any]
 
@@ -43,13 +45,6 @@ class Settling:
         if self._work is None or self._work.done():
             self._work = asyncio.create_task(self._settle(), name=f"settling {self._collection.name}")
 
-    def gives(self, document_id: str, *, said: int) -> bool:
-        """Leave a document to the caller, who settles it or notes it again, if all that it has told is published."""
-        if self._sent.get(document_id) != said:
-            return False
-        del self._sent[document_id]
-        return True
-
     async def room(self) -> None:
         """Return when not too much waits."""
         if len(self._sent) > SENT_MAX:
@@ -61,6 +56,7 @@ class Settling:
             await asyncio.wait([self._work])
 
     async def _settle(self) -> None:
+        await asyncio.sleep(GATHER_SECONDS)
         while self._sent:
             some = {document_id: self._sent.pop(document_id) for document_id in list(self._sent)[:DOCUMENTS_MAX]}
             try:
