@@ -119,7 +119,7 @@ class Outbox:
             if await self._collection.find_one({"_id": whole["_id"]}, {"_id": 1}):
                 return False
             raise
-        self._hand_over(whole["_id"], envelopes, lease)
+        await self._hand_over(whole["_id"], envelopes, lease)
         return True
 
     async def change(
@@ -152,7 +152,7 @@ class Outbox:
                 free_or_held = {**loaded, "lease": {"$ne": None} if held else None}
                 if (await self._collection.update_one(free_or_held, update if held else leased)).matched_count:
                     if not held:
-                        self._hand_over(document["_id"], envelopes, lease)
+                        await self._hand_over(document["_id"], envelopes, lease)
                     return
         raise LostRace(f"{self._collection.name} {document['_id']} has changed since version {document['version']}")
 
@@ -238,16 +238,24 @@ class Outbox:
         return {"_id": {"$in": [parcel.mark for parcel in parcels]}, "lease.token": self._token}
 
     def _go_on(self, documents: Sequence[Document]) -> None:
-        self._fresh += [_parcel(document) for document in documents]
+        # What was written anew meanwhile lies there already, or is being published: never twice, or it could be late.
+        mine = self._carried.union(parcel.mark for parcel in self._fresh)
+        self._fresh += [_parcel(document) for document in documents if document["_id"] not in mine]
         self._wake()
 
-    def _hand_over(self, document_id: str, envelopes: Sequence[Envelope[Event]], lease: Document) -> None:
-        # A lease from before a release has ended, or ends unused.
-        if envelopes and lease["token"] == self._token and len(self._fresh) < FRESH_MAX:
+    async def _hand_over(self, document_id: str, envelopes: Sequence[Envelope[Event]], lease: Document) -> None:
+        if not envelopes:
+            return
+        if lease["token"] != self._token:
+            # Written while all leases of this owner were ended: this one has come too late for that.
+            late = {"_id": document_id, "lease.token": lease["token"]}
+            await self._collection.update_one(late, {"$set": {"lease.until": ENDED}})
+            self._next_sweep = ENDED
+        elif len(self._fresh) < FRESH_MAX:
             self._fresh.append(
                 Parcel(tuple(envelopes), until=lease["until"], mark=document_id, since=envelopes[0].time)
             )
-            self._wake()
+        self._wake()
 
 
 def _parcel(document: Document) -> Parcel:
