@@ -16,6 +16,11 @@ ROUNDS = 5
 ALLOCATIONS = 1_000_000
 # Of each arrangement 2,000 orders in all.
 ORDERS_PER_ROUND = 400
+RELAYED: dict[relay.Kind, str] = {
+    "acknowledged": "from documents with an outbox to acknowledged",
+    "settled": "from documents with an outbox to taken out of them",
+    "pages": "from pages of the ledger to settled",
+}
 RESULTS = Path(__file__).parent / "results"
 Timed = Callable[[], Awaitable[float]]
 
@@ -34,11 +39,12 @@ async def ledger_and_relay(kafka: str, mongodb: str) -> AsyncIterator[Found]:
             "Holds on one project, from Kafka to durable pages", pages, naive,
             unit="holds/s", peer_is="consume one, conditional update, insert, commit", aim=25, limit=holds.LIMIT,
         )  # fmt: skip
-    async with relay.running(kafka, mongodb) as (ours, bare):
-        yield await compare(
-            "Relay, from outboxes to acknowledged and settled", ours, bare,
-            unit="events/s", peer_is="bare idempotent send loop", aim=0.6, limit=relay.LIMIT,
-        )  # fmt: skip
+    for kind, name in RELAYED.items():
+        async with relay.running(kafka, mongodb, kind) as (ours, bare):
+            yield await compare(
+                f"Relay, {name}", ours, bare,
+                unit="events/s", peer_is="bare idempotent send loop", aim=0.6, limit=relay.LIMIT,
+            )  # fmt: skip
     yield Durations("Age of the oldest unsent event", tuple(await relay.ages(kafka, mongodb)), {99: 0.1})
     async with recount.running(mongodb) as seconds:
         yield Durations(f"Recount of {ALLOCATIONS:,} allocations", (await seconds(ALLOCATIONS),), {100: 30})

@@ -37,6 +37,7 @@ LIMIT = (
     "document; published alone they go five to ten times as fast, with no more processor time than sending takes"
 )
 BECAUSE = Cause(id="bench")
+Kind = Literal["settled", "acknowledged", "pages"]
 Timed = Callable[[], Awaitable[float]]
 
 
@@ -116,9 +117,7 @@ async def _bare(producer: Producer, events: Sequence[Event]) -> float:
 
 
 @contextlib.asynccontextmanager
-async def running(
-    kafka: str, mongodb: str, kind: Literal["settled", "acknowledged", "pages"] = "settled"
-) -> AsyncIterator[tuple[Timed, Timed]]:
+async def running(kafka: str, mongodb: str, kind: Kind) -> AsyncIterator[tuple[Timed, Timed]]:
     """Yield both sides; each call returns events per second.
 
     `settled` is from documents with an outbox to taken out of them again, `acknowledged` only to the acknowledgement,

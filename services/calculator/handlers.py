@@ -10,7 +10,7 @@ from services.calculator import domain
 from services.calculator.store import Store, StoredFootprint
 from shared.contracts import Cause, CertificateIssued, CertificateRevoked, Envelope, ProjectListed
 from shared.refusal import Refusal
-from shared.web.idempotency import KeyReused
+from shared.web.idempotency import check_same
 
 Load = Callable[[str], domain.Release]
 
@@ -193,6 +193,5 @@ class Handlers:
 
 def _as_asked(stored: StoredFootprint, wanted: Wanted) -> StoredFootprint:
     """Return the footprint of this key. Raises KeyReused when it was made from another request."""
-    if stored.request_hash != wanted.request_hash:
-        raise KeyReused("This Idempotency-Key made a footprint from other answers. Take a new key for new answers.")
+    check_same(stored.request_hash, wanted.request_hash)
     return stored

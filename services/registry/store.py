@@ -184,11 +184,13 @@ class Store:
         return parcels
 
     async def renew(self, parcels: Sequence[Parcel]) -> None:
-        """Make the leases longer."""
+        """Make the leases longer. Raises LostRace when another relay has taken one over."""
         until = clock() + timedelta(seconds=LEASE_SECONDS)
         for parcel in parcels:
             project_id, token, _ = parcel.mark
-            await self._places.update_one({"_id": project_id, "lease.token": token}, {"$set": {"lease.until": until}})
+            mine = {"_id": project_id, "lease.token": token}
+            if not (await self._places.update_one(mine, {"$set": {"lease.until": until}})).matched_count:
+                raise LostRace(f"another relay publishes the pages of {project_id}")
 
     async def set_aside(self, parcel: Parcel) -> None:
         """Let nobody publish the project's pages for ten minutes."""

@@ -112,9 +112,6 @@ class Delivery:
 
         This batch is acknowledged all the same: its letters are written, and a restart goes on behind them.
         """
-        if records and not guilty:
-            self._dead_in_a_row = 0
-            return
         failures = {id(one.record): one.failure for one in guilty}
         for record in records:
             failure = failures.get(id(record))

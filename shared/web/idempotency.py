@@ -54,3 +54,9 @@ def checked(key: str | None) -> str:
             field="Idempotency-Key",
         )
     return key
+
+
+def check_same(first: str, now: str) -> None:
+    """Raise KeyReused unless the hash of this request is that of the first one under its key."""
+    if first != now:
+        raise KeyReused("This Idempotency-Key came with another body before. Take a new key for a new wish.")

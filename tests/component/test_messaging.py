@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pymongo.errors import AutoReconnect, OperationFailure
 
@@ -43,21 +42,6 @@ BECAUSE = Cause(id="req_test", traceparent="00-0af7651916cd43dd8448eb211c80319c-
 def placed() -> OrderPlaced:
     order_id = id_of("ord", secrets.token_hex(8))
     return OrderPlaced(order_id=order_id, project_id=id_of("prj", "messaging"), grams=5, listing_version=1)
-
-
-@pytest_asyncio.fixture
-async def producer(infra: Infra) -> AsyncIterator[Any]:
-    started = broker.Producer(infra.kafka, replica="test")
-    await started.start()
-    yield started
-    await started.stop()
-
-
-@pytest_asyncio.fixture
-async def orders(settings: Callable[..., Settings]) -> AsyncIterator[Any]:
-    collection = database(settings("messaging"))["orders"]
-    yield collection
-    collection.database.client.close()
 
 
 class Record:

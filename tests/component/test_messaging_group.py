@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from pymongo.errors import AutoReconnect
 
@@ -25,14 +24,6 @@ from tests.component.test_messaging import named, placed
 from tests.conftest import Infra, told, until
 
 Handle = Callable[[Sequence[Envelope[Any]]], Awaitable[None]]
-
-
-@pytest_asyncio.fixture
-async def producer(infra: Infra) -> AsyncIterator[Any]:
-    started = broker.Producer(infra.kafka, replica="test")
-    await started.start()
-    yield started
-    await started.stop()
 
 
 @contextlib.asynccontextmanager

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from prometheus_client import REGISTRY
 from pymongo.errors import AutoReconnect
 
@@ -20,26 +19,9 @@ from shared.messaging import broker, outbox, relay
 from shared.messaging.delivery import LostRace
 from shared.messaging.outbox import LEASE_SECONDS, Outbox, Parcel, clock
 from shared.messaging.relay import Relay
-from shared.settings import Settings
-from shared.web.app import database
 from shared.web.idempotency import id_of
 from tests.component.test_messaging import BECAUSE, named, placed
 from tests.conftest import Infra, until
-
-
-@pytest_asyncio.fixture
-async def producer(infra: Infra) -> AsyncIterator[Any]:
-    started = broker.Producer(infra.kafka, replica="test")
-    await started.start()
-    yield started
-    await started.stop()
-
-
-@pytest_asyncio.fixture
-async def orders(settings: Callable[..., Settings]) -> AsyncIterator[Any]:
-    collection = database(settings("messaging"))["orders"]
-    yield collection
-    collection.database.client.close()
 
 
 @contextlib.asynccontextmanager

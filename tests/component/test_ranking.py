@@ -12,7 +12,6 @@ from typing import Any
 
 import httpx
 import pytest
-import pytest_asyncio
 from aiokafka import ConsumerRecord
 from pymongo import MongoClient
 
@@ -310,14 +309,6 @@ async def test_b3_a_certificate_of_yesterday_stands_in_its_own_day(settings: Mak
 
         await until(both)
         assert [row["name"] for row in await rows(ranking, city=town.city, window="day")] == ["Late"]
-
-
-@pytest_asyncio.fixture
-async def producer(infra: Infra) -> AsyncIterator[broker.Producer]:
-    started = broker.Producer(infra.kafka, replica="test")
-    await started.start()
-    yield started
-    await started.stop()
 
 
 async def dead(infra: Infra, *places: bytes) -> list[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -322,3 +323,16 @@ async def test_a_command_that_loses_five_races_is_answered_503_with_when_to_come
     assert (lost.status_code, races) == (503, ATTEMPTS_BY_HTTP_MAX)
     assert int(lost.headers["Retry-After"]) > 0
     assert (won.status_code, won.json()["batches"][0]["cancelled"]) == (201, 1_000_000)
+
+
+async def test_a_relay_whose_lease_another_has_taken_finds_out_when_it_renews(
+    stores: Callable[[], Interleaved],
+) -> None:
+    one, other = stores(), stores()
+    await listed(Handlers(one, clock))
+    (mine,) = await one.take(now=clock())
+    await one.renew([mine])
+    (theirs,) = await other.take(now=clock() + timedelta(minutes=1))
+    with pytest.raises(LostRace):
+        await one.renew([mine])
+    await other.renew([theirs])

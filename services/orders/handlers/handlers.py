@@ -16,7 +16,7 @@ from services.orders.handlers.turns import turn
 from services.orders.store import Loaded, Store
 from shared.contracts import Cause, Envelope, Event, FootprintCalculated, ProjectListed, ScenePublished
 from shared.contracts.orders import BeneficiaryKind, Board
-from shared.web.idempotency import KeyReused
+from shared.web.idempotency import check_same
 
 PER_TURN_MAX = 500
 PATIENCE = timedelta(seconds=5)
@@ -97,7 +97,7 @@ class Handlers:
 
         async def make() -> Made:
             if found := await self._store.order(keyed.order_id):
-                _check_same(found.value.request_hash, keyed)
+                check_same(found.value.request_hash, keyed.request_hash)
                 return Made(found.value, replayed=True)
             now = self._clock()
             domain.check_mandate(mandate_version)
@@ -113,7 +113,7 @@ class Handlers:
                 )
             elif profile_id is None:
                 # The same request was here before, and ended between the two writes.
-                _check_same(profile.value.request_hash, keyed)
+                check_same(profile.value.request_hash, keyed.request_hash)
                 beneficiary = profile.value
             else:
                 beneficiary = domain.ordering(profile.value, naming)
@@ -285,8 +285,3 @@ class Handlers:
         if loaded and after == loaded.value:
             return
         await self._store.record_beneficiary(loaded, after, [domain.named(after)], now=self._clock(), cause=cause)
-
-
-def _check_same(request_hash: str, keyed: Keyed) -> None:
-    if request_hash != keyed.request_hash:
-        raise KeyReused("This Idempotency-Key came with another body before. Take a new key for a new wish.")

@@ -16,7 +16,7 @@ from services.orders.handlers.races import each_if_first, persistently
 from services.orders.handlers.turns import turn
 from services.orders.store import Loaded, Store
 from shared.contracts import Cause
-from shared.web.idempotency import KeyReused
+from shared.web.idempotency import check_same
 
 PER_TURN_MAX = 200
 # Well below domain.UNDER_WAY, after which an attempt without an answer counts as over.
@@ -65,7 +65,7 @@ class Payments:
         order, replayed = await persistently(add)
         payment = order.payment(payment_id)
         assert payment is not None
-        _check_same(payment.request_hash, request_hash)
+        check_same(payment.request_hash, request_hash)
         # The provider learns of the payment after the order has it, so no money comes that nobody knows of.
         return Started(order, payment, await _told(self._provider.start(order, payment)), replayed)
 
@@ -102,7 +102,7 @@ class Payments:
             # Looked for after the order was read: whoever settled that by the same request is found.
             if settled := await self._store.settled_by(settlement.request_id):
                 (done,) = [one for one in _settlements(settled) if one.request_id == settlement.request_id]
-                _check_same(done.request_hash, settlement.request_hash)
+                check_same(done.request_hash, settlement.request_hash)
                 return settled, True
             if loaded is None:
                 raise domain.RefundUnknown(f"There is no order {order_id}.")
@@ -214,8 +214,3 @@ async def _told(asking: Awaitable[Answer]) -> Answer:
 def _settlements(order: domain.Order) -> list[domain.Settlement]:
     refunds = [payment.refund for payment in order.payments if payment.refund]
     return [refund.settlement for refund in refunds if refund.settlement]
-
-
-def _check_same(before: str, now: str) -> None:
-    if before != now:
-        raise KeyReused("This Idempotency-Key came with another body before. Take a new key.")

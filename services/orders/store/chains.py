@@ -11,11 +11,11 @@ from pymongo import InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from services.orders.domain import Balance, Chain, Share, Standing
+from services.orders.store.copies import met_its_like
 from shared.contracts import FootprintCalculated
 from shared.messaging.delivery import LostRace
 
 _CHAIN = TypeAdapter(Chain)
-DUPLICATE_KEY = 11000
 Document = dict[str, Any]
 
 
@@ -84,8 +84,7 @@ class Chains:
         try:
             written = await self._chains.bulk_write(writes, ordered=False)
         except BulkWriteError as failure:
-            details = failure.details or {}
-            if details.get("writeConcernErrors") or any(one["code"] != DUPLICATE_KEY for one in details["writeErrors"]):
+            if not met_its_like(failure):
                 raise
             raise LostRace("a chain of footprints was counted by another") from None
         if written.matched_count + written.inserted_count < len(writes):

@@ -35,7 +35,7 @@ class Copies:
         try:
             await self._footprints.bulk_write(writes, ordered=False)
         except BulkWriteError as failure:
-            if not _known_already(failure):
+            if not met_its_like(failure):
                 raise
 
     async def keep_listings(self, events: Iterable[Envelope[ProjectListed]]) -> None:
@@ -81,8 +81,8 @@ async def _keep(collection: Any, events: Iterable[Envelope[Event]]) -> None:
         await keep_greatest(collection, event, {"data": event.data.model_dump(mode="json")})
 
 
-def _known_already(failure: BulkWriteError) -> bool:
-    """Say whether nothing failed but upserts of what another one inserted at the same moment."""
+def met_its_like(failure: BulkWriteError) -> bool:
+    """Say whether nothing failed but inserts of what another one inserted at the same moment."""
     details = failure.details or {}
     if details.get("writeConcernErrors"):
         return False
