@@ -26,11 +26,11 @@ from shared.messaging.delivery import Delivery
 from shared.messaging.outbox import clock
 from shared.web.idempotency import id_of
 
-HOLDS = 10_000
+HOLDS = 20_000
 NAIVE_HOLDS = 300
 NAIVE_TOPIC = "bench.holds"
 CONCERNS = "w=majority&journal=true&readConcernLevel=majority"
-LIMIT = "the unique index on entry keys: inserting a page and asking for the ends of new orders, both in the database"
+LIMIT = "one core each: inserting a page with 500 unique keys takes half of the time, deciding and encoding it the rest"
 CAUSE = Cause(id="bench")
 Timed = Callable[[], Awaitable[float]]
 

@@ -64,6 +64,8 @@ def _service(name: str) -> Part:
             *("--host", "127.0.0.1", "--port", str(place.port_of(name)), "--no-access-log"),
             # A live wall never closes its stream by itself.
             *("--timeout-graceful-shutdown", "3"),
+            # Longer than the gateway keeps a connection: else it might send a request into one that is just closed.
+            *("--timeout-keep-alive", "75"),
         ]
 
     def environment(place: Place) -> dict[str, str]:

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 BATCH_RECORDS_MAX = 500
 BATCH_TIMEOUT_MS = 20
+# While a fetch waits for partitions that have nothing, one whose records are used up since is not asked for: a hot
+# partition would stand still for so long after each of its fetches. So these are short, and bring much.
+FETCH_WAIT_MS_MAX = 100
+PARTITION_FETCH_BYTES_MAX = 4 * 1024 * 1024
 REQUEST_TIMEOUT_MS = 10_000
 # A hot key fills one partition's batch; while that is under way, whoever sends waits.
 BATCH_BYTES_MAX = 128 * 1024
@@ -106,6 +110,8 @@ def subscribe(
         auto_offset_reset="earliest",
         max_records=BATCH_RECORDS_MAX,
         batch_timeout_ms=BATCH_TIMEOUT_MS,
+        fetch_max_wait_ms=FETCH_WAIT_MS_MAX,
+        max_partition_fetch_bytes=PARTITION_FETCH_BYTES_MAX,
         no_reply=True,
         # Nothing is decoded before `delivery` sees it: bytes that break a parser would be read again for ever.
         parser=_untouched(lambda: subscriber.consumer),

@@ -118,6 +118,14 @@ def test_every_route_has_its_line_in_the_access_table(service: str) -> None:
         api.ACCESS[line] = access
 
 
+def test_the_gateway_lets_a_connection_go_before_the_service_behind_it_does() -> None:
+    kept_by_gateway = re.findall(r"keepalive (\d+)s", (ROOT / "deploy/gateway/Caddyfile").read_text())
+    kept_by_service = re.findall(r'--timeout-keep-alive", "(\d+)"', (ROOT / "deploy/local/parts.py").read_text())
+    assert kept_by_gateway
+    assert kept_by_service
+    assert max(map(int, kept_by_gateway)) < min(map(int, kept_by_service))
+
+
 def test_nothing_committed_names_a_machine_a_registry_s_host_or_an_unfinished_mark() -> None:
     hosts = "|".join(
         ("pypi" + r"\.org", "python" + "hosted", r"registry\.npm" + "js", r"repo1?\.mav" + "en", r"crates\." + "io")

@@ -55,6 +55,8 @@ class Reader:
             auto_offset_reset="earliest",
             max_records=broker.BATCH_RECORDS_MAX,
             batch_timeout_ms=broker.BATCH_TIMEOUT_MS,
+            fetch_max_wait_ms=broker.FETCH_WAIT_MS_MAX,
+            max_partition_fetch_bytes=broker.PARTITION_FETCH_BYTES_MAX,
             no_reply=True,
             # Nothing is decoded before `_take` sees it: bytes that break a parser would be lost without a word.
             parser=self._untouched,
