@@ -31,11 +31,12 @@ test: ready ## Run every test; installs what they need beyond the lock, or names
 	@sh deploy/local/tools.sh
 	@$(PYTHON) -m pytest
 
-lint: ready ## Check style, types and who imports whom
+lint: ready ## Check style, types, who imports whom, and that pages are whole in every language
 	@.local/venv/bin/ruff check .
 	@.local/venv/bin/ruff format --check .
 	@.local/venv/bin/mypy
 	@.local/venv/bin/lint-imports
+	@$(PYTHON) -m deploy.catalogues --check
 
 bench: ready ## Measure
 	@$(PYTHON) -m benchmarks

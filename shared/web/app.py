@@ -7,20 +7,20 @@ import contextlib
 import re
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
 from fastapi import APIRouter, Depends, FastAPI, Request
-from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo.errors import PyMongoError
+from starlette.exceptions import HTTPException
 
 from shared.contracts import Cause
 from shared.messaging.delivery import is_infrastructure
 from shared.refusal import Refusal
 from shared.settings import Settings
-from shared.web import document, health, problems
+from shared.web import document, health, languages, problems
 from shared.web.auth import (
     CAPABILITY_HEADER,
     PUBLIC,
@@ -35,11 +35,11 @@ from shared.web.auth import (
     Unauthenticated,
 )
 from shared.web.idempotency import KeyMissing, KeyReused
-from shared.web.pages import Pages
+from shared.web.pages import STATIC, Pages, static_file
 
 CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none';"
-    " frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:;"
+    " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 BODY_BYTES_MAX = 1_000_000
 START_SECONDS = 10
@@ -144,7 +144,7 @@ def create(
     for router in routers:
         app.include_router(router, dependencies=[Depends(must_be_prepared), Depends(guard)])
     app.include_router(health.router({"mongodb": stored} | {type(part).__name__.lower(): part.fares for part in parts}))
-    app.add_api_route("/static/site.css", _site_css, include_in_schema=False)
+    app.add_api_route("/static/{name}", _static, include_in_schema=False)
     found_by_fastapi = app.openapi
     app.openapi = lambda: document.complete(found_by_fastapi(), access)  # type: ignore[method-assign]
 
@@ -156,8 +156,9 @@ def create(
     app.add_api_route(f"/docs/{service}", reference, include_in_schema=False)
     guard.check_complete(app.routes, open_to_all=_common_lines(service))
     problems.install(app, statuses={**_STATUSES, **statuses}, pages=pages)
-    app.add_exception_handler(TokenExchanged, _exchange(secure=settings.public_url.startswith("https")))
-    app.middleware("http")(_common)
+    secure = settings.public_url.startswith("https")
+    app.add_exception_handler(TokenExchanged, _exchange(secure=secure))
+    app.middleware("http")(_common(secure=secure))
     return app
 
 
@@ -189,8 +190,11 @@ def _log_as_json() -> None:
     )
 
 
-async def _site_css() -> FileResponse:
-    return FileResponse(Path(__file__).parent / "site.css", headers={"Cache-Control": "public, max-age=3600"})
+async def _static(name: str) -> Response:
+    if name not in STATIC:
+        raise HTTPException(404)
+    headers = {"Cache-Control": "public, max-age=3600"}
+    return Response(static_file(name), media_type=STATIC[name], headers=headers)
 
 
 async def _prepare(store: Store) -> None:
@@ -214,7 +218,7 @@ def _end_with_it(starting: asyncio.Task[None]) -> None:
 def _common_lines(service: str) -> set[str]:
     """The routes that every service has beside those of its access table, open to all behind the gateway."""
     return {
-        "GET /static/site.css",
+        "GET /static/{name}",
         f"GET /docs/{service}",
         f"GET /v1/{service}/openapi.json",
         "GET /health/live",
@@ -238,21 +242,35 @@ def keep_capability(answer: Response, object_id: str, token: str, *, secure: boo
     answer.set_cookie(object_id, token, max_age=400 * 24 * 3600, path="/", httponly=True, samesite="lax", secure=secure)
 
 
-async def _common(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
-    """Name the request, refuse a body that is too large or does not say how large it is, and set the safe headers."""
-    request.state.request_id = f"req_{secrets.token_hex(13)}"
-    length = request.headers.get("content-length", "0")
-    if "transfer-encoding" in request.headers:
-        answer = problems.unread(request, 411, "length_required", "Send the body with its Content-Length.")
-    elif not length.isdecimal() or int(length) > BODY_BYTES_MAX:
-        answer = problems.unread(request, 413, "too_large", f"Send at most {BODY_BYTES_MAX} bytes.")
-    else:
-        answer = await go_on(request)
-    answer.headers.setdefault("Request-Id", request.state.request_id)
-    answer.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-    answer.headers.setdefault("Referrer-Policy", "no-referrer")
-    answer.headers.setdefault("X-Content-Type-Options", "nosniff")
-    return answer
+def _common(*, secure: bool) -> Callable[[Request, Callable[[Request], Awaitable[Response]]], Awaitable[Response]]:
+    """Return what stands before every route.
+
+    It names the request, refuses a body that is too large or does not say how large it is, knows the guest's language,
+    and sets the safe headers.
+    """
+
+    async def common(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
+        request.state.request_id = f"req_{secrets.token_hex(13)}"
+        length = request.headers.get("content-length", "0")
+        if "transfer-encoding" in request.headers:
+            answer = problems.unread(request, 411, "length_required", "Send the body with its Content-Length.")
+        elif not length.isdecimal() or int(length) > BODY_BYTES_MAX:
+            answer = problems.unread(request, 413, "too_large", f"Send at most {BODY_BYTES_MAX} bytes.")
+        elif (chosen := languages.choosing(request, secure=secure)) is not None:
+            answer = chosen
+        else:
+            languages.remember(request)
+            answer = await go_on(request)
+            if answer.headers.get("content-type", "").startswith("text/html"):
+                answer.headers["Content-Language"] = languages.TAGS[languages.asked().language]
+                answer.headers.append("Vary", "Accept-Language, Cookie")
+        answer.headers.setdefault("Request-Id", request.state.request_id)
+        answer.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        answer.headers.setdefault("Referrer-Policy", "no-referrer")
+        answer.headers.setdefault("X-Content-Type-Options", "nosniff")
+        return answer
+
+    return common
 
 
 __all__ = ["PUBLIC", "Running", "Store", "cause_of", "create", "database", "keep_capability"]

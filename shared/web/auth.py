@@ -19,6 +19,7 @@ from joserfc.jwk import KeySet
 from starlette.routing import BaseRoute
 
 from shared.refusal import Refusal
+from shared.sentence import Sentence
 from shared.web.idempotency import crockford
 
 CAPABILITY_HEADER = "Diandian-Capability"
@@ -164,7 +165,7 @@ class Guard:
         object_id, kind = named[0], named[1]
         stored = await hash_of_kind(object_id)
         if stored is None or not secrets.compare_digest(stored, hash_of(kind, object_id, token)):
-            raise Forbidden("This link does not open it. Use the one that was given when it was made.")
+            raise Forbidden(Sentence("This link does not open it. Use the one that was given when it was made."))
         location = request.url.remove_query_params("t")
         query = f"?{location.query}" if location.query else ""
         raise TokenExchanged(location=location.path + query, name=object_id, token=token)
@@ -184,12 +185,15 @@ class Guard:
         token = shown(request, object_id)
         if token is None:
             raise Unauthenticated(
-                f"Open this with the link given when it was made, or send its capability in {CAPABILITY_HEADER}."
+                Sentence(
+                    "Open this with the link given when it was made, or send its capability in {header}.",
+                    header=CAPABILITY_HEADER,
+                )
             )
         stored = await self._hashes[access.kind](object_id)
         offered = hash_of(access.kind, object_id, token)
         if stored is None or not secrets.compare_digest(stored, offered):
-            raise Forbidden("The capability does not fit. Open the link that was given when this was made.")
+            raise Forbidden(Sentence("The capability does not fit. Open the link that was given when this was made."))
         request.state.caller = offered
 
 

@@ -73,16 +73,6 @@ def shares(parts: Sequence[int], total: int) -> list[int]:
     return dealt
 
 
-def scale(unit_grams: int) -> str:
-    """Return the sentence that stands beside every field: 1 dot = 1 kg."""
-    if unit_grams < 1_000:
-        return f"1 dot = {unit_grams} g"
-    if unit_grams < 1_000_000:
-        return f"1 dot = {unit_grams // 1_000} kg"
-    tonnes = unit_grams // 1_000_000
-    return f"1 dot = {tonnes:,} tonne{'s' if tonnes > 1 else ''}"
-
-
 def field(
     parts: Sequence[tuple[State, int]], *, label: str, blocks_a_row: int = 3, unit_grams: int | None = None
 ) -> Markup:

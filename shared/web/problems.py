@@ -15,26 +15,27 @@ from starlette.exceptions import HTTPException
 
 from shared.messaging.delivery import LostRace, is_infrastructure
 from shared.refusal import Refusal
+from shared.sentence import Sentence
 from shared.web.pages import Pages
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
 TITLES = {
-    400: "The request is incomplete",
-    401: "Sign in first",
-    403: "This is not yours to do",
-    404: "There is nothing here",
-    405: "This address does not take that method",
-    409: "That does not fit the present state",
-    411: "Say how long it is",
-    412: "It has changed since you looked",
-    413: "That is too large",
-    415: "That kind of content is not understood",
-    422: "Something in the request is not right",
-    428: "Say which version you change",
-    429: "Too many requests",
-    500: "Something went wrong on our side",
-    503: "Not available right now",
+    400: Sentence("The request is incomplete"),
+    401: Sentence("This opens only with its own link or a token"),
+    403: Sentence("This is not yours to do"),
+    404: Sentence("There is nothing here"),
+    405: Sentence("This address does not take that method"),
+    409: Sentence("That does not fit the present state"),
+    411: Sentence("Say how long it is"),
+    412: Sentence("It has changed since you looked"),
+    413: Sentence("That is too large"),
+    415: Sentence("That kind of content is not understood"),
+    422: Sentence("Something in the request is not right"),
+    428: Sentence("Say which version you change"),
+    429: Sentence("Too many requests"),
+    500: Sentence("Something went wrong on our side"),
+    503: Sentence("Not available right now"),
 }
 
 log = structlog.get_logger()
@@ -72,7 +73,7 @@ def install(app: FastAPI, *, statuses: Mapping[type[Refusal], int], pages: Pages
         facts: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Response:
-        title = TITLES.get(status, "The request was refused")
+        title = TITLES.get(status, Sentence("The request was refused"))
         request_id = getattr(request.state, "request_id", "")
         if is_api(request):
             # What the refusal adds may not take the place of a member that means something of its own.
@@ -107,7 +108,8 @@ def install(app: FastAPI, *, statuses: Mapping[type[Refusal], int], pages: Pages
         assert isinstance(failure, RequestValidationError)
         errors = [{"pointer": _pointer(error), "detail": str(error["msg"])} for error in failure.errors()[:20]]
         places = ", ".join(error["pointer"] for error in errors)
-        return answer(request, 422, "invalid_request", f"Mend {places} and send it again.", errors=errors)
+        detail = Sentence("Mend {places} and send it again.", places=places)
+        return answer(request, 422, "invalid_request", detail, errors=errors)
 
     async def plain(request: Request, failure: Exception) -> Response:
         assert isinstance(failure, HTTPException)
@@ -115,9 +117,9 @@ def install(app: FastAPI, *, statuses: Mapping[type[Refusal], int], pages: Pages
         code = codes.get(failure.status_code, f"http_{failure.status_code}")
         detail = str(failure.detail)
         if failure.status_code == 400:
-            detail = "The body cannot be read. Send it whole, in UTF-8, as its Content-Type says."
+            detail = Sentence("The body cannot be read. Send it whole, in UTF-8, as its Content-Type says.")
         if failure.status_code == 404 and detail == "Not Found":
-            detail = "Check the address, or start again from the first page."
+            detail = Sentence("Check the address, or start again from the first page.")
         return answer(request, failure.status_code, code, detail, headers=failure.headers)
 
     async def away(request: Request, failure: Exception) -> Response:
@@ -128,13 +130,16 @@ def install(app: FastAPI, *, statuses: Mapping[type[Refusal], int], pages: Pages
             request,
             503,
             "unavailable",
-            "Our store does not answer at the moment. Nothing is lost; send the same request again in a moment.",
+            Sentence(
+                "Our store does not answer at the moment. Nothing is lost; send the same request again in a moment."
+            ),
             headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
         )
 
     async def broken(request: Request, failure: Exception) -> Response:
         log.error("request failed", path=request.url.path, exc_info=failure)
-        return answer(request, 500, "internal", "It is in our log under the request id. Please try again later.")
+        detail = Sentence("It is in our log under the request id. Please try again later.")
+        return answer(request, 500, "internal", detail)
 
     app.add_exception_handler(Refusal, refused)
     app.add_exception_handler(RequestValidationError, invalid)

@@ -49,10 +49,10 @@ async def test_a_token_in_a_link_becomes_a_cookie_and_the_address_loses_it(
 ) -> None:
     client, code = calculator
     made = await counted(client, code)
-    link = f"/footprints/{made['footprint_id']}?t={made['capability']}&lang=en"
+    link = f"/footprints/{made['footprint_id']}?t={made['capability']}&from=poster"
     first = await client.get(link)
     then = await client.get(first.headers["location"])
-    assert (first.status_code, first.headers["location"]) == (303, f"/footprints/{made['footprint_id']}?lang=en")
+    assert (first.status_code, first.headers["location"]) == (303, f"/footprints/{made['footprint_id']}?from=poster")
     assert first.headers["set-cookie"].startswith(f"{made['footprint_id']}=")
     assert "HttpOnly" in first.headers["set-cookie"]
     assert first.headers["referrer-policy"] == "no-referrer"

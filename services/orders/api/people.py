@@ -18,8 +18,11 @@ from services.orders.api.programs import OrderPath
 from services.orders.api.served import Served
 from services.orders.api.shapes import Method
 from services.orders.handlers import Provider
+from services.orders.pages import words
+from shared.refusal import Refusal
+from shared.sentence import Sentence
 from shared.web.app import cause_of, keep_capability
-from shared.web.auth import shown
+from shared.web.auth import hash_of, shown
 from shared.web.idempotency import id_of
 
 OFFERS_MAX = 12
@@ -29,7 +32,7 @@ MassText = Annotated[int | None, Query(gt=0, le=domain.ORDER_GRAMS_MAX)]
 MassField = Annotated[int | None, Form(gt=0, le=domain.ORDER_GRAMS_MAX)]
 Text = Annotated[str, Form(max_length=200)]
 # The refusals that a buyer can mend on the form, and the field that each is about.
-MENDED_AT: Mapping[type[Exception], str] = {
+MENDED_AT: Mapping[type[Refusal], str] = {
     domain.PriceChanged: "offer",
     domain.ProjectNotForSale: "offer",
     domain.ProjectUnknown: "offer",
@@ -79,6 +82,9 @@ def page_router(served: Served) -> APIRouter:
         first = {"offer": "", "name_kind": "own" if name else "alias", "name": name or "", "mandate": ""}
         page = pages.render(
             "choose.html",
+            here=f"/orders/new?footprint={subject.footprint_id}"
+            if subject.footprint_id
+            else f"/orders/new?mass_g={grams}",
             footprint_id=subject.footprint_id,
             mass_g=subject.mass_g,
             grams=grams,
@@ -98,6 +104,8 @@ def page_router(served: Served) -> APIRouter:
     async def new_order(request: Request, footprint: FootprintText = "", mass_g: MassText = None) -> Any:
         if not footprint and mass_g is None:
             return RedirectResponse("/", 303)
+        if order_id := await _own_order(request, served, footprint):
+            return RedirectResponse(f"/orders/{order_id}", 303)
         subject = Subject(footprint, shown(request, footprint) or "", None if footprint else mass_g)
         return await choose(request, subject, key=secrets.token_hex(16))
 
@@ -115,13 +123,13 @@ def page_router(served: Served) -> APIRouter:
         subject = Subject(footprint, shown(request, footprint) or "", None if footprint else mass_g)
         answers = {"offer": offer, "name_kind": name_kind, "name": name, "mandate": mandate}
         project_id, _, version = offer.partition(":")
-        errors = {}
+        errors: dict[str, str] = {}
         if not version.isdecimal():
-            errors["offer"] = "Choose a project."
+            errors["offer"] = Sentence("Choose a project.")
         if name_kind == "own" and not name.strip():
-            errors["name"] = "Write your name, or take the alias."
+            errors["name"] = Sentence("Write your name, or take the alias.")
         if mandate != "yes":
-            errors["mandate"] = "Without the mandate the credits cannot be cancelled for you."
+            errors["mandate"] = Sentence("Without the mandate the credits cannot be cancelled for you.")
         if errors:
             return await choose(request, subject, key=idempotency_key, answers=answers, errors=errors)
         wish = domain.Wish(
@@ -140,7 +148,7 @@ def page_router(served: Served) -> APIRouter:
                 mandate_version=domain.MANDATE_VERSION,
             )
         except tuple(MENDED_AT) as refusal:
-            errors = {MENDED_AT[type(refusal)]: str(refusal)}
+            errors = {MENDED_AT[type(refusal)]: refusal.detail}
             return await choose(request, subject, key=idempotency_key, answers=answers, errors=errors)
         answer = RedirectResponse(f"/orders/{made.order_id}", 303)
         keep_capability(answer, made.order_id, made.capability, secure=served.secure)
@@ -171,6 +179,17 @@ def page_router(served: Served) -> APIRouter:
     return routes
 
 
+async def _own_order(request: Request, served: Served, footprint_id: str) -> str | None:
+    """Return the order that covers the footprint already, if it is this browser's: who went back is led on to it."""
+    known = (await served.store.known([footprint_id])).footprints.get(footprint_id) if footprint_id else None
+    covering = await served.store.covering(known.root) if known else None
+    if covering is None:
+        return None
+    order_id, stored = covering
+    token = shown(request, order_id)
+    return order_id if token and secrets.compare_digest(stored, hash_of("ord", order_id, token)) else None
+
+
 def _offer(offer: domain.Offer) -> dict[str, Any]:
     listing = offer.listing
     return {
@@ -178,7 +197,7 @@ def _offer(offer: domain.Offer) -> dict[str, Any]:
         "listing_version": listing.listing_version,
         "names": listing.names,
         "standard": listing.standard,
-        "type": listing.type,
+        "type": words.TYPES.get(listing.type) or listing.type.replace("_", " "),
         "unit_price_fen": listing.unit_price_fen,
         "subtotal_fen": offer.subtotal_fen,
         "total_fen": offer.total_fen,

@@ -13,9 +13,10 @@ from shared.contracts import BeneficiaryNamed
 from shared.contracts.orders import BeneficiaryKind, Board
 from shared.contracts.printable import spelled, unprintable
 from shared.refusal import Refusal
+from shared.sentence import Sentence
 
 MANDATE_VERSION = "1"
-MANDATE_TEXT = (
+MANDATE_TEXT = Sentence(
     "I entrust the Exchange to have carbon credits of the mass shown cancelled for good at the registry, in my name and"
     " for this claim alone, once I have paid. The credits cannot be sold, moved or given back after that. I may leave"
     " the order at any time before I pay, and nothing is charged."
@@ -186,7 +187,7 @@ def check_not_erased(beneficiary: Beneficiary) -> None:
     """Raise BeneficiaryErased for one that was."""
     if beneficiary.erased:
         raise BeneficiaryErased(
-            "This profile was erased. Order without it, and a new one is made.", field="beneficiary_id"
+            Sentence("This profile was erased. Order without it, and a new one is made."), field="beneficiary_id"
         )
 
 
@@ -194,7 +195,7 @@ def check_mandate(version: str) -> None:
     """Raise MandateOutdated unless the mandate is the one in force."""
     if version != MANDATE_VERSION:
         raise MandateOutdated(
-            f"The mandate in force is version {MANDATE_VERSION}. Read it and give it anew.",
+            Sentence("The mandate in force is version {version}. Read it and give it anew.", version=MANDATE_VERSION),
             field="mandate_version",
             mandate_version=MANDATE_VERSION,
         )
@@ -210,19 +211,26 @@ def checked_name(name: str, *, field: str = "beneficiary/name") -> str:
     for character in normal:
         if unicodedata.category(character) in _NOT_WRITTEN and character not in _JOINERS:
             raise NameInvalid(
-                f"The name holds the sign U+{ord(character):04X}, which cannot be written. Leave it out.",
+                Sentence(
+                    "The name holds the sign {sign}, which cannot be written. Leave it out.",
+                    sign=f"U+{ord(character):04X}",
+                ),
                 field=field,
             )
     if characters := unprintable(normal):
         raise NameUnprintable(
-            f"The certificate cannot print {spelled(characters)}. Write the name in other letters.",
+            Sentence(
+                "The certificate cannot print {signs}. Write the name in other letters.", signs=spelled(characters)
+            ),
             field=field,
             characters=list(characters),
         )
     if not any(unicodedata.category(character)[0] in "LN" for character in normal):
-        raise NameInvalid("Write a name of at least one letter.", field=field)
+        raise NameInvalid(Sentence("Write a name of at least one letter."), field=field)
     if _width(normal) > NAME_WIDTH_MAX:
-        raise NameInvalid("The name is too long: at most 40 Chinese characters or 80 Latin letters.", field=field)
+        raise NameInvalid(
+            Sentence("The name is too long: at most 40 Chinese characters or 80 Latin letters."), field=field
+        )
     return normal
 
 

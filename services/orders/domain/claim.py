@@ -10,6 +10,7 @@ from services.orders.domain.offers import ORDER_GRAMS_MAX, bought
 from services.orders.domain.order import Offered, Priced, Wish
 from shared.contracts import ClaimedFootprint, FootprintCalculated, ProjectListed
 from shared.refusal import Refusal
+from shared.sentence import Sentence
 
 FOOTPRINTS_MAX = 500
 
@@ -68,11 +69,17 @@ def claimed(offered: Sequence[Offered], known: Known) -> tuple[FootprintCalculat
         if footprint is not None:
             _check(token, footprint, known)
     if len({footprint.root for footprint in footprints}) < len(footprints):
-        raise FootprintReplaced("Two of the footprints are one chain of changes; keep the newest.", field="claims")
+        raise FootprintReplaced(
+            Sentence("Two of the footprints are one chain of changes; keep the newest."), field="claims"
+        )
     if len({footprint.jurisdiction for footprint in footprints}) > 1:
-        raise JurisdictionsDiffer("The footprints belong to different places. Make one order for each.", field="claims")
+        raise JurisdictionsDiffer(
+            Sentence("The footprints fall under different rules of claims. Make one order for each."), field="claims"
+        )
     if sum(footprint.grams for footprint in footprints) > ORDER_GRAMS_MAX:
-        raise ClaimTooLarge(f"An order holds at most {ORDER_GRAMS_MAX} g. Take fewer footprints.", field="claims")
+        raise ClaimTooLarge(
+            Sentence("An order holds at most {grams} g. Take fewer footprints.", grams=ORDER_GRAMS_MAX), field="claims"
+        )
     return footprints if len(footprints) == len(found) else None
 
 
@@ -100,17 +107,23 @@ def _check(offered: Offered, footprint: FootprintCalculated, known: Known) -> No
     footprint_id = footprint.footprint_id
     if offered.token_hash is not None and not secrets.compare_digest(footprint.claim_hash, offered.token_hash):
         raise ClaimMismatch(
-            f"The token shown is not that of {footprint_id}. Open the footprint by its own link and order from there.",
+            Sentence(
+                "The token shown is not that of {footprint_id}. Open the footprint by its own link and order from"
+                " there.",
+                footprint_id=footprint_id,
+            ),
             field="claims",
             footprint_id=footprint_id,
         )
     if footprint.root in known.covered:
         raise FootprintCovered(
-            f"The footprint {footprint_id} is covered by another order already.",
+            Sentence("The footprint {footprint_id} is covered by another order already.", footprint_id=footprint_id),
             field="claims",
             footprint_id=footprint_id,
         )
     if footprint_id in known.replaced:
         raise FootprintReplaced(
-            f"A newer footprint has replaced {footprint_id}. Order that one.", field="claims", footprint_id=footprint_id
+            Sentence("A newer footprint has replaced {footprint_id}. Order that one.", footprint_id=footprint_id),
+            field="claims",
+            footprint_id=footprint_id,
         )

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import reduce
 from typing import Literal, get_args
 
 from shared.contracts import Event, OffsetPurchased, OrderClosed, OrderPlaced
 from shared.refusal import Refusal
+from shared.sentence import Sentence
 
 State = Literal[
     "waiting",
@@ -111,6 +113,20 @@ TABLE: Mapping[State, Mapping[Happening, Step]] = {
     "refunded": {},
 }
 
+SAID: dict[State, Sentence] = {
+    "waiting": Sentence("waiting"),
+    "placed": Sentence("placed"),
+    "held": Sentence("held"),
+    "capturing": Sentence("capturing"),
+    "purchased": Sentence("purchased"),
+    "retired": Sentence("retired"),
+    "completed": Sentence("completed"),
+    "refused": Sentence("refused"),
+    "expired": Sentence("expired"),
+    "cancelled": Sentence("cancelled"),
+    "refunding": Sentence("refunding"),
+    "refunded": Sentence("refunded"),
+}
 FINAL: frozenset[State] = frozenset(state for state, steps in TABLE.items() if not steps)
 ENDED: frozenset[State] = frozenset({"refused", "expired", "cancelled", "refunded"})
 TIMED: frozenset[State] = frozenset(state for state, steps in TABLE.items() if "time_up" in steps)
@@ -127,6 +143,10 @@ def fits(state: State, happening: Happening) -> bool:
 def step(state: State, happening: Happening) -> Step:
     """Return where the happening leads. Raises DoesNotFit, which names the state."""
     if not fits(state, happening):
-        where = " or ".join(named for named in STATES if fits(named, happening))
-        raise DoesNotFit(f"The order is {state}; this can be done only while it is {where}.", state=state)
+        where = [SAID[named] for named in STATES if fits(named, happening)] or [Sentence("another one")]
+        only = reduce(lambda one, other: Sentence("{one} or {other}", one=one, other=other), where)
+        told = Sentence(
+            "The order is {state}; this can be done only while it is {where}.", state=SAID[state], where=only
+        )
+        raise DoesNotFit(told, state=state)
     return TABLE[state][happening]

@@ -9,6 +9,7 @@ from datetime import timedelta
 from services.orders.domain.money import cost_fen, grams_for
 from shared.contracts import ProjectListed
 from shared.refusal import Refusal
+from shared.sentence import Sentence
 
 CURRENCY = "CNY"
 # After that a price list should be asked for again; it promises nothing meanwhile.
@@ -68,8 +69,7 @@ def bought(listing: ProjectListed, *, mass_g: int | None, money_fen: int | None)
     grams, subtotal_fen = _amount(listing, mass_g, money_fen)
     if not 0 < grams <= ORDER_GRAMS_MAX:
         raise AmountOutOfRange(
-            f"This comes to {grams} g; an order holds 1 to {ORDER_GRAMS_MAX} g. Ask for"
-            f" {'more' if grams == 0 else 'less'}.",
+            Sentence("This comes to {grams} g; an order holds 1 to {most} g.", grams=grams, most=ORDER_GRAMS_MAX),
             field="money_fen" if money_fen is not None else "mass_g",
         )
     return grams, subtotal_fen
@@ -95,15 +95,25 @@ def _amount(listing: ProjectListed, mass_g: int | None, money_fen: int | None) -
 def seen(listing: ProjectListed | None, *, project_id: str, version: int) -> ProjectListed:
     """Return the listing if the buyer saw this one. Raises ProjectUnknown, ProjectNotForSale or PriceChanged."""
     if listing is None:
-        raise ProjectUnknown(f"There is no project {project_id} on sale. Ask for a quote first.", field="project_id")
+        raise ProjectUnknown(
+            Sentence("There is no project {project_id} on sale. Ask for a quote first.", project_id=project_id),
+            field="project_id",
+        )
     if not is_for_sale(listing):
         raise ProjectNotForSale(
-            "This project takes no new orders. Choose another one.", field="project_id", listing_status=listing.status
+            Sentence("This project takes no new orders. Choose another one."),
+            field="project_id",
+            listing_status=listing.status,
         )
     if listing.listing_version != version:
         raise PriceChanged(
-            f"The price is {listing.unit_price_fen} fen per tonne since version {listing.listing_version} of the"
-            f" listing, you saw version {version}. Look at it and order again.",
+            Sentence(
+                "The price is {fen} fen per tonne since version {now} of the listing, you saw version {seen}. Look at"
+                " it and order again.",
+                fen=listing.unit_price_fen,
+                now=listing.listing_version,
+                seen=version,
+            ),
             field="listing_version",
             unit_price_fen=listing.unit_price_fen,
             listing_version=listing.listing_version,

@@ -12,6 +12,7 @@ from services.orders.domain.order import Decision, NotOurs, Order, Payment, Paym
 from services.orders.domain.refunds import returned, wait
 from services.orders.domain.steps import advance
 from shared.refusal import Refusal
+from shared.sentence import Sentence
 
 # The provider's notice is the rule; after this long without one it is asked, and again after as long.
 NOTICE_PATIENCE = timedelta(seconds=60)
@@ -71,7 +72,9 @@ class Said:
 def start(order: Order, *, payment_id: str, provider: str, request_hash: str, now: datetime) -> Decision:
     """Add a payment to a held order. Raises DoesNotFit in every other state, or PaymentsExhausted."""
     if len(order.payments) >= PAYMENTS_MAX:
-        raise PaymentsExhausted(f"This order was tried to be paid {PAYMENTS_MAX} times. Cancel it and make a new one.")
+        raise PaymentsExhausted(
+            Sentence("Payment of this order was tried {times} times. Cancel it and make a new one.", times=PAYMENTS_MAX)
+        )
     begun = Payment(payment_id, provider, request_hash, started_at=now)
     return advance(order.with_payment(begun), "payment_started", now=now)
 

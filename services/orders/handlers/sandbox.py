@@ -15,12 +15,13 @@ from services.orders import domain
 from services.orders.domain import sandbox
 from services.orders.handlers.races import each_if_first, persistently
 from services.orders.store import SandboxRecords
+from shared.sentence import Sentence
 from shared.web.periodic import Periodic
 
 NOTICES_PER_TURN_MAX = 100
 NOTICE_TIMEOUT_SECONDS = 5
 TURN_SECONDS = 1.0
-METHODS = {"sandbox": "Sandbox Pay (demo)", "sandbox_card": "Sandbox Card (demo)"}
+METHODS = {"sandbox": Sentence("Sandbox Pay (demo)"), "sandbox_card": Sentence("Sandbox Card (demo)")}
 Answer = TypeVar("Answer")
 
 log = structlog.get_logger()

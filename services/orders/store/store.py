@@ -245,6 +245,11 @@ class Store:
         found = await self._orders.find_one({"_id": order_id}, {"capability_hash": 1})
         return found["capability_hash"] if found else None
 
+    async def covering(self, root: str) -> tuple[str, str] | None:
+        """Return the live order that covers a chain of footprints, and the hash of its capability."""
+        found = await self._orders.find_one({"live": True, "roots": root}, {"capability_hash": 1})
+        return (found["_id"], found["capability_hash"]) if found else None
+
     async def profile_hash(self, beneficiary_id: str) -> str | None:
         """Return the hash of the profile's capability."""
         found = await self._beneficiaries.find_one({"_id": beneficiary_id}, {"profile_hash": 1})

@@ -19,7 +19,9 @@ from services.registry.api.retirements import (
     retirement_of_serial,
 )
 from services.registry.handlers import Handlers
+from services.registry.pages import words
 from services.registry.store import Store
+from shared.sentence import Sentence
 from shared.web.pages import Pages
 
 CLAIMS_PER_PAGE = 100
@@ -32,12 +34,12 @@ def page_router(store: Store, handlers: Handlers, pages: Pages, *, livemode: boo
     @routes.get("/projects")
     async def projects() -> HTMLResponse:
         shown = [project_shown(page, livemode=livemode) for page in await store.projects()]
-        return HTMLResponse(pages.render("projects.html", projects=shown))
+        return HTMLResponse(pages.render("projects.html", projects=shown, statuses=words.STATUSES))
 
     @routes.get("/projects/{project_id}")
     async def project(project_id: str) -> HTMLResponse:
         shown = project_shown(await project_page(store, project_id), livemode=livemode)
-        return HTMLResponse(pages.render("project.html", project=shown))
+        return HTMLResponse(pages.render("project.html", project=shown, types=words.TYPES, statuses=words.STATUSES))
 
     @routes.get("/retirements/{about}")
     async def retirement(about: str, cursor: FromGram = 0) -> HTMLResponse:
@@ -47,7 +49,8 @@ def page_router(store: Store, handlers: Handlers, pages: Pages, *, livemode: boo
         else:
             serials = domain.parse(about)
             if serials.first != serials.last:
-                raise NothingThere(f"This page is for one serial, such as {serials.prefix}-{serials.first}.")
+                first = f"{serials.prefix}-{serials.first}"
+                raise NothingThere(Sentence("This page is for one serial, such as {serial}.", serial=first))
             found = await retirement_of_serial(store, about, livemode=livemode, cursor=cursor, limit=CLAIMS_PER_PAGE)
             identity = domain.identity_key(serials.standard, serials.place, serials.project)
             page = await store.page_of_identity(identity)

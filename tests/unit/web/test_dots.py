@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.web.dots import DOTS_MAX, bar, count, field, patterns, scale, seal, shares, unit
+from shared.web.dots import DOTS_MAX, bar, count, field, patterns, seal, shares, unit
 
 TONNE = 1_000_000
 WORKED_EXAMPLE = {"flight": 458_745, "hotel": 61_686, "meals": 11_720, "metro": 863}
@@ -134,16 +134,6 @@ def test_a_bar_draws_one_ring_a_unit_26_to_the_row_and_nothing_for_nothing() -> 
     assert len(cells(bar(14_825, unit_grams=1_000, label="15 kg"))) == 15
     assert rectangles(bar(53_000, unit_grams=1_000, label="x")) == [(0, 0, 260, 10), (0, 10, 260, 10), (0, 20, 10, 10)]
     assert bar(0, unit_grams=1_000, label="0") == ""
-
-
-def test_the_scale_stands_in_words() -> None:
-    assert [scale(grams) for grams in (100, 1_000, 100_000, TONNE, 10_000 * TONNE)] == [
-        "1 dot = 100 g",
-        "1 dot = 1 kg",
-        "1 dot = 100 kg",
-        "1 dot = 1 tonne",
-        "1 dot = 10,000 tonnes",
-    ]
 
 
 def test_the_seal_has_a_hundred_dots_and_each_state_one_pattern() -> None:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from shared.web.pages import STYLESHEET
+from shared.web.pages import SHARED
 
 TEXT = Decimal("4.5")
 PART = Decimal(3)
@@ -42,7 +42,7 @@ PAIRS = [
 
 def tokens() -> tuple[dict[str, str], dict[str, str]]:
     """Return the colours in the light and in the dark."""
-    css = STYLESHEET.read_text()
+    css = (SHARED / "site.css").read_text()
     light, dark = re.findall(r":root \{(.*?)\n\s*\}", css, re.DOTALL)
     colours = [dict(re.findall(r"--(\w+): (#[0-9a-f]{6});", block)) for block in (light, dark)]
     return colours[0], {**colours[0], **colours[1]}
@@ -89,5 +89,5 @@ def test_every_colour_but_those_of_the_card_is_given_for_the_light_and_for_the_d
 
 
 def test_no_colour_stands_outside_the_tokens() -> None:
-    rules = STYLESHEET.read_text().split("@layer elements {", 1)[1]
+    rules = (SHARED / "site.css").read_text().split("@layer elements {", 1)[1]
     assert re.findall(r"#[0-9a-f]{3,8}\b|rgb|hsl", rules) == []

@@ -1,0 +1,1 @@
+"""Orders speaks to people: its templates and its words."""

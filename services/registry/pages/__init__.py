@@ -1,0 +1,1 @@
+"""The registry speaks to people: its templates and its words."""

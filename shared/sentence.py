@@ -1,0 +1,24 @@
+"""What is said to people: an English sentence that remembers what it is made of, so that it can be said otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Self
+
+
+class Sentence(str):
+    """A whole sentence, or a name, in English; `template` has places in braces for `facts`.
+
+    As a text it is the English sentence, so programs get that one. Pages say the template in the guest's language and
+    put the facts in there. A fact may be a Sentence itself. Catalogues are made from the literals given here.
+    """
+
+    __slots__ = ("facts", "template")
+
+    template: str
+    facts: Mapping[str, object]
+
+    def __new__(cls, template: str, **facts: object) -> Self:  # noqa: D102 -- as the class says
+        made = super().__new__(cls, template.format(**facts) if facts else template)
+        made.template, made.facts = template, facts
+        return made

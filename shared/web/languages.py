@@ -1,0 +1,135 @@
+"""In which language a page speaks: the one that the guest chose, else the one their browser asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Literal, get_args
+from urllib.parse import parse_qsl, urlencode
+
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.support import NullTranslations, Translations
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from shared.sentence import Sentence
+
+Language = Literal["en", "zh", "hi"]
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+# Each in its own script, as whoever looks for it reads it.
+NAMES: Mapping[Language, str] = {"en": "English", "zh": "中文", "hi": "हिन्दी"}
+TAGS: Mapping[Language, str] = {"en": "en", "zh": "zh-Hans", "hi": "hi"}
+PARAMETER = "lang"
+COOKIE = "language"
+YEAR_SECONDS = 365 * 24 * 3600
+SOURCE: Language = "en"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a request says of the page it wants: its language, and the address of the page without it."""
+
+    language: Language
+    here: str
+
+
+_NOBODY = Asked(SOURCE, "/")
+_asked: ContextVar[Asked] = ContextVar("asked", default=_NOBODY)
+
+
+def asked() -> Asked:
+    """Return what the request under way says."""
+    return _asked.get()
+
+
+def in_current(names: Mapping[str, str]) -> str:
+    """Return a text of several languages in that of the request, else in English, else in the first that it has."""
+    return in_language(names, asked().language)
+
+
+def in_language(names: Mapping[str, str], language: Language) -> str:
+    """Return a text of several languages in this one, else in English, else in the first that it has."""
+    return names.get(language) or names.get(SOURCE) or next(iter(names.values()))
+
+
+def remember(request: Request) -> None:
+    """Let every page of this request speak the language that it asks for."""
+    here = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+    _asked.set(Asked(_language_of(request), here))
+
+
+def choosing(request: Request, *, secure: bool) -> Response | None:
+    """Return what leads to the same address without `lang`, and keeps the choice; none when nothing is chosen."""
+    query = parse_qsl(request.url.query, keep_blank_values=True)
+    chosen = next((value for name, value in query if name == PARAMETER), None)
+    if request.method != "GET" or chosen not in LANGUAGES or request.url.path.startswith(("/v1/", "/static/")):
+        return None
+    rest = urlencode([(name, value) for name, value in query if name != PARAMETER])
+    # A path that begins with two slashes would lead to another host.
+    path = "/" + request.url.path.lstrip("/")
+    answer = RedirectResponse(f"{path}?{rest}" if rest else path, 303)
+    answer.set_cookie(COOKIE, chosen, max_age=YEAR_SECONDS, path="/", httponly=True, samesite="lax", secure=secure)
+    return answer
+
+
+def here_in(here: str, language: Language) -> str:
+    """Return the address at which the same page is asked for in a language."""
+    return f"{here}{'&' if '?' in here else '?'}{PARAMETER}={language}"
+
+
+def _language_of(request: Request) -> Language:
+    kept = request.cookies.get(COOKIE)
+    for language in LANGUAGES:
+        if language == kept:
+            return language
+    return preferred(request.headers.get("accept-language", ""))
+
+
+def preferred(accepted: str) -> Language:
+    """Return the language that an Accept-Language header likes best of those there are, else English."""
+    liked: list[tuple[float, int, Language]] = []
+    for place, part in enumerate(accepted[:1_000].split(",")):
+        tag, _, weight = part.partition(";")
+        name = tag.strip().lower().partition("-")[0]
+        try:
+            quality = float(weight.partition("=")[2]) if weight else 1.0
+        except ValueError:
+            continue
+        liked += [(-quality, place, language) for language in LANGUAGES if language == name and quality > 0]
+    return min(liked)[2] if liked else SOURCE
+
+
+def catalogue(language: Language, folders: Iterable[Path]) -> NullTranslations:
+    """Return the sentences of a language from the `locale` folders beside the templates; English needs none."""
+    if language == SOURCE:
+        return NullTranslations()
+    first, *rest = (_compiled(folder / "locale" / f"{language}.po", language) for folder in folders)
+    for other in rest:
+        first.merge(other)
+    return first
+
+
+def _compiled(file: Path, language: Language) -> Translations:
+    with file.open("rb") as source:
+        found = read_po(source, locale=language)
+    compiled = BytesIO()
+    write_mo(compiled, found)
+    compiled.seek(0)
+    return Translations(compiled)
+
+
+def speaker(sentences: NullTranslations) -> Callable[[str], str]:
+    """Return what says a Sentence in the language of a catalogue; any other text it gives back as it is."""
+
+    def said(text: str) -> str:
+        if not isinstance(text, Sentence):
+            return text
+        facts = {name: said(fact) if isinstance(fact, str) else fact for name, fact in text.facts.items()}
+        template = sentences.ugettext(text.template)
+        return template.format(**facts) if facts else template
+
+    return said
