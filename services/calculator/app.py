@@ -54,7 +54,8 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], datetime
         routers=[
             api.api_router(store, handlers, secret=secret, livemode=settings.livemode),
             api.organiser_router(store, handlers, secret=secret, livemode=settings.livemode),
-            api.page_router(store, handlers, pages, secret=secret, secure=secure),
+            api.page_router(store, handlers, pages, public_url=settings.public_url),
+            api.form_router(store, handlers, pages, secret=secret, secure=secure),
         ],
         access=api.ACCESS,
         statuses=api.STATUSES,

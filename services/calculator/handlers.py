@@ -10,6 +10,7 @@ from services.calculator import domain
 from services.calculator.store import Store, StoredFootprint
 from shared.contracts import Cause, CertificateIssued, CertificateRevoked, Envelope, ProjectListed
 from shared.refusal import Refusal
+from shared.sentence import Sentence
 from shared.web.idempotency import check_same
 
 Load = Callable[[str], domain.Release]
@@ -27,21 +28,28 @@ class UnknownFootprint(Refusal):
     code = "footprint_unknown"
 
 
+# A year of life is counted at no scene, and by the rows of the country where one lives.
+LIFE = "life"
+HOME = "CN"
+
+
 @dataclass(frozen=True)
 class Wanted:
     """A footprint to be made: its id and capability hash follow from the request, so that a repeat finds it.
 
-    `address` is where a guest asks from; the organiser's own account comes from no address that is counted.
+    Without a scene it is of a year of the guest's life in `country`. `address` is where a guest asks from; the
+    organiser's own account comes from no address that is counted.
     """
 
     footprint_id: str
     claim_hash: str
     request_hash: str
-    scene_code: str
+    scene_code: str | None
     answers: domain.Answers
     replaces: str | None
     role: domain.Role = "guest"
     address: str | None = None
+    country: str = HOME
 
 
 class Handlers:
@@ -69,7 +77,9 @@ class Handlers:
         """Return a scene and its id. Raises UnknownScene."""
         found = await self._store.scene(code.upper())
         if found is None or found[1].status == "draft":
-            raise UnknownScene(f"No scene has the code {code}. Look at the poster again, or search.", field="scene")
+            raise UnknownScene(
+                Sentence("No scene has the code {code}. Look at the poster again, or search.", code=code), field="scene"
+            )
         return found
 
     async def publish_scene(
@@ -86,7 +96,7 @@ class Handlers:
         """Return a scene of the organiser. Raises UnknownScene or SceneNotYours."""
         scene = await self._store.scene_by_id(scene_id)
         if scene is None:
-            raise UnknownScene(f"There is no scene {scene_id}.", field="scene_id")
+            raise UnknownScene(Sentence("There is no scene {scene_id}.", scene_id=scene_id), field="scene_id")
         domain.must_be_of(organiser_id, scene)
         return scene
 
@@ -98,15 +108,14 @@ class Handlers:
         """
         if there := await self._store.footprint(wanted.footprint_id):
             return _as_asked(there, wanted), True
-        scene_id, scene = await self.scene(wanted.scene_code)
-        domain.must_be_open(scene)
-        result = domain.compute(wanted.answers, scene=scene.location, release=self.release)
+        scene_id, place = await self._where(wanted)
+        result = domain.compute(wanted.answers, scene=place, release=self.release)
         now = self._clock()
         footprint = domain.first(
             wanted.footprint_id,
             scene_id=scene_id,
             role=wanted.role,
-            place=scene.location,
+            place=place,
             answers=wanted.answers,
             result=result,
             claim_hash=wanted.claim_hash,
@@ -117,7 +126,7 @@ class Handlers:
             footprint = domain.replace(
                 old,
                 footprint_id=wanted.footprint_id,
-                place=scene.location,
+                place=place,
                 answers=wanted.answers,
                 result=result,
                 claim_hash=wanted.claim_hash,
@@ -134,10 +143,17 @@ class Handlers:
         """Delete what is kept of addresses once its hour is over."""
         await self._store.forget_windows(self._clock())
 
-    async def _admit(self, wanted: Wanted, scene_id: str, now: datetime) -> None:
+    async def _where(self, wanted: Wanted) -> tuple[str | None, domain.Place]:
+        if wanted.scene_code is None:
+            return None, domain.Place(country=wanted.country)
+        scene_id, scene = await self.scene(wanted.scene_code)
+        domain.must_be_open(scene)
+        return scene_id, scene.location
+
+    async def _admit(self, wanted: Wanted, scene_id: str | None, now: datetime) -> None:
         if wanted.address is None:
             return
-        window = domain.window(self._secret, scene_id, wanted.address, now)
+        window = domain.window(self._secret, scene_id or LIFE, wanted.address, now)
         if not await self._store.admit(window, footprints_max=self._footprints_max):
             raise domain.too_many(self._footprints_max, window.ends_at, now)
 
@@ -145,7 +161,7 @@ class Handlers:
         """Return what is to be replaced, as far as a replacement looks at it."""
         stored = await self._store.footprint(footprint_id)
         if stored is None or (stored.scene_id, stored.role) != (like.scene_id, like.role):
-            raise UnknownFootprint("There is no such footprint of this scene to change.", field="replaces")
+            raise UnknownFootprint(Sentence("There is no such footprint of this scene to change."), field="replaces")
         return domain.Footprint(
             footprint_id=stored.footprint_id,
             scene_id=stored.scene_id,

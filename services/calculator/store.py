@@ -37,7 +37,7 @@ class StoredFootprint:
     """A footprint as it is kept: place, answers, distances, totals; from these its release gives the lines again."""
 
     footprint_id: str
-    scene_id: str
+    scene_id: str | None
     role: Role
     place: Place
     answers: Document
@@ -256,4 +256,4 @@ class Store:
 
 
 def _searchable(scene: Scene) -> str:
-    return " ".join((scene.code, scene.place, scene.city, *scene.names.values())).casefold()
+    return " ".join((scene.code, scene.city, *scene.place.values(), *scene.names.values())).casefold()

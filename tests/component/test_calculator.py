@@ -39,14 +39,16 @@ ANSWERS = {
     "meals": {"red_meat": 2, "vegetarian": 2},
 }
 TYPED = {
-    "mode": "plane",
-    "origin": "PEK",
+    "form": "refined",
+    "legs-0-mode": "plane",
+    "legs-0-cabin": "economy",
+    "legs-0-origin": "PEK",
+    "legs-0-destination": "TFU",
+    "legs-0-back": "yes",
+    "legs-1-mode": "metro",
+    "legs-1-km": "20",
     "stay": "hotel",
     "nights": "2",
-    "meals": "4",
-    "cabin": "economy",
-    "return_trip": "yes",
-    "metro_km": "20",
     "hotel_class": "4",
     "guests_per_room": "2",
     "meals_red_meat": "2",
@@ -264,7 +266,7 @@ async def test_the_pages_lead_from_the_poster_to_the_number_without_a_script(cal
     sent = await calculator.post(f"/s/{CODE}/footprints", data={**TYPED, "idempotency_key": key})
     again = await calculator.post(f"/s/{CODE}/footprints", data={**TYPED, "idempotency_key": key})
     result = await calculator.get(sent.headers["location"])
-    change = await calculator.get(f"/s/{CODE}/count", params={"replaces": sent.headers["location"].rpartition("/")[2]})
+    change = await calculator.get(f"/s/{CODE}/refine", params={"replaces": sent.headers["location"].rpartition("/")[2]})
     reloaded = await calculator.get(f"/s/{CODE}/footprints")
     assert (reloaded.status_code, reloaded.headers["location"]) == (303, f"/s/{CODE}/count")
     assert f"/s/{CODE}" in home.text

@@ -14,11 +14,14 @@ import pytest
 import pytest_asyncio
 
 from shared.web.idempotency import id_of
-from tests.component.test_calculator import CODE, SCENE, TYPED, counted, running
+from tests.component.test_calculator import CODE, SCENE, counted, running
 from tests.conftest import Infra
 
 TRAIN = {"mode": "high_speed_train", "origin": "Xi'an"}
-CAR = {"mode": "car", "distance_km": "300"}
+CAR = {"mode": "car", "km": "300"}
+COACH_LEG = {"legs-0-mode": "coach", "legs-0-km": "300"}
+FLIGHT_LEG = {"legs-0-mode": "plane", "legs-0-origin": "PEK", "legs-0-destination": "TFU", "legs-0-cabin": "economy"}
+HOTEL = {"stay": "hotel", "nights": "1", "hotel_class": "average", "guests_per_room": "1"}
 AT_HOME = {"stay": "home", "nights": "1", "meals": "2"}
 
 
@@ -37,10 +40,17 @@ async def put(calculator: httpx.AsyncClient, code: str, **changes: Any) -> None:
 
 
 async def sent(calculator: httpx.AsyncClient, typed: dict[str, str], *, code: str = CODE) -> httpx.Response:
-    plain = {"mode": "plane", "stay": "hotel", "nights": "2", "meals": "4", "cabin": "economy", "return_trip": "yes"}
-    refined = {"occupants": "1", "hotel_class": "average", "guests_per_room": "1"}
-    form = {**plain, **refined, **typed, "idempotency_key": secrets.token_hex(16)}
-    return await calculator.post(f"/s/{code}/footprints", data=form)
+    """Send the three questions."""
+    form = {"mode": "plane", "stay": "hotel", "nights": "2", "meals": "4", "do": "show", **typed}
+    return await calculator.post(f"/s/{code}/footprints", data={**form, "idempotency_key": secrets.token_hex(16)})
+
+
+async def refined(
+    calculator: httpx.AsyncClient, typed: dict[str, str], *, address: str = f"/s/{CODE}"
+) -> httpx.Response:
+    """Send the form with every leg."""
+    form = {"form": "refined", "stay": "none", "do": "show", **typed, "idempotency_key": secrets.token_hex(16)}
+    return await calculator.post(f"{address}/footprints", data=form)
 
 
 async def lines_of(calculator: httpx.AsyncClient, answer: httpx.Response) -> dict[str, dict[str, Any]]:
@@ -61,7 +71,7 @@ def errors_of(page: httpx.Response) -> list[str]:
     """Return the fields that the list at the top of the form leads to."""
     assert page.status_code == 422, page.text
     top = page.text.split('id="problems"')[1].split("</ul>")[0]
-    return re.findall(r'href="#([a-z0-9_]+)"', top)
+    return re.findall(r'href="#([a-z0-9_-]+)"', top)
 
 
 async def test_f2_a_footprint_stays_what_it_was_when_its_scene_moves(calculator: httpx.AsyncClient) -> None:
@@ -126,41 +136,84 @@ async def test_a_train_is_counted_by_its_city_a_fifth_longer_than_the_great_circ
 
 
 async def test_a_city_with_two_airports_needs_no_choice_for_a_train(calculator: httpx.AsyncClient) -> None:
-    lines = await lines_of(calculator, await sent(calculator, {**TRAIN, "origin": "Beijing", "return_trip": ""}))
-    by_plane = await sent(calculator, {"origin": "Beijing"})
-    assert lines["high_speed_train"]["quantity"] == "1856.6"
-    assert errors_of(by_plane) == ["origin"]
+    for city in ("Beijing", "北京", "बीजिंग"):
+        lines = await lines_of(calculator, await sent(calculator, {**TRAIN, "origin": city}))
+        by_plane = await sent(calculator, {"origin": city})
+        assert lines["high_speed_train"]["quantity"] == "3713.2"
+        assert errors_of(by_plane) == ["origin"]
 
 
 async def test_a_coach_is_counted_half_longer_and_typed_kilometres_go_first(calculator: httpx.AsyncClient) -> None:
     by_city = await lines_of(calculator, await sent(calculator, {"mode": "coach", "origin": "Xi'an", **AT_HOME}))
     typed = await lines_of(
-        calculator, await sent(calculator, {"mode": "coach", "origin": "Xi'an", "distance_km": "700", **AT_HOME})
+        calculator, await sent(calculator, {"mode": "coach", "origin": "Xi'an", "km": "700", **AT_HOME})
     )
     assert (by_city["coach"]["quantity"], by_city["coach"]["basis"]) == ("1841.4", "default")
     assert (typed["coach"]["quantity"], typed["coach"]["basis"]) == ("1400", "typed")
     assert by_city["home"]["quantity"] == "1"
 
 
+async def test_who_did_not_stay_the_night_has_no_nights_whatever_number_stands_there(
+    calculator: httpx.AsyncClient,
+) -> None:
+    lines = await lines_of(calculator, await sent(calculator, {**CAR, "stay": "none", "nights": "2"}))
+    assert not [name for name in lines if name.startswith("hotel")]
+
+
+async def test_meals_of_which_the_number_alone_is_known_count_as_the_usual_mix(calculator: httpx.AsyncClient) -> None:
+    lines = await lines_of(calculator, await sent(calculator, {**CAR, "meals": "5"}))
+    meals = {name: (line["quantity"], line["basis"]) for name, line in lines.items() if name.startswith("meal.")}
+    assert meals == {"meal.vegetarian": ("2", "default"), "meal.red_meat": ("3", "default")}
+
+
 async def test_those_who_sit_in_a_car_share_it(calculator: httpx.AsyncClient) -> None:
-    alone = await lines_of(calculator, await sent(calculator, CAR))
-    three = await lines_of(calculator, await sent(calculator, {**CAR, "occupants": "3"}))
-    assert three["car.unknown"]["shared_by"] == 3
-    assert 3 * three["car.unknown"]["mass_g"] == pytest.approx(alone["car.unknown"]["mass_g"], abs=3)
+    car = {"legs-0-mode": "car", "legs-0-km": "300", "legs-0-fuel": "petrol"}
+    alone = await lines_of(calculator, await refined(calculator, {**car, "legs-0-occupants": "1"}))
+    three = await lines_of(calculator, await refined(calculator, {**car, "legs-0-occupants": "3"}))
+    assert three["car.petrol"]["shared_by"] == 3
+    assert 3 * three["car.petrol"]["mass_g"] == pytest.approx(alone["car.petrol"]["mass_g"], abs=3)
 
 
-async def test_a_walker_with_a_second_leg_and_the_metro_has_each_of_them(calculator: httpx.AsyncClient) -> None:
-    typed = {"mode": "walk", "leg2_mode": "coach", "leg2_km": "40", "metro_km": "12.5", **AT_HOME}
-    lines = await lines_of(calculator, await sent(calculator, typed))
-    assert (lines["coach"]["quantity"], lines["metro"]["quantity"]) == ("80", "12.5")
-
-
-async def test_meals_are_counted_by_kind_and_what_is_left_open_as_the_usual_mix(calculator: httpx.AsyncClient) -> None:
-    typed = {**CAR, "meals": "5", "meals_vegan": "1", "meals_fish": "1"}
-    lines = await lines_of(calculator, await sent(calculator, typed))
-    meals = {name: line["quantity"] for name, line in lines.items() if name.startswith("meal.")}
-    assert meals == {"meal.vegan": "1", "meal.fish": "1", "meal.vegetarian": "1", "meal.red_meat": "2"}
-    assert lines["meal.vegan"]["basis"] == "default"
+async def test_s20_every_leg_room_and_dish_has_its_line(calculator: httpx.AsyncClient) -> None:
+    typed = {
+        "legs-0-mode": "train",
+        "legs-0-km": "300",
+        "legs-0-back": "yes",
+        "legs-1-mode": "plane",
+        "legs-1-origin": "PEK",
+        "legs-1-destination": "TFU",
+        "legs-1-cabin": "business",
+        "legs-2-mode": "car",
+        "legs-2-km": "20",
+        "legs-2-occupants": "2",
+        "legs-2-fuel": "battery_electric",
+        "legs-5-mode": "taxi",
+        "legs-5-km": "12.5",
+        "legs-5-back": "yes",
+        "legs-5-times": "3",
+        "stay": "hotel",
+        "nights": "2",
+        "country": "FR",
+        "hotel_class": "3",
+        "guests_per_room": "2",
+        "meals_vegan": "1",
+        "meals_fish": "2",
+    }
+    answer = await refined(calculator, typed)
+    lines = await lines_of(calculator, answer)
+    quantities = {name: line["quantity"] for name, line in lines.items()}
+    assert quantities == {
+        "train": "600",
+        "flight.short.business": "1547.2",
+        "car.battery_electric": "20",
+        "taxi": "75.0",
+        "hotel.3": "2",
+        "meal.vegan": "1",
+        "meal.fish": "2",
+    }
+    shown = text_of(await calculator.get(answer.headers["location"]))
+    assert "Flight, short haul, business class: fuel burnt" in shown
+    assert "grade" in shown
 
 
 @pytest.mark.parametrize(
@@ -170,67 +223,162 @@ async def test_meals_are_counted_by_kind_and_what_is_left_open_as_the_usual_mix(
         ({"mode": ""}, "mode"),
         ({"origin": ""}, "origin"),
         ({"origin": "TFU"}, "origin"),
-        ({"origin": "PEK", "cabin": "hammock"}, "cabin"),
+        ({"origin": "Atlantis"}, "origin"),
         ({**TRAIN, "origin": "Atlantis"}, "origin"),
         ({**TRAIN, "origin": "TFU"}, "origin"),
         ({**TRAIN, "origin": ""}, "origin"),
-        ({**TRAIN, "distance_km": "12abc"}, "distance_km"),
-        ({**CAR, "distance_km": ""}, "distance_km"),
-        ({**CAR, "distance_km": "1e309"}, "distance_km"),
-        ({**CAR, "occupants": "0"}, "occupants"),
-        ({**CAR, "occupants": "many"}, "occupants"),
-        ({"mode": "walk", "distance_km": "-1"}, "distance_km"),
-        ({**CAR, "leg2_mode": "rocket", "leg2_km": "3"}, "leg2_mode"),
-        ({**CAR, "leg2_mode": "plane", "leg2_km": "3"}, "leg2_mode"),
-        ({**CAR, "leg2_mode": "coach"}, "leg2_km"),
-        ({**CAR, "leg2_mode": "coach", "leg2_km": "NaN"}, "leg2_km"),
-        ({**CAR, "leg2_km": "30"}, "leg2_mode"),
-        ({**CAR, "metro_km": "far"}, "metro_km"),
-        ({**CAR, "leg2_mode": "coach", "leg2_km": "3", "metro_km": "20001"}, "metro_km"),
+        ({**TRAIN, "km": "12abc"}, "km"),
+        ({**CAR, "km": ""}, "km"),
+        ({**CAR, "km": "1e309"}, "km"),
+        ({"mode": "walk", "km": "-1"}, "km"),
         ({**CAR, "stay": "tent"}, "stay"),
-        ({**CAR, "stay": "none"}, "nights"),
         ({**CAR, "nights": "367"}, "nights"),
-        ({**CAR, "hotel_class": "6"}, "hotel_class"),
-        ({**CAR, "guests_per_room": "0"}, "guests_per_room"),
         ({**CAR, "meals": "lots"}, "meals"),
         ({**CAR, "meals": "19"}, "meals"),
         ({**CAR, "meals": "1" * 5000}, "meals"),
-        ({**CAR, "meals": "", "meals_fish": "one"}, "meals_fish"),
-        ({**CAR, "meals_vegan": "-1"}, "meals_vegan"),
-        ({**CAR, "meals": "1", "meals_red_meat": "2"}, "meals"),
     ],
 )
-async def test_s21_a_wrong_answer_comes_back_at_its_own_field_alone(
+async def test_s21_a_wrong_answer_comes_back_at_its_own_question_alone(
     calculator: httpx.AsyncClient, typed: dict[str, str], field: str
 ) -> None:
     assert errors_of(await sent(calculator, typed)) == [field]
 
 
 @pytest.mark.parametrize(
-    "typed",
+    ("typed", "field"),
     [
-        {"mode": "metro", "distance_km": "8", "metro_km": "12"},
-        {**CAR, "leg2_mode": "metro", "leg2_km": "9", "metro_km": "12"},
-        {**CAR, "leg2_mode": "coach", "leg2_km": "9", "return_trip": ""},
-        {**CAR, "meals": "4", "meals_vegan": "1"},
-        {"mode": "walk", "stay": "none", "nights": "0"},
-        {"origin": "PEK", "cabin": "business", "hotel_class": "5", "guests_per_room": "2"},
+        ({**FLIGHT_LEG, "legs-0-cabin": "hammock"}, "legs-0-cabin"),
+        ({**FLIGHT_LEG, "legs-0-origin": ""}, "legs-0-origin"),
+        ({**FLIGHT_LEG, "legs-0-destination": "Atlantis"}, "legs-0-destination"),
+        ({**FLIGHT_LEG, "legs-0-destination": "PEK"}, "legs-0-destination"),
+        ({**FLIGHT_LEG, "legs-0-times": "0"}, "legs-0-times"),
+        ({**FLIGHT_LEG, "legs-0-times": "often", "legs-0-back": "yes"}, "legs-0-times"),
+        ({**COACH_LEG, "legs-0-mode": "jet"}, "legs-0-mode"),
+        ({**COACH_LEG, "legs-0-km": "NaN"}, "legs-0-km"),
+        ({**COACH_LEG, "legs-0-km": ""}, "legs-0-km"),
+        ({**COACH_LEG, "legs-7-mode": "metro", "legs-7-km": "20001"}, "legs-1-km"),
+        ({**COACH_LEG, "legs-0-mode": "car", "legs-0-occupants": "0"}, "legs-0-occupants"),
+        ({**COACH_LEG, "legs-0-mode": "car", "legs-0-occupants": "many"}, "legs-0-occupants"),
+        ({**COACH_LEG, "legs-0-mode": "car", "legs-0-fuel": "coal"}, "legs-0-fuel"),
+        ({**COACH_LEG, "stay": "tent"}, "stay"),
+        ({**COACH_LEG, **HOTEL, "nights": "367"}, "nights"),
+        ({**COACH_LEG, **HOTEL, "hotel_class": "6"}, "hotel_class"),
+        ({**COACH_LEG, **HOTEL, "guests_per_room": "0"}, "guests_per_room"),
+        ({**COACH_LEG, **HOTEL, "country": "France"}, "country"),
+        ({**COACH_LEG, "meals_fish": "one"}, "meals_fish"),
+        ({**COACH_LEG, "meals_vegan": "-1"}, "meals_vegan"),
+        ({**COACH_LEG, "people": "51"}, "people"),
     ],
 )
-async def test_a_form_shown_again_and_sent_unchanged_gives_the_same_grams(
+async def test_s21_a_wrong_answer_of_the_refined_form_comes_back_at_its_own_field_alone(
+    calculator: httpx.AsyncClient, typed: dict[str, str], field: str
+) -> None:
+    assert errors_of(await refined(calculator, typed)) == [field]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        {"origin": "PEK"},
+        TRAIN,
+        {**CAR, **AT_HOME},
+        {"mode": "walk", "stay": "none", "meals": "3"},
+    ],
+)
+async def test_the_three_questions_refined_and_sent_unchanged_give_nearly_the_same_grams(
     calculator: httpx.AsyncClient, typed: dict[str, str]
 ) -> None:
-    first = await sent(calculator, typed)
+    first = await lines_of(calculator, await sent(calculator, typed))
+    page = await sent(calculator, {**typed, "do": "refine"})
+    assert page.status_code == 200
+    again = await lines_of(calculator, await refined(calculator, typed_of(page.text)))
+    assert {name: line["quantity"] for name, line in again.items()} == {
+        name: line["quantity"] for name, line in first.items()
+    }
+    assert {name: line["mass_g"] for name, line in again.items()} == {
+        name: line["mass_g"] for name, line in first.items()
+    }
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        {**FLIGHT_LEG, "legs-0-back": "yes", "legs-0-times": "2"},
+        {**COACH_LEG, "legs-0-times": "5", "legs-1-mode": "metro", "legs-1-km": "12"},
+        {**COACH_LEG, "legs-0-mode": "car", "legs-0-fuel": "diesel", "legs-0-occupants": "4", "people": "4"},
+        {**FLIGHT_LEG, "stay": "hotel", "nights": "3", "country": "IN", "hotel_class": "5", "guests_per_room": "2"},
+    ],
+)
+async def test_a_footprint_shown_again_and_sent_unchanged_gives_the_same_grams(
+    calculator: httpx.AsyncClient, typed: dict[str, str]
+) -> None:
+    first = await refined(calculator, typed)
+    before = await lines_of(calculator, first)
     footprint_id = first.headers["location"].rpartition("/")[2]
-    page = await calculator.get(f"/s/{CODE}/count", params={"replaces": footprint_id})
-    again = await sent(calculator, {**typed_of(page.text), "replaces": footprint_id})
-    before, after = await lines_of(calculator, first), await lines_of(calculator, again)
-    assert sum(line["mass_g"] for line in after.values()) == sum(line["mass_g"] for line in before.values())
+    page = await calculator.get(f"/s/{CODE}/refine", params={"replaces": footprint_id})
+    again = await refined(calculator, {**typed_of(page.text), "replaces": footprint_id})
+    after = await lines_of(calculator, again)
+    assert {name: line["mass_g"] for name, line in after.items()} == {
+        name: line["mass_g"] for name, line in before.items()
+    }
+
+
+async def test_legs_are_added_and_removed_and_nothing_else_changes(calculator: httpx.AsyncClient) -> None:
+    typed = {**FLIGHT_LEG, "legs-1-mode": "taxi", "legs-1-km": "7", "nights": "12abc", "stay": "hotel"}
+    more = await refined(calculator, {**typed, "do": "add-leg"})
+    fewer = await refined(calculator, {**typed, "do": "remove-leg-0"})
+    none = await refined(calculator, {**typed, "do": "remove-leg-99"})
+    assert [page.status_code for page in (more, fewer, none)] == [200] * 3
+    assert typed_of(more.text)["legs-2-mode"] == "metro"
+    assert typed_of(more.text)["nights"] == "12abc"
+    assert typed_of(fewer.text)["legs-0-km"] == "7"
+    assert "legs-1-mode" not in typed_of(fewer.text)
+    assert typed_of(none.text)["legs-1-km"] == "7"
+
+
+async def test_the_running_total_is_that_of_the_footprint_and_none_while_something_is_wrong(
+    calculator: httpx.AsyncClient,
+) -> None:
+    form = {"form": "refined", **FLIGHT_LEG, "stay": "none", "idempotency_key": secrets.token_hex(16)}
+    said = await calculator.post(f"/s/{CODE}/preview", data=form, headers={"Accept-Language": "hi"})
+    wrong = await calculator.post(f"/s/{CODE}/preview", data={**form, "legs-0-origin": "Atlantis"})
+    lines = await lines_of(calculator, await refined(calculator, FLIGHT_LEG))
+    (flight,) = lines.values()
+    assert said.json() == {"mass": f"{round(flight['mass_g'] / 1000)} किग्रा"}
+    assert wrong.json() == {"mass": None}
+
+
+async def test_a_visit_that_emitted_nothing_is_shown_as_nothing_and_not_as_neutral(
+    calculator: httpx.AsyncClient,
+) -> None:
+    page = await sent(calculator, {"mode": "walk", "stay": "none", "meals": "0"})
+    assert (page.status_code, "set-cookie" in page.headers) == (200, False)
+    assert "0 g CO₂e" in text_of(page)
+    assert "That does not make the visit carbon neutral" in text_of(page)
+
+
+async def test_a_year_of_journeys_is_counted_without_a_scene_by_the_rows_of_home(
+    calculator: httpx.AsyncClient,
+) -> None:
+    car = {"legs-0-mode": "car", "legs-0-km": "15", "legs-0-times": "200", "legs-0-back": "yes"}
+    electric = {**car, "legs-0-fuel": "battery_electric"}
+    there = [await refined(calculator, {**electric, "country": home}, address="/life") for home in ("IN", "FR")]
+    india, france = [await lines_of(calculator, answer) for answer in there]
+    shown = (await calculator.get(f"/v1{there[0].headers['location']}")).json()
+    page = text_of(await calculator.get(there[0].headers["location"]))
+    form = await calculator.get("/life", params={"replaces": there[0].headers["location"].rpartition("/")[2]})
+    assert shown["scene_id"] is None
+    assert india["car.battery_electric"]["quantity"] == "6000"
+    assert india["car.battery_electric"]["mass_g"] > 5 * france["car.battery_electric"]["mass_g"]
+    assert "A year of journeys" in page
+    assert "Power and heat at home" in page
+    assert typed_of(form.text)["legs-0-times"] == "200"
+    assert typed_of(form.text)["country"] == "IN"
 
 
 def typed_of(page: str) -> dict[str, str]:
     """Return what a browser would send for the form as it stands."""
-    typed = {"return_trip": ""}
+    typed = {}
     for tag in re.findall(r"<input [^>]+>", page):
         kind, name = _attribute(tag, "type"), _attribute(tag, "name")
         if name in {"q", "idempotency_key", "replaces"} or (kind in {"radio", "checkbox"} and " checked" not in tag):
@@ -254,15 +402,15 @@ async def test_a_result_offers_the_lighter_way_first(calculator: httpx.AsyncClie
     page = text_of(await calculator.get(answer.headers["location"]))
     far = await sent(calculator, {"origin": "PEK"})
     far_page = text_of(await calculator.get(far.headers["location"]))
-    assert "By high-speed train the same journey is about 45 kg" in page
-    assert "137 kg less than by plane" in page
+    assert "High-speed train in place of the plane: about 45 kg for the same journey, 137 kg less." in page
     assert "Reduce first" not in far_page
 
 
 async def test_a_wrong_answer_is_named_at_its_field_and_the_others_stay(calculator: httpx.AsyncClient) -> None:
-    wrong = {**TYPED, "origin": "Atlantis", "nights": "400", "idempotency_key": secrets.token_hex(8)}
+    wrong = {"mode": "plane", "origin": "Atlantis", "stay": "hotel", "nights": "400"}
+    wrong["idempotency_key"] = secrets.token_hex(8)
     page = await calculator.post(f"/s/{CODE}/footprints", data=wrong)
-    train = {**TYPED, "mode": "car", "distance_km": "", "idempotency_key": secrets.token_hex(8)}
+    train = {"mode": "car", "stay": "none", "idempotency_key": secrets.token_hex(8)}
     car = await calculator.post(f"/s/{CODE}/footprints", data=train)
     assert page.status_code == 422
     assert "We know no airport called Atlantis" in page.text

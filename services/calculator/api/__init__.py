@@ -1,6 +1,7 @@
 """The calculator's addresses: for programs under /v1, for people everywhere else."""
 
 from services.calculator import domain
+from services.calculator.api.forms import form_router
 from services.calculator.api.organisers import organiser_router
 from services.calculator.api.people import page_router
 from services.calculator.api.programs import api_router
@@ -18,10 +19,21 @@ ACCESS: dict[str, Access] = {
     "POST /v1/footprints": PUBLIC,
     "GET /v1/footprints/{footprint_id}": Capability("fp", "footprint_id"),
     "GET /": PUBLIC,
+    "GET /S/{code}": PUBLIC,
     "GET /s/{code}": PUBLIC,
+    "GET /s/{code}/qr.svg": PUBLIC,
+    "GET /s/{code}/qr.png": PUBLIC,
+    "GET /how": PUBLIC,
+    "GET /privacy": PUBLIC,
+    "GET /s/{code}/refine": PUBLIC,
+    "POST /s/{code}/preview": PUBLIC,
     "GET /s/{code}/count": PUBLIC,
     "GET /s/{code}/footprints": PUBLIC,
     "POST /s/{code}/footprints": PUBLIC,
+    "GET /life": PUBLIC,
+    "GET /life/footprints": PUBLIC,
+    "POST /life/footprints": PUBLIC,
+    "POST /life/preview": PUBLIC,
     "GET /footprints/{footprint_id}": Capability("fp", "footprint_id"),
 }
 STATUSES: dict[type[Refusal], int] = {
@@ -40,4 +52,4 @@ STATUSES: dict[type[Refusal], int] = {
     domain.ReleaseAltered: 500,
 }
 
-__all__ = ["ACCESS", "STATUSES", "api_router", "organiser_router", "page_router"]
+__all__ = ["ACCESS", "STATUSES", "api_router", "form_router", "organiser_router", "page_router"]

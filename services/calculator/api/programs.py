@@ -9,8 +9,12 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.calculator import domain
-from services.calculator.handlers import Handlers, UnknownFootprint, Wanted
+from services.calculator.handlers import HOME, Handlers, UnknownFootprint, Wanted
+from services.calculator.pages import places
 from services.calculator.store import Store, StoredFootprint
+from shared.contracts.event import Country
+from shared.sentence import Sentence
+from shared.web import languages
 from shared.web.app import cause_of
 from shared.web.auth import Forbidden, Unauthenticated, hash_of, shown, token_of
 from shared.web.idempotency import body_hash, checked, id_of
@@ -38,11 +42,14 @@ class Scenes(BaseModel):
 
 
 class FootprintAsked(BaseModel):
-    """A visit to be counted; with `replaces` the answers of an earlier footprint change."""
+    """A visit to be counted, or without a scene a year of life; `replaces` changes the answers of an earlier one."""
 
     model_config = ConfigDict(extra="forbid")
 
-    scene: Annotated[str, Field(description="the code of the scene", examples=["FORUM26"])]
+    scene: Annotated[
+        str | None, Field(description="the code of the scene; none for a year of life", examples=["FORUM26"])
+    ] = None
+    country: Annotated[Country, Field(description="ISO 3166-1 alpha-2, where the year was lived")] = HOME
     answers: domain.Answers
     replaces: Annotated[str | None, Field(description="the footprint whose answers change")] = None
 
@@ -75,7 +82,7 @@ class FootprintShown(BaseModel):
 
     footprint_id: str
     livemode: bool
-    scene_id: str
+    scene_id: str | None
     mass_g: int
     low_g: int
     high_g: int
@@ -106,10 +113,16 @@ def api_router(store: Store, handlers: Handlers, *, secret: str, livemode: bool)
 
     @routes.get("/v1/airports", operation_id="find_airports")
     async def find_airports(q: Annotated[str, Query(max_length=80)]) -> list[dict[str, str]]:
-        """Find airports by code, city or name, the best first."""
+        """Find airports by code, name, or city in English, Chinese or Hindi, the best first; text is for people."""
         return [
-            {"iata": airport.iata, "name": airport.name, "city": airport.city, "country": airport.country}
-            for airport in domain.search_airports(q, handlers.release)
+            {
+                "iata": airport.iata,
+                "name": airport.name,
+                "city": airport.city,
+                "country": airport.country,
+                "text": places.written(airport, languages.asked().language),
+            }
+            for airport in places.found(q, handlers.release)
         ]
 
     @routes.post("/v1/footprints", operation_id="calculate_footprint", status_code=201)
@@ -132,7 +145,7 @@ def api_router(store: Store, handlers: Handlers, *, secret: str, livemode: bool)
         """Return a footprint with its lines, recomputed from its own place, answers and release."""
         stored = await store.footprint(footprint_id)
         if stored is None:
-            raise UnknownFootprint("There is no such footprint.")
+            raise UnknownFootprint(Sentence("There is no such footprint."))
         return await footprint_shown(store, handlers, stored, livemode=livemode)
 
     return routes
@@ -175,6 +188,7 @@ async def wanted_of(
         role=role,
         # The gateway says from where a request comes; what a client says of that itself, it leaves out.
         address=request.client.host if role == "guest" and request.client else None,
+        country=asked.country,
     ), token
 
 

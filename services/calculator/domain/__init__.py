@@ -1,6 +1,6 @@
 """What is true of footprints with network, clock and database unplugged."""
 
-from services.calculator.domain.airports import DETOURS, great_circle_km, land_km, search_airports
+from services.calculator.domain.airports import DETOURS, Cities, great_circle_km, is_city, land_km, search_airports
 from services.calculator.domain.answers import (
     BYTES_MAX,
     DISHES,
@@ -46,6 +46,7 @@ from services.calculator.domain.reduction import Reduction, reduction
 from services.calculator.domain.scenes import (
     COUNTED,
     LEFT_OUT,
+    LIFE_LEFT_OUT,
     CodeTaken,
     Scene,
     SceneNotOpen,
@@ -62,6 +63,7 @@ __all__ = [
     "DETOURS",
     "DISHES",
     "LEFT_OUT",
+    "LIFE_LEFT_OUT",
     "METHOD_VERSION",
     "MODES",
     "Airport",
@@ -69,6 +71,7 @@ __all__ = [
     "Answers",
     "AnswersRefused",
     "AnswersTooLarge",
+    "Cities",
     "CodeTaken",
     "Drive",
     "Factor",
@@ -101,6 +104,7 @@ __all__ = [
     "cost_fen",
     "first",
     "great_circle_km",
+    "is_city",
     "jurisdiction_of",
     "land_km",
     "must_be_of",

@@ -10,6 +10,9 @@ from geographiclib.geodesic import Geodesic
 
 from services.calculator.domain.factors import Airport, Release
 
+# How cities are called in other languages than English, by country and English name.
+Cities = Mapping[tuple[str, str], Mapping[str, str]]
+
 RESULTS_MAX = 10
 QUERY_LETTERS_MIN = 2
 TENTH = Decimal("0.1")
@@ -30,26 +33,43 @@ def land_km(circle_km: Decimal, mode: str) -> Decimal:
     return (circle_km * DETOURS[mode]).quantize(TENTH, ROUND_HALF_EVEN)
 
 
-def search_airports(text: str, release: Release) -> tuple[Airport, ...]:
+def search_airports(text: str, release: Release, cities: Cities) -> tuple[Airport, ...]:
     """Return at most ten airports that the text means, the best first.
 
-    The exact code goes first, then a city of that name, then what begins a city or name, then what stands inside one;
-    of equals the international one, where most guests come from.
+    The exact code goes first, then a city of that name in any language, then what begins a city or name, then what
+    stands inside one; of equals the international one, where most guests come from.
     """
-    sought = " ".join(text.split()).casefold()
-    if len(sought) < QUERY_LETTERS_MIN:
+    sought = _plain(text)
+    # One sign says as much in Chinese as a few letters do elsewhere.
+    if len(sought) < (1 if not sought.isascii() else QUERY_LETTERS_MIN):
         return ()
-    ranked = [(rank, airport) for airport in release.airports.values() if (rank := _rank(sought, airport)) is not None]
+    ranked = [
+        (rank, airport) for airport in release.airports.values() if (rank := _rank(sought, airport, cities)) is not None
+    ]
     ranked.sort(key=lambda found: (found[0], "International" not in found[1].name, found[1].iata))
     return tuple(airport for _, airport in ranked[:RESULTS_MAX])
 
 
-def _rank(sought: str, airport: Airport) -> int | None:
-    city, name = airport.city.casefold(), airport.name.casefold()
+def is_city(text: str, airport: Airport, cities: Cities) -> bool:
+    """Say whether the text is the name of the airport's city, in any language."""
+    return _plain(text) in map(_plain, _cities_of(airport, cities))
+
+
+def _cities_of(airport: Airport, cities: Cities) -> tuple[str, ...]:
+    return (airport.city, *cities.get((airport.country, airport.city), {}).values())
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).casefold()
+
+
+def _rank(sought: str, airport: Airport, cities: Cities) -> int | None:
+    name = airport.name.casefold()
+    called = [_plain(city) for city in _cities_of(airport, cities)]
     if sought == airport.iata.casefold():
         return 0
-    if sought == city:
+    if sought in called:
         return 1
-    if city.startswith(sought) or name.startswith(sought):
+    if name.startswith(sought) or any(city.startswith(sought) for city in called):
         return 2
-    return 3 if sought in city or sought in name else None
+    return 3 if sought in name or any(sought in city for city in called) else None

@@ -8,10 +8,11 @@ from decimal import Decimal
 from typing import Annotated, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import ErrorDetails
 
-from services.calculator.domain.limits import Measure, Whole
+from services.calculator.domain.limits import SENTENCES, Measure, Whole, wrong
 from shared.refusal import Refusal
+from shared.sentence import Sentence
 
 BYTES_MAX = 65_536
 LEGS_MAX = 50
@@ -79,7 +80,7 @@ class Flight(_Strict):
     @classmethod
     def _ends_elsewhere(cls, destination: str | None, info: ValidationInfo) -> str | None:
         if destination is not None and destination == info.data.get("origin"):
-            raise PydanticCustomError("same_airport", "Enter another airport than the one where the flight starts.")
+            raise wrong("same_airport")
         return destination
 
     @field_validator("km")
@@ -87,7 +88,7 @@ class Flight(_Strict):
     def _one_way_to_know_its_length(cls, km: Decimal | None, info: ValidationInfo) -> Decimal | None:
         ends = {"origin", "destination"}
         if info.data.keys() >= ends and {info.data[end] is not None for end in ends} != {km is None}:
-            raise PydanticCustomError("route", "Enter the two airports, or the kilometres, not both.")
+            raise wrong("route")
         return km
 
 
@@ -160,10 +161,7 @@ class Answers(_Strict):
         for number, leg in _flights(legs):
             back = flights.get((leg.destination, leg.origin))
             if leg.trips > 1 and back is not None:
-                numbers = {"back": back, "there": number}
-                raise PydanticCustomError(
-                    "way_back_twice", "Leg {back} is the way back that leg {there} counts already; remove one.", numbers
-                )
+                raise wrong("way_back_twice", back=back, there=number)
         return legs
 
     @field_validator("meals")
@@ -172,19 +170,8 @@ class Answers(_Strict):
         if info.data.keys() >= {"days", "stays"}:
             days = info.data["days"] or sum(stay.nights for stay in info.data["stays"]) + 1
             if meals.total > MEALS_A_DAY_MAX * days:
-                limits = {"high": MEALS_A_DAY_MAX * days, "days": days}
-                raise PydanticCustomError("meals", "Enter at most {high} meals for {days} days, or more days.", limits)
+                raise wrong("meals", high=MEALS_A_DAY_MAX * days, days=days)
         return meals
-
-
-_SENTENCES = {
-    "missing": "Fill this in.",
-    "extra_forbidden": "There is no such answer; leave it out.",
-    "literal_error": "Choose one of {expected}.",
-    "too_long": "Give at most {max_length}.",
-    "string_type": "Enter text.",
-    "string_pattern_mismatch": "Enter the code in capital letters, such as PEK or CN.",
-}
 
 
 def _flights(legs: tuple[Flight | Drive | Ride, ...]) -> list[tuple[int, Flight]]:
@@ -194,11 +181,11 @@ def _flights(legs: tuple[Flight | Drive | Ride, ...]) -> list[tuple[int, Flight]
 def parse_answers(raw: bytes) -> Answers:
     """Return the answers in a JSON text. Raises AnswersTooLarge before reading, AnswersRefused naming each field."""
     if len(raw) > BYTES_MAX:
-        raise AnswersTooLarge(f"Send at most {BYTES_MAX} bytes.")
+        raise AnswersTooLarge(Sentence("Send at most {bytes} bytes.", bytes=BYTES_MAX))
     try:
         value = json.loads(raw, parse_float=Decimal, parse_int=Decimal, parse_constant=Decimal)
     except (ValueError, RecursionError):
-        raise AnswersRefused("Send the answers as one JSON object.") from None
+        raise AnswersRefused(Sentence("Send the answers as one JSON object.")) from None
     return read_answers(value)
 
 
@@ -214,18 +201,19 @@ def read(model: type[ModelT], value: object) -> ModelT:
     """Return the value as the model. Raises AnswersRefused naming each field and what to do."""
     try:
         return model.model_validate(value)
-    except ValidationError as wrong:
-        errors = [_told(error) for error in wrong.errors(include_url=False, include_input=False)[:ERRORS_MAX]]
+    except ValidationError as failure:
+        errors = [_told(error) for error in failure.errors(include_url=False, include_input=False)[:ERRORS_MAX]]
     field = errors[0]["pointer"].removeprefix("/")
-    raise AnswersRefused(f"{field or 'answers'}: {errors[0]['detail']}", field=field or None, errors=errors)
+    detail = Sentence("{field}: {what}", field=field or "answers", what=errors[0]["detail"])
+    raise AnswersRefused(detail, field=field or None, errors=errors)
 
 
 def _told(error: ErrorDetails) -> dict[str, str]:
     # Between the number of a leg and its field stands the mode that chose its model; it is no step of the JSON.
     steps = [step for place, step in enumerate(error["loc"]) if not (place == 2 and error["loc"][0] == "legs")]
-    kind, told = error["type"], error["msg"]
+    kind, facts = error["type"], error.get("ctx", {})
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
         steps.append("mode")
-        told = f"There is no factor for this way of travelling. Choose one of {', '.join(MODES)}."
-    told = _SENTENCES.get(kind, told)
-    return {"pointer": "".join(f"/{step}" for step in steps), "detail": told.format(**error.get("ctx", {}))}
+        kind, facts = "mode", {"modes": ", ".join(MODES)}
+    told = Sentence(SENTENCES[kind].template, **facts) if kind in SENTENCES else error["msg"]
+    return {"pointer": "".join(f"/{step}" for step in steps), "detail": told}

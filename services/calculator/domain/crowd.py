@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from shared.refusal import Refusal
+from shared.sentence import Sentence
 
 WINDOW = timedelta(hours=1)
 # A provider gives a household or a handset a whole network of this size: its hosts are one address.
@@ -39,8 +40,11 @@ def window(secret: str, scene_id: str, address: str, now: datetime) -> Window:
 def too_many(footprints_max: int, ends_at: datetime, now: datetime) -> TooManyFootprints:
     """Return the refusal, which says when to come again."""
     return TooManyFootprints(
-        f"From this network {footprints_max} visits were counted here within an hour. Come again later, or count by"
-        " another network, such as that of your telephone.",
+        Sentence(
+            "From this network {visits} visits were counted here within an hour. Come again later, or count by another"
+            " network, such as that of your telephone.",
+            visits=footprints_max,
+        ),
         field="scene",
         retry_after_seconds=max(1, int((ends_at - now).total_seconds())),
     )

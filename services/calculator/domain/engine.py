@@ -24,6 +24,7 @@ from services.calculator.domain.answers import (
 from services.calculator.domain.factors import Factor, PartKind, Release
 from services.calculator.domain.lines import Category, Line, Part, Result, Unit, Warned, apportioned, total_grams
 from services.calculator.domain.range import ACTIVITY_HALF_WIDTHS, factor_half_width, likely
+from shared.sentence import Sentence
 
 SHORT_HAUL_KM_MAX: Final = 3_700
 GRAMS_PER_KG: Final = 1_000
@@ -181,12 +182,15 @@ def _distance_km(leg: Leg, field: str, release: Release) -> Decimal:
         code = getattr(leg, name)
         if code not in release.airports:
             raise AnswersRefused(
-                f"There is no airport {code} in our table. Choose one from the list.", field=f"{field}/{name}"
+                Sentence("There is no airport {code} in our table. Choose one from the list.", code=code),
+                field=f"{field}/{name}",
             )
         ends.append(release.airports[code])
     km = great_circle_km(*ends)
     if km < 1:
-        raise AnswersRefused("These airports lie at the same place. Choose another one.", field=f"{field}/destination")
+        raise AnswersRefused(
+            Sentence("These airports lie at the same place. Choose another one."), field=f"{field}/destination"
+        )
     return km
 
 

@@ -12,6 +12,7 @@ from services.calculator.domain.claims import jurisdiction_of
 from services.calculator.domain.lines import Result
 from shared.contracts.calculator import FootprintCalculated
 from shared.refusal import Refusal
+from shared.sentence import Sentence
 
 Role = Literal["guest", "organiser"]
 
@@ -94,7 +95,8 @@ def replace(
     """
     if old.replaced_by not in (None, footprint_id):
         raise AlreadyReplaced(
-            f"This footprint was replaced by {old.replaced_by}. Change that one.", replaced_by=old.replaced_by
+            Sentence("This footprint was replaced by {newer}. Change that one.", newer=old.replaced_by),
+            replaced_by=old.replaced_by,
         )
     return dataclasses.replace(
         old,
@@ -131,5 +133,5 @@ def calculated(footprint: Footprint) -> FootprintCalculated:
 
 def _of_some_mass(result: Result) -> Result:
     if result.grams == 0:
-        raise ZeroFootprint("What is counted here emitted nothing, so there is nothing to offset.")
+        raise ZeroFootprint(Sentence("What is counted here emitted nothing, so there is nothing to offset."))
     return result

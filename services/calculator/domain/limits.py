@@ -11,8 +11,31 @@ from typing import Any
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from shared.sentence import Sentence
+
+# What is said of an answer that cannot be used, by the type of the error.
+SENTENCES: dict[str, Sentence] = {
+    "missing": Sentence("Fill this in."),
+    "extra_forbidden": Sentence("There is no such answer; leave it out."),
+    "literal_error": Sentence("Choose one of {expected}."),
+    "too_long": Sentence("Give at most {max_length}."),
+    "string_type": Sentence("Enter text."),
+    "string_pattern_mismatch": Sentence("Enter the code in capital letters, such as PEK or CN."),
+    "whole_number": Sentence("Enter a whole number from {low} to {high}."),
+    "measure": Sentence("Enter a number from {low} to {high}, at most three decimals."),
+    "same_airport": Sentence("Enter another airport than the one where the flight starts."),
+    "route": Sentence("Enter the two airports, or the kilometres, not both."),
+    "way_back_twice": Sentence("Leg {back} is the way back that leg {there} counts already; remove one."),
+    "meals": Sentence("Enter at most {high} meals for {days} days, or more nights."),
+    "mode": Sentence("There is no factor for this way of travelling. Choose one of {modes}."),
+}
 _PLAIN = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _PLACES = Decimal("0.001")
+
+
+def wrong(kind: str, **facts: int) -> PydanticCustomError:
+    """Return the error of this type, which says what to do."""
+    return PydanticCustomError(kind, SENTENCES[kind].template, facts)
 
 
 @dataclass(frozen=True)
@@ -26,8 +49,7 @@ class Whole:
         """Return the number. Raises PydanticCustomError that says what to enter."""
         number = _decimal(value)
         if number is None or not self.low <= number <= self.high or number != int(number):
-            limits = {"low": self.low, "high": self.high}
-            raise PydanticCustomError("whole_number", "Enter a whole number from {low} to {high}.", limits)
+            raise wrong("whole_number", low=self.low, high=self.high)
         return int(number)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -50,8 +72,7 @@ class Measure:
         """Return the number. Raises PydanticCustomError that says what to enter."""
         number = _decimal(value)
         if number is None or not self.low <= number <= self.high or number != number.quantize(_PLACES):
-            limits = {"low": self.low, "high": self.high}
-            raise PydanticCustomError("measure", "Enter a number from {low} to {high}, at most three decimals.", limits)
+            raise wrong("measure", low=self.low, high=self.high)
         return number
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from services.calculator.domain.answers import Place
 from shared.contracts.calculator import SceneKind, ScenePublished, SceneStatus
 from shared.contracts.event import Country
-from shared.contracts.printable import Printable, PrintableNames
+from shared.contracts.printable import PrintableNames
 from shared.refusal import Refusal
+from shared.sentence import Sentence
+
+# The language of a text that comes without one.
+SOURCE = "en"
 
 
 class SceneNotOpen(Refusal):
@@ -32,6 +37,11 @@ class CodeTaken(Refusal):
     code = "code_taken"
 
 
+def _in_some_language(value: object) -> object:
+    """Take a plain text as an English one."""
+    return {SOURCE: value} if isinstance(value, str) else value
+
+
 class Scene(BaseModel):
     """A venue or event with a QR code. The form forbids names of private persons: hosts are organisations."""
 
@@ -43,8 +53,10 @@ class Scene(BaseModel):
     country: Country
     city: Annotated[str, Field(min_length=2, max_length=60, examples=["CN-SC Chengdu"])]
     airports: Annotated[tuple[Annotated[str, Field(pattern=r"^[A-Z]{3}$")], ...], Field(max_length=5)] = ()
-    place: Annotated[str, Field(min_length=1, max_length=120, description="where guests find it"), Printable]
-    host: Annotated[str, Field(min_length=1, max_length=120, description="the organisation that hosts it"), Printable]
+    place: Annotated[PrintableNames, BeforeValidator(_in_some_language), Field(description="where guests find it")]
+    host: Annotated[
+        PrintableNames, BeforeValidator(_in_some_language), Field(description="the organisation that hosts it")
+    ]
     starts_on: date
     ends_on: date | None = None
     time_zone: str = "Asia/Shanghai"
@@ -57,41 +69,51 @@ class Scene(BaseModel):
         return Place(country=self.country, city=self.city, airports=self.airports)
 
 
-class Source(BaseModel):
+@dataclass(frozen=True)
+class Source:
     """One emission source inside or outside a scene's boundary, with what it covers or why it is left out."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     detail: str
 
 
-_TRAVEL = Source(name="The way here and back", detail="plane, train, coach, car")
-_LOCAL = Source(name="Getting around in the city", detail="metro, bus, taxi")
-_NIGHTS = Source(name="Hotel nights", detail="shared rooms are divided")
-_MEALS = Source(name="Meals during the visit", detail="by kind of dish")
-_ENERGY = Source(name="Power and heat of the place", detail="the host counts it from the meter")
+_TRAVEL = Source(Sentence("The way here and back"), Sentence("Plane, train, coach, car"))
+_LOCAL = Source(Sentence("Getting around in the city"), Sentence("Metro, bus, taxi"))
+_NIGHTS = Source(Sentence("Hotel nights"), Sentence("Shared rooms are divided"))
+_MEALS = Source(Sentence("Meals during the visit"), Sentence("By kind of dish"))
+_ENERGY = Source(Sentence("Power and heat of the place"), Sentence("The host counts it from the meter"))
 COUNTED: tuple[Source, ...] = (_TRAVEL, _LOCAL, _NIGHTS, _MEALS)
 LEFT_OUT: dict[SceneKind, tuple[Source, ...]] = {
     "conference": (
         _ENERGY,
-        Source(name="Stands and print", detail="the host counts them"),
-        Source(name="Online guests", detail="less than 0.1 kg an hour"),
+        Source(Sentence("Stands and print"), Sentence("The host counts them")),
+        Source(Sentence("Online guests"), Sentence("Less than 0.1 kg an hour")),
     ),
-    "scenic_spot": (_ENERGY, Source(name="Souvenirs", detail="not asked yet")),
-    "supermarket": (_ENERGY, Source(name="What is in the basket", detail="not asked yet")),
-    "restaurant": (_ENERGY, Source(name="Drinks and packaging", detail="not asked yet")),
-    "hotel": (Source(name="Power and heat of the house", detail="inside the hotel nights"),),
-    "other": (_ENERGY, Source(name="Shopping", detail="not asked yet")),
+    "scenic_spot": (_ENERGY, Source(Sentence("Souvenirs"), Sentence("Not asked yet"))),
+    "supermarket": (_ENERGY, Source(Sentence("What is in the basket"), Sentence("Not asked yet"))),
+    "restaurant": (_ENERGY, Source(Sentence("Drinks and packaging"), Sentence("Not asked yet"))),
+    "hotel": (Source(Sentence("Power and heat of the house"), Sentence("Inside the hotel nights")),),
+    "other": (_ENERGY, Source(Sentence("Shopping"), Sentence("Not asked yet"))),
+}
+LIFE_LEFT_OUT: tuple[Source, ...] = (
+    Source(Sentence("Power and heat at home"), Sentence("Not asked yet")),
+    Source(Sentence("Food"), Sentence("Not asked yet")),
+    Source(Sentence("Shopping"), Sentence("Not asked yet")),
+    Source(Sentence("Public services"), Sentence("Nobody can count them for one person")),
+)
+
+
+_NOT_OPEN: dict[SceneStatus, Sentence] = {
+    "draft": Sentence("This scene is not open yet: it takes no footprints."),
+    "closed": Sentence("This scene is closed: it takes no new footprints and no changed answers."),
+    "suspended": Sentence("This scene is suspended: it takes no new footprints and no changed answers."),
 }
 
 
 def must_be_open(scene: Scene) -> None:
     """Raise SceneNotOpen when the scene takes no footprints."""
     if scene.status != "open":
-        raise SceneNotOpen(
-            f"This scene is {scene.status}: it takes no new footprints and no changed answers.", field="scene"
-        )
+        raise SceneNotOpen(_NOT_OPEN[scene.status], field="scene")
 
 
 def must_be_of(organiser_id: str | None, *scenes: Scene) -> None:

@@ -1,11 +1,13 @@
-"""Where the frozen releases of emission factors lie, and the digest of each: a release that differs is refused."""
+"""Where the frozen releases of emission factors lie, with the digest of each, and how cities are called."""
 
 from __future__ import annotations
 
+import csv
 from functools import cache
 from pathlib import Path
 from typing import Final
 
+from services.calculator.domain.airports import Cities
 from services.calculator.domain.factors import Release, UnknownRelease, release_of
 
 LATEST: Final = "2026.2"
@@ -21,3 +23,13 @@ def load_release(name: str = LATEST, *, folder: Path = Path(__file__).parent) ->
         raise UnknownRelease(f"There is no factor release {name}. Known are {', '.join(DIGESTS)}.")
     files = {file.name: file.read_bytes() for file in (folder / name).iterdir() if file.is_file()}
     return release_of(files, digest=DIGESTS[name])
+
+
+@cache
+def city_names() -> Cities:
+    """Return how cities with an airport are called in Chinese and Hindi, where known. No figure depends on it."""
+    with (Path(__file__).parent / "cities.csv").open(encoding="utf-8", newline="") as file:
+        return {
+            (row["country"], row["city"]): {language: row[language] for language in ("zh", "hi") if row[language]}
+            for row in csv.DictReader(file)
+        }

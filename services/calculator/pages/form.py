@@ -1,4 +1,4 @@
-"""The calculator's form: its fields with what stands in them at first, and how what was typed becomes answers."""
+"""The three questions: their fields with what stands in them at first, and how what was typed becomes answers."""
 
 from __future__ import annotations
 
@@ -7,28 +7,24 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from services.calculator import domain
+from services.calculator.domain import Release, Scene
+from services.calculator.pages import places
+from shared.sentence import Sentence
+from shared.web.languages import Language
 
 DEFAULTS: Final[Mapping[str, str]] = {
     "mode": "plane",
     "origin": "",
+    "km": "",
     "stay": "hotel",
     "nights": "2",
     "meals": "4",
-    "cabin": "economy",
-    "return_trip": "yes",
-    "distance_km": "",
-    "occupants": "1",
-    "leg2_mode": "",
-    "leg2_km": "",
-    "metro_km": "",
-    "hotel_class": "average",
-    "guests_per_room": "1",
-    **{f"meals_{dish}": "" for dish in domain.DISHES},
 }
-# Usual answers stand there already; who changes one of these has refined.
-REFINED: Final = frozenset(DEFAULTS) - {"mode", "origin", "stay", "nights", "meals"}
+STAYS: Final = ("hotel", "home", "none")
+# Beyond these a journey of which nobody typed the length is not guessed.
+WALK_KM: Final = "1"
+MEALS_MAX: Final = 2_196
 _COUNT = re.compile(r"[0-9]{0,9}")
-_CODE = re.compile(r"\b([A-Z]{3})\b(?=\)|$)")
 
 
 class FormWrong(Exception):
@@ -39,191 +35,111 @@ class FormWrong(Exception):
         self.errors = errors
 
 
-def read_form(typed: Mapping[str, str], scene: domain.Scene, release: domain.Release) -> domain.Answers:
-    """Return the answers that the form gives. Raises FormWrong naming every field that is wrong."""
-    reader = _Reader({name: typed.get(name, "").strip() for name in DEFAULTS}, scene, release)
-    asked = reader.answers()
-    if reader.errors:
-        raise FormWrong(reader.errors)
+def read_questions(typed: Mapping[str, str], scene: Scene, release: Release, language: Language) -> dict[str, Any]:
+    """Return the answers that the three questions give, as JSON has them. Raises FormWrong naming every wrong field."""
+    typed = {name: typed.get(name, "").strip() for name in DEFAULTS}
+    errors: dict[str, str] = {}
+    leg = _journey(typed, scene, release, language, errors)
+    asked: dict[str, Any] = {
+        "legs": [leg] if leg else [],
+        "stays": _stays(typed, errors),
+        "meals": _meals(typed, errors),
+    }
+    sources = {"/legs/0/km": "km", "/legs": "origin", "/stays": "nights", "/meals": "meals"}
+    return checked(asked, errors, sources)
+
+
+def checked(asked: dict[str, Any], errors: dict[str, str], sources: Mapping[str, str]) -> dict[str, Any]:
+    """Return the answers if all can be used. Raises FormWrong; `sources` tells the field behind a JSON Pointer."""
+    if errors:
+        raise FormWrong(errors)
     try:
-        return domain.read_answers(asked)
+        domain.read_answers(asked)
     except domain.AnswersRefused as refused:
-        errors = {reader.field_of(error["pointer"]): error["detail"] for error in refused.facts.get("errors", ())}
-        raise FormWrong(errors or {refused.field or "mode": refused.detail}) from None
+        for error in refused.facts["errors"]:
+            errors.setdefault(_field_of(error["pointer"], sources), error["detail"])
+        raise FormWrong(errors) from None
+    return asked
 
 
-def as_typed(answers: Mapping[str, Any], release: domain.Release) -> dict[str, str]:
-    """Return what the form shows for answers that were given before, as far as it has fields for them."""
-    typed = {**DEFAULTS, "return_trip": ""}
-    legs = list(answers.get("legs", ()))
-    if legs:
-        _first_leg(typed, legs.pop(0), release)
-    for leg in legs:
-        # The metro's kilometres are all of it; a second leg goes there and back as the first one does.
-        if leg["mode"] == "metro" and leg["trips"] == 1 and not typed["metro_km"]:
-            typed["metro_km"] = leg["km"]
-        else:
-            typed |= {"leg2_mode": leg["mode"], "leg2_km": leg["km"]}
-    stay = next(iter(answers.get("stays", ())), None)
-    typed["stay"] = stay["kind"] if stay else "none"
-    typed["nights"] = str(stay["nights"]) if stay else "0"
-    if stay:
-        typed |= {"hotel_class": stay["hotel_class"], "guests_per_room": str(stay["guests"])}
-    meals = answers.get("meals", {})
-    typed["meals"] = str(sum(meals.get(dish, 0) for dish in domain.DISHES))
-    if meals and {dish: meals[dish] for dish in domain.DISHES} != _usual_mix(int(typed["meals"])):
-        typed |= {f"meals_{dish}": str(meals.get(dish, 0)) for dish in domain.DISHES}
-    return typed
-
-
-def _usual_mix(meals: int) -> dict[str, int]:
+def usual_mix(meals: int) -> dict[str, int]:
     """Return meals of which nothing is known but their number: half vegetarian, half red meat."""
     return {**dict.fromkeys(domain.DISHES, 0), "vegetarian": meals // 2, "red_meat": meals - meals // 2}
 
 
-def _first_leg(typed: dict[str, str], leg: Mapping[str, Any], release: domain.Release) -> None:
-    typed["mode"] = leg["mode"]
-    typed["return_trip"] = "yes" if leg["trips"] == 2 else ""
-    if leg["mode"] == "plane":
-        airport = release.airports.get(leg["origin"] or "")
-        typed |= {"origin": f"{airport.city} ({airport.iata})" if airport else "", "cabin": leg["cabin"]}
-    else:
-        typed["distance_km"] = str(leg["km"])
-        typed["occupants"] = str(leg.get("occupants", 1))
+def usual_km(mode: str, origin: domain.Airport, scene: Scene, release: Release) -> str | None:
+    """Return the length of a journey over land between two cities, where the mode's detour is known."""
+    if mode not in domain.DETOURS or not scene.airports or origin.iata in scene.airports:
+        return None
+    circle_km = domain.great_circle_km(origin, release.airports[scene.airports[0]])
+    return str(domain.land_km(circle_km, mode))
 
 
-class _Reader:
-    """Reads one form; collects what is wrong, and remembers which answer came from which field."""
+def _journey(
+    typed: Mapping[str, str], scene: Scene, release: Release, language: Language, errors: dict[str, str]
+) -> dict[str, Any] | None:
+    mode = typed["mode"]
+    if mode == "plane":
+        return _flight(typed["origin"], scene, release, language, errors)
+    if mode not in domain.MODES:
+        errors["mode"] = Sentence("Choose how you came.")
+    elif typed["km"]:
+        return _ride(mode, typed["km"], "typed")
+    elif mode == "walk":
+        return _ride(mode, WALK_KM, "default")
+    elif mode not in domain.DETOURS:
+        errors["km"] = Sentence("Enter the kilometres one way.")
+    elif origin := _origin(typed["origin"], release, language, errors, any_of_city=True):
+        if km := usual_km(mode, origin, scene, release):
+            return _ride(mode, km, "default")
+        errors["origin"] = Sentence("Enter another city, or the kilometres one way.")
+    return None
 
-    def __init__(self, typed: Mapping[str, str], scene: domain.Scene, release: domain.Release) -> None:
-        self._typed, self._scene, self._release = typed, scene, release
-        self._sources: dict[str, str] = {}
-        self.errors: dict[str, str] = {}
 
-    def answers(self) -> dict[str, Any]:
-        typed = self._typed
-        legs = [leg for leg in (self._main_leg(), self._second_leg(), self._metro_leg()) if leg]
-        stays: list[dict[str, Any]] = []
-        if typed["stay"] in {"hotel", "home"}:
-            stays = [
-                {
-                    "kind": typed["stay"],
-                    "nights": typed["nights"] or "0",
-                    "hotel_class": typed["hotel_class"],
-                    "guests": typed["guests_per_room"],
-                    "basis": "typed",
-                }
-            ]
-        elif typed["stay"] != "none":
-            self.errors["stay"] = "Choose where you slept."
-        elif typed["nights"] not in {"", "0"}:
-            self.errors["nights"] = "Enter 0 nights, or say where you slept."
-        self._sources |= {"/stays/0/nights": "nights", "/stays/0/hotel_class": "hotel_class"}
-        self._sources["/stays/0/guests"] = "guests_per_room"
-        return {"legs": legs, "stays": stays, "meals": self._meals()}
+def _flight(
+    text: str, scene: Scene, release: Release, language: Language, errors: dict[str, str]
+) -> dict[str, Any] | None:
+    origin = _origin(text, release, language, errors)
+    if origin is None:
+        return None
+    if not scene.airports or origin.iata in scene.airports:
+        errors["origin"] = Sentence("Enter another airport, or another way of travelling.")
+        return None
+    ends = {"origin": origin.iata, "destination": scene.airports[0]}
+    return {"mode": "plane", **ends, "cabin": "economy", "trips": 2, "basis": "ticketed"}
 
-    def field_of(self, pointer: str) -> str:
-        """Return the form's field behind an answer, the nearest known one."""
-        while pointer and pointer not in self._sources:
-            pointer = pointer.rpartition("/")[0]
-        return self._sources.get(pointer, "mode")
 
-    def _main_leg(self) -> dict[str, Any] | None:
-        typed = self._typed
-        mode, trips = typed["mode"], 2 if typed["return_trip"] else 1
-        self._sources |= {"/legs/0/km": "distance_km", "/legs/0/origin": "origin", "/legs/0/cabin": "cabin"}
-        self._sources["/legs/0/occupants"] = "occupants"
-        if mode == "plane":
-            if (origin := self._airport()) is None:
-                return None
-            destination = next(iter(self._scene.airports), None)
-            if destination is None or origin in self._scene.airports:
-                self.errors["origin"] = "Enter another airport, or another way of travelling."
-                return None
-            leg: dict[str, Any] = {"mode": mode, "origin": origin, "destination": destination}
-            return {**leg, "cabin": typed["cabin"], "trips": trips, "basis": "ticketed"}
-        if mode not in domain.MODES:
-            self.errors["mode"] = "Choose how you came."
-            return None
-        km, basis = (typed["distance_km"], "typed") if typed["distance_km"] else (self._usual_km(mode), "default")
-        if km is None:
-            return None
-        leg = {"mode": mode, "km": km, "trips": trips, "basis": basis}
-        return {**leg, "occupants": typed["occupants"] or "1"} if mode == "car" else leg
+def _origin(
+    text: str, release: Release, language: Language, errors: dict[str, str], *, any_of_city: bool = False
+) -> domain.Airport | None:
+    try:
+        return places.meant(text, release, language, any_of_city=any_of_city)
+    except places.PlaceUnclear as unclear:
+        errors["origin"] = unclear.sentence
+        return None
 
-    def _second_leg(self) -> dict[str, Any] | None:
-        mode = self._typed["leg2_mode"]
-        if not mode:
-            if self._typed["leg2_km"]:
-                self.errors["leg2_mode"] = "Choose how you went on the second leg, or leave its kilometres out."
-            return None
-        if mode == "plane":
-            self.errors["leg2_mode"] = "Choose a way over land, and give the flight as the longest part."
-        elif not self._typed["leg2_km"]:
-            self.errors["leg2_km"] = "Enter the kilometres one way."
-        self._sources |= {"/legs/1": "leg2_mode", "/legs/1/km": "leg2_km"}
-        trips = 2 if self._typed["return_trip"] else 1
-        return {"mode": mode, "km": self._typed["leg2_km"], "trips": trips, "basis": "typed"}
 
-    def _metro_leg(self) -> dict[str, Any] | None:
-        if not self._typed["metro_km"]:
-            return None
-        number = 2 if self._typed["leg2_mode"] else 1
-        self._sources[f"/legs/{number}/km"] = "metro_km"
-        return {"mode": "metro", "km": self._typed["metro_km"], "trips": 1, "basis": "typed"}
+def _ride(mode: str, km: str, basis: str) -> dict[str, Any]:
+    return {"mode": mode, "km": km, "trips": 2, "basis": basis}
 
-    def _meals(self) -> dict[str, Any]:
-        """Take the meals of each kind; what is left open counts as the usual mix."""
-        typed = self._typed
-        counts = {dish: typed[f"meals_{dish}"] for dish in domain.DISHES}
-        self._sources |= {f"/meals/{dish}": f"meals_{dish}" for dish in domain.DISHES} | {"/meals": "meals"}
-        if not _COUNT.fullmatch(typed["meals"]):
-            self.errors["meals"] = "Enter a whole number from 0 to 2196."
-            return {}
-        if not all(map(_COUNT.fullmatch, counts.values())):
-            return {dish: text or "0" for dish, text in counts.items()}
-        given = {dish: int(text or 0) for dish, text in counts.items()}
-        left = int(typed["meals"] or 0) - sum(given.values())
-        if left < 0:
-            self.errors["meals"] = f"Enter {sum(given.values())}, or fewer meals of the kinds below."
-        mix = _usual_mix(max(left, 0))
-        return {**{dish: given[dish] + mix[dish] for dish in given}, "basis": "default" if left > 0 else "typed"}
 
-    def _airport(self, *, by_land: bool = False) -> str | None:
-        """Return the code of the airport that was typed, when it is clear which one is meant, else say what is wrong.
+def _stays(typed: Mapping[str, str], errors: dict[str, str]) -> list[dict[str, Any]]:
+    if typed["stay"] in {"hotel", "home"}:
+        # No nights at a place are no stay: the number decides.
+        return [{"kind": typed["stay"], "nights": typed["nights"] or "0", "basis": "typed"}]
+    if typed["stay"] != "none":
+        errors["stay"] = Sentence("Choose where you slept.")
+    return []
 
-        By land any airport of the city will do.
-        """
-        text = self._typed["origin"]
-        if not text:
-            self.errors["origin"] = "Enter the city or airport where you set out."
-            return None
-        if (code := _CODE.search(text)) and code[1] in self._release.airports:
-            return code[1]
-        found = domain.search_airports(text, self._release)
-        if not found:
-            self.errors["origin"] = f"We know no airport called {text}. Try its city in English, or a code such as PEK."
-            return None
-        if by_land and text.casefold() == found[0].city.casefold():
-            return found[0].iata
-        if len(found) > 1 and text.upper() != found[0].iata:
-            offered = ", ".join(f"{airport.city} ({airport.iata})" for airport in found[:4])
-            self.errors["origin"] = f"Which one? Enter the code: {offered}."
-            return None
-        return found[0].iata
 
-    def _usual_km(self, mode: str) -> str | None:
-        """Return a length of the journey that nobody typed: over land by its two cities, where a detour is known."""
-        if mode == "walk":
-            return "1"
-        if mode not in domain.DETOURS or not self._scene.airports:
-            self.errors["distance_km"] = "Enter the kilometres one way."
-            return None
-        origin = self._airport(by_land=True)
-        if origin is None:
-            return None
-        if origin in self._scene.airports:
-            self.errors["origin"] = "Enter another city, or the kilometres one way."
-            return None
-        ends = (self._release.airports[code] for code in (origin, self._scene.airports[0]))
-        return str(domain.land_km(domain.great_circle_km(*ends), mode))
+def _meals(typed: Mapping[str, str], errors: dict[str, str]) -> dict[str, Any]:
+    if not _COUNT.fullmatch(typed["meals"]) or int(typed["meals"] or 0) > MEALS_MAX:
+        errors["meals"] = Sentence("Enter a whole number from {low} to {high}.", low=0, high=MEALS_MAX)
+        return {}
+    return {**usual_mix(int(typed["meals"] or 0)), "basis": "default"}
+
+
+def _field_of(pointer: str, sources: Mapping[str, str]) -> str:
+    while pointer and pointer not in sources:
+        pointer = pointer.rpartition("/")[0]
+    return sources.get(pointer, next(iter(sources.values())))

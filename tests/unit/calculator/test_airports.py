@@ -4,7 +4,13 @@ from decimal import Decimal
 
 import pytest
 
-from services.calculator.domain import great_circle_km, search_airports
+from services.calculator.domain import great_circle_km, is_city
+from services.calculator.domain import search_airports as search
+from services.calculator.factors import city_names
+
+
+def search_airports(text, release):
+    return search(text, release, city_names())
 
 
 @pytest.mark.parametrize(
@@ -21,7 +27,7 @@ def test_the_great_circle_is_that_of_wgs84_to_a_tenth_of_a_km(release, start, en
 @pytest.mark.parametrize(
     ("text", "first"),
     [("PEK", "PEK"), (" pek ", "PEK"), ("beijing", "PEK"), ("Chengdu", "CTU"), ("tianfu", "TFU"), ("heathrow", "LHR"),
-     ("new  york", "JFK")],
+     ("new  york", "JFK"), ("北京", "PEK"), ("成都", "CTU"), ("नई दिल्ली", "DEL"), ("बीजिंग", "PEK"), ("东京", "HND")],
 )  # fmt: skip
 def test_a_code_or_a_name_finds_its_airport_first(release, text, first):
     assert search_airports(text, release)[0].iata == first
@@ -34,3 +40,10 @@ def test_a_search_finds_at_most_ten_and_nothing_for_nothing(release):
 
 def test_both_airports_of_chengdu_are_found(release):
     assert [airport.iata for airport in search_airports("chengdu", release)] == ["CTU", "TFU"]
+
+
+def test_a_city_is_itself_in_every_language_and_no_other(release):
+    beijing = release.airports["PEK"]
+    assert all(is_city(name, beijing, city_names()) for name in ("Beijing", " beijing ", "北京", "बीजिंग"))
+    assert not is_city("Nanjing", beijing, city_names())
+    assert not is_city("PEK", beijing, city_names())

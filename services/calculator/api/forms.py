@@ -1,0 +1,193 @@
+"""The calculator's forms for people: the three questions, the refined form, and the footprint that they make."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+
+from services.calculator import domain
+from services.calculator.api.programs import FootprintAsked, wanted_of
+from services.calculator.api.shown import question_context, refined_context, zero_context
+from services.calculator.handlers import HOME, Handlers
+from services.calculator.pages.form import DEFAULTS, FormWrong, read_questions
+from services.calculator.pages.occasion import Occasion
+from services.calculator.pages.refined import Typed
+from services.calculator.store import Store
+from shared.web import languages
+from shared.web.app import cause_of, keep_capability
+from shared.web.auth import hash_of, shown
+from shared.web.figures import Figures
+from shared.web.idempotency import checked
+from shared.web.pages import Pages
+
+# What a form asks for; of the refined form anything else changes its legs.
+SHOW, REFINE = "show", "refine"
+Form = Mapping[str, str]
+
+
+def form_router(store: Store, handlers: Handlers, pages: Pages, *, secret: str, secure: bool) -> APIRouter:
+    """Build the routes by which people count."""
+    routes = APIRouter(include_in_schema=False)
+    forms = _Forms(store, handlers, pages, secret=secret, secure=secure)
+
+    @routes.get("/s/{code}/count")
+    async def count(code: str) -> HTMLResponse:
+        occasion = await forms.visit(code)
+        return forms.three_questions(occasion, DEFAULTS, key=secrets.token_hex(16))
+
+    @routes.get("/s/{code}/refine")
+    async def refine(request: Request, code: str, replaces: str = "") -> HTMLResponse:
+        return await forms.every_leg_of(request, await forms.visit(code), replaces)
+
+    @routes.get("/life")
+    async def life(request: Request, replaces: str = "") -> HTMLResponse:
+        return await forms.every_leg_of(request, Occasion.year(HOME), replaces)
+
+    @routes.get("/s/{code}/footprints")
+    async def back_to_count(code: str) -> RedirectResponse:
+        # Where a form with a wrong answer came back: whoever opens that address again wants the form.
+        return RedirectResponse(f"/s/{code}/count", 303)
+
+    @routes.get("/life/footprints")
+    async def back_to_life() -> RedirectResponse:
+        return RedirectResponse("/life", 303)
+
+    @routes.post("/s/{code}/footprints")
+    async def calculate(request: Request, code: str) -> Response:
+        return await forms.made(request, await forms.visit(code), await _fields(request))
+
+    @routes.post("/life/footprints")
+    async def calculate_life(request: Request) -> Response:
+        form = await _fields(request)
+        return await forms.made(request, _year(form), form)
+
+    @routes.post("/s/{code}/preview")
+    async def preview(request: Request, code: str) -> JSONResponse:
+        return forms.summed(await forms.visit(code), await _fields(request))
+
+    @routes.post("/life/preview")
+    async def preview_life(request: Request) -> JSONResponse:
+        form = await _fields(request)
+        return forms.summed(_year(form), form)
+
+    return routes
+
+
+class _Forms:
+    """What the routes share: how a form is shown, read, summed and made a footprint."""
+
+    def __init__(self, store: Store, handlers: Handlers, pages: Pages, *, secret: str, secure: bool) -> None:
+        self._store, self._handlers, self._pages = store, handlers, pages
+        self._secret, self._secure = secret, secure
+
+    async def visit(self, code: str) -> Occasion:
+        """Return the visit to an open scene. Raises UnknownScene or SceneNotOpen."""
+        _, scene = await self._handlers.scene(code)
+        domain.must_be_open(scene)
+        return Occasion.visit(scene)
+
+    async def every_leg_of(self, request: Request, occasion: Occasion, replaces: str) -> HTMLResponse:
+        """Show the refined form, with the answers of the footprint that is to be replaced if it is this browser's."""
+        answers: Mapping[str, Any] = {}
+        grams = None
+        if replaces and (old := await self._store.footprint(replaces)) and _fits(request, replaces, old.claim_hash):
+            answers, grams = old.answers, old.grams
+            occasion = occasion if occasion.scene else Occasion.year(old.place.country)
+        else:
+            replaces = ""
+        typed = Typed.of_answers(answers, occasion.place.country, self._handlers.release, languages.asked().language)
+        if not typed.legs and not occasion.scene:
+            typed = typed.changed("add-leg")
+        return self._every_leg(occasion, typed, key=secrets.token_hex(16), replaces=replaces, last_grams=grams)
+
+    async def made(self, request: Request, occasion: Occasion, form: Form) -> Response:
+        """Make the footprint of a form, or show the form again: with what is wrong, refined, or with other legs."""
+        key, replaces, do = checked(form.get("idempotency_key")), form.get("replaces", ""), form.get("do", SHOW)
+        if do not in {SHOW, REFINE}:
+            return self._every_leg(occasion, Typed.of_form(form).changed(do), key=key, replaces=replaces)
+        try:
+            answers = self._answers(occasion, form)
+        except FormWrong as wrong:
+            if "form" in form:
+                return self._every_leg(occasion, Typed.of_form(form), key=key, replaces=replaces, errors=wrong.errors)
+            return self.three_questions(occasion, form, key=key, errors=wrong.errors)
+        if do == REFINE:
+            typed = Typed.of_answers(
+                answers, occasion.place.country, self._handlers.release, languages.asked().language
+            )
+            return self._every_leg(occasion, typed, key=key, replaces=replaces)
+        asked = FootprintAsked(
+            scene=occasion.scene.code if occasion.scene else None,
+            country=occasion.place.country,
+            answers=domain.read_answers(answers),
+            replaces=replaces or None,
+        )
+        wanted, token = await wanted_of(request, self._store, asked, key=key, secret=self._secret)
+        try:
+            await self._handlers.calculate(wanted, cause=cause_of(request))
+        except domain.ZeroFootprint:
+            return HTMLResponse(self._pages.render("zero.html", **zero_context(occasion)))
+        answer = RedirectResponse(f"/footprints/{wanted.footprint_id}", 303)
+        keep_capability(answer, wanted.footprint_id, token, secure=self._secure)
+        return answer
+
+    def summed(self, occasion: Occasion, form: Form) -> JSONResponse:
+        """Return the mass that a form gives as it stands, as text; none while something is wrong in it."""
+        try:
+            answers = domain.read_answers(self._answers(occasion, form))
+            grams = domain.compute(answers, scene=occasion.place, release=self._handlers.release).grams
+        except (FormWrong, domain.AnswersRefused, domain.NoFactor):
+            return JSONResponse({"mass": None})
+        return JSONResponse({"mass": Figures(languages.asked().language).mass(grams)})
+
+    def _answers(self, occasion: Occasion, form: Form) -> dict[str, Any]:
+        language = languages.asked().language
+        if "form" in form or occasion.scene is None:
+            return Typed.of_form(form).answers(self._handlers.release, language)
+        return read_questions(form, occasion.scene, self._handlers.release, language)
+
+    def three_questions(
+        self, occasion: Occasion, typed: Form, *, key: str, errors: Mapping[str, str] | None = None
+    ) -> HTMLResponse:
+        """Show the three questions."""
+        context = question_context(occasion, typed, self._handlers.release, errors=errors or {}, key=key)
+        return HTMLResponse(self._pages.render("count.html", **context), 422 if errors else 200)
+
+    def _every_leg(
+        self,
+        occasion: Occasion,
+        typed: Typed,
+        *,
+        key: str,
+        replaces: str,
+        errors: Mapping[str, str] | None = None,
+        last_grams: int | None = None,
+    ) -> HTMLResponse:
+        context = refined_context(
+            occasion,
+            typed,
+            self._handlers.release,
+            errors=errors or {},
+            key=key,
+            replaces=replaces,
+            last_grams=last_grams,
+        )
+        return HTMLResponse(self._pages.render("refine.html", **context), 422 if errors else 200)
+
+
+async def _fields(request: Request) -> dict[str, str]:
+    return {name: str(value) for name, value in (await request.form()).items()}
+
+
+def _year(form: Form) -> Occasion:
+    country = form.get("country", "")
+    return Occasion.year(country if len(country) == len(HOME) and country.isascii() and country.isupper() else HOME)
+
+
+def _fits(request: Request, footprint_id: str, claim_hash: str) -> bool:
+    token = shown(request, footprint_id)
+    return token is not None and hash_of("fp", footprint_id, token) == claim_hash
