@@ -1,7 +1,7 @@
 #!/bin/sh
 # What tests need beside requirements.lock: installed where that is allowed, else named.
 missing=""
-for pair in pdftotext:poppler-utils qpdf:qpdf git:git; do
+for pair in pdftotext:poppler-utils qpdf:qpdf zbarimg:zbar-tools git:git chromium:chromium; do
 	command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
 done
 [ -z "$missing" ] && exit 0
@@ -11,5 +11,5 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
 fi
 echo "The tests need programs that are not here:$missing" >&2
 echo "  Debian, Ubuntu, WSL:  sudo apt-get install$missing" >&2
-echo "  macOS:                brew install poppler qpdf git" >&2
+echo "  macOS:                brew install poppler qpdf zbar git" >&2
 exit 1

@@ -1,12 +1,11 @@
 """Puts certificates together."""
 
-from pathlib import Path
-
 from fastapi import FastAPI
 
 import services.certificates as card
 from services.certificates import api, domain, stream
 from services.certificates.handlers import Handlers
+from services.certificates.pages import FOLDER
 from services.certificates.pages.print import Printer
 from services.certificates.store import Store
 from shared import settings as shared_settings
@@ -21,6 +20,8 @@ class Settings(shared_settings.Settings):
 
     # Who stands on the sheet as its issuer.
     certificate_issuer: str = "Chengdu Environment Exchange (demo)"
+    # From one network in an hour. A hall of guests who mistype is one network too: it stands against machines.
+    unknown_codes_per_address_max: int = 300
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -29,9 +30,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     messaging = Messaging(settings, service="certificates")
     store = Store(database(settings), livemode=settings.livemode, wake=messaging.wake)
     issuer = domain.Issuer(name=settings.certificate_issuer, secret=settings.secret.get_secret_value())
-    handlers = Handlers(store, clock, issuer)
+    handlers = Handlers(store, clock, issuer, unknown_codes_max=settings.unknown_codes_per_address_max)
     sheets = api.Sheets(Printer(), public_url=settings.public_url, livemode=settings.livemode)
-    pages = Pages(Path(__file__).parent / "pages", service="certificates", livemode=settings.livemode)
+    pages = Pages(FOLDER, service="certificates", livemode=settings.livemode)
     messaging.hears(stream.hears(handlers))
     messaging.publishes(store.outbox)
     return create(

@@ -32,10 +32,13 @@ Heard = Mapping[str, Sequence[Envelope[Event]]]
 class Handlers:
     """The acts of certificates."""
 
-    def __init__(self, store: Store, clock: Callable[[], datetime], issuer: domain.Issuer) -> None:
+    def __init__(
+        self, store: Store, clock: Callable[[], datetime], issuer: domain.Issuer, *, unknown_codes_max: int
+    ) -> None:
         self._store = store
         self._clock = clock
         self._issuer = issuer
+        self._unknown_codes_max = unknown_codes_max
 
     async def poll(self, events: Sequence[Envelope[OffsetPurchased | CreditsRetired]]) -> None:
         """Take what was told of orders into their certificates. Raises LostRace when another writer was first."""
@@ -67,10 +70,21 @@ class Handlers:
         waiting = await self._store.waiting_for_holders(latest)
         await self._settle_touched(corrected | waiting | await self._store.held_by(erased), latest)
 
-    async def opened(self, text: str) -> domain.Opened | None:
-        """Return what a code opens, however it was typed; whatever opens nothing costs the same look."""
+    async def opened(self, text: str, *, address: str | None) -> domain.Opened | None:
+        """Return what a code opens, however it was typed; whatever opens nothing costs the same look.
+
+        Only such codes count against the network that asks, so a crowd that checks its certificates is never refused.
+        Raises TooManyCodes when the network has tried too many of them.
+        """
+        now = self._clock()
+        window = domain.window(self._issuer.secret, address, now) if address else None
+        if window and await self._store.guesses(window) >= self._unknown_codes_max:
+            raise domain.too_many(window.ends_at, now)
         code = domain.read_code(text)
-        return domain.opened(await self._store.with_code(code or NO_CODE), code)
+        opened = domain.opened(await self._store.with_code(code or NO_CODE), code)
+        if window and opened is None:
+            await self._store.count_guess(window)
+        return opened
 
     async def of_order(self, order_id: str) -> domain.Opened | None:
         """Return the newest version of an order's certificate; none while it awaits something."""

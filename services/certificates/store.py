@@ -1,4 +1,4 @@
-"""What certificates remembers in MongoDB: certificates by order, and copies of scenes, projects and names."""
+"""What certificates remembers in MongoDB: certificates copies of scenes, projects and names, guesses by the hour."""
 
 from __future__ import annotations
 
@@ -12,7 +12,16 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
-from services.certificates.domain import Certificate, Holder, Known, Project, Scene, certificate_id_of, erases
+from services.certificates.domain import (
+    Certificate,
+    Holder,
+    Known,
+    Project,
+    Scene,
+    Window,
+    certificate_id_of,
+    erases,
+)
 from shared.contracts import BeneficiaryNamed, Cause, Envelope, Event, ProjectListed, ScenePublished
 from shared.messaging.copies import keep_greatest
 from shared.messaging.delivery import LostRace
@@ -39,6 +48,7 @@ class Store:
         self._scenes = database["scenes"]
         self._projects = database["projects"]
         self._holders = database["holders"]
+        self._guesses = database["guesses"]
         self.outbox = Outbox(self._certificates, livemode=livemode, wake=wake)
 
     async def prepare(self) -> None:
@@ -49,6 +59,7 @@ class Store:
         await self._certificates.create_index(HOLDER)
         for awaited in (SCENE, PROJECT):
             await self._certificates.create_index(awaited, partialFilterExpression={"awaiting": True})
+        await self._guesses.create_index("ends_at", expireAfterSeconds=0)
 
     async def ping(self) -> None:
         """Raise PyMongoError when the database does not answer."""
@@ -67,6 +78,20 @@ class Store:
         """Return the certificate that has a version with this code."""
         found = await self._certificates.find_one({"versions.code": code})
         return _certificate(found) if found else None
+
+    async def guesses(self, window: Window) -> int:
+        """Return how many unknown codes were tried in the window."""
+        found = await self._guesses.find_one({"_id": window.key})
+        return found["codes"] if found else 0
+
+    async def count_guess(self, window: Window) -> None:
+        """Count one more unknown code in the window; it is forgotten when it ends."""
+        counted = {"$inc": {"codes": 1}, "$setOnInsert": {"ends_at": window.ends_at}}
+        try:
+            await self._guesses.update_one({"_id": window.key}, counted, upsert=True)
+        except DuplicateKeyError:
+            # Begun by another at this moment.
+            await self._guesses.update_one({"_id": window.key}, counted)
 
     async def of_order(self, order_id: str) -> Certificate | None:
         """Return the certificate of an order, be it issued or awaiting."""

@@ -60,9 +60,13 @@ async def store(infra: Infra, issuer: Issuer) -> AsyncIterator[Store]:
     opened.client.close()
 
 
+def handlers_of(store: Store) -> Handlers:
+    return Handlers(store, clock, ISSUER, unknown_codes_max=1)
+
+
 @pytest.fixture
 def handlers(store: Store) -> Handlers:
-    return Handlers(store, clock, ISSUER)
+    return handlers_of(store)
 
 
 async def tell(handlers: Handlers, *messages: Envelope[Any]) -> None:
@@ -179,8 +183,8 @@ class Interrupted(Store):
 
 async def interleaved(store: Store, message: Envelope[Any], *, by: Envelope[Any], at: str) -> None:
     """Tell one message, and another one to another replica while the first is at that point, or right after."""
-    interrupted = Interrupted(store, at, lambda: tell(Handlers(store, clock, ISSUER), by))
-    await tell(Handlers(interrupted, clock, ISSUER), message)
+    interrupted = Interrupted(store, at, lambda: tell(handlers_of(store), by))
+    await tell(handlers_of(interrupted), message)
     await interrupted.interrupt()
 
 

@@ -16,6 +16,7 @@ ACCESS: dict[str, Access] = {
     "GET /c/{code}": PUBLIC,
     "GET /C/{code}": PUBLIC,
     "GET /c/{code}.pdf": PUBLIC,
+    "GET /c/{code}.png": PUBLIC,
     "GET /c/orders/{order_id}": Capability("ord", "order_id"),
 }
 STATUSES: dict[type[Refusal], int] = {
@@ -25,6 +26,7 @@ STATUSES: dict[type[Refusal], int] = {
     domain.UnknownCertificate: 404,
     domain.NotIssuedYet: 409,
     domain.RevokedOtherwise: 409,
+    domain.TooManyCodes: 429,
 }
 
 __all__ = ["ACCESS", "STATUSES", "Sheets", "api_router", "page_router"]

@@ -1,9 +1,9 @@
-"""What people ask of certificates: the page behind a code, its PDF, the box to type a code, the owner's way to it."""
+"""What people ask of certificates: the page behind a code, PDF and card, the box to type one, the owner's way to it."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Annotated
 
@@ -11,15 +11,16 @@ from fastapi import APIRouter, Header, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from services.certificates import domain
-from services.certificates.api.programs import NEVER_KEPT, UNKNOWN, Code, OrderPath
-from services.certificates.api.sheet import Gone, Language, Sheets
+from services.certificates.api.programs import NEVER_KEPT, UNKNOWN, Address, Code, OrderPath
+from services.certificates.api.sheet import Sheets
 from services.certificates.handlers import Handlers
 from shared.messaging.delivery import is_infrastructure
+from shared.web.languages import Language, asked
 from shared.web.pages import Pages
 from shared.web.problems import RETRY_AFTER_SECONDS
 
 # A day, by the asker alone: longer, or in a shared cache, an erased name would live on.
-PDF_CACHED = "private, max-age=86400, immutable"
+PRINTS_CACHED = "private, max-age=86400, immutable"
 
 
 def page_router(handlers: Handlers, sheets: Sheets, pages: Pages, *, clock: Callable[[], datetime]) -> APIRouter:
@@ -27,11 +28,11 @@ def page_router(handlers: Handlers, sheets: Sheets, pages: Pages, *, clock: Call
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/v")
-    async def check(code: Annotated[str, Query(max_length=200)] = "") -> Response:
+    async def check(asker: Address, code: Annotated[str, Query(max_length=200)] = "") -> Response:
         """Show the box for a code; a known one leads to its page."""
         if not code.strip():
-            return HTMLResponse(pages.render("verify.html", code="", answer="ask"))
-        return await answered(code, lambda opened: RedirectResponse(f"/c/{opened.version.code}", 303))
+            return HTMLResponse(pages.render("verify.html", code="", answer="ask", detail=""))
+        return await answered(code, asker, lambda opened: RedirectResponse(f"/c/{opened.version.code}", 303))
 
     @routes.get("/c/orders/{order_id}")
     async def for_owner(order_id: OrderPath) -> Response:
@@ -40,52 +41,73 @@ def page_router(handlers: Handlers, sheets: Sheets, pages: Pages, *, clock: Call
         return RedirectResponse(f"/c/{opened.version.code}" if opened else f"/orders/{order_id}", 303)
 
     @routes.get("/c/{code}.pdf")
-    async def sheet(
-        code: Code, lang: Language = "en", if_none_match: Annotated[str | None, Header()] = None
-    ) -> Response:
+    async def sheet(code: Code, asker: Address, if_none_match: Annotated[str | None, Header()] = None) -> Response:
         """Return the PDF of a version, as it was issued."""
-        opened = await handlers.opened(code)
-        if opened is None:
-            raise domain.UnknownCertificate(UNKNOWN)
-        if opened.certificate.revocation is not None:
-            raise Gone("This certificate was revoked and is no longer printed. Its page says why.")
-        pdf = await sheets.pdf(opened.facts, opened.version, lang)
-        headers = {"ETag": f'"{hashlib.sha256(pdf).hexdigest()[:32]}"', "Cache-Control": PDF_CACHED}
-        if if_none_match == headers["ETag"]:
-            return Response(status_code=304, headers=headers)
-        name = f"{opened.facts.number}-{opened.version.version}.pdf"
-        headers["Content-Disposition"] = f'inline; filename="{name}"'
-        return Response(pdf, media_type="application/pdf", headers=headers)
+        return await printed(code, asker, sheets.pdf, "application/pdf", "pdf", if_none_match)
+
+    @routes.get("/c/{code}.png")
+    async def card(code: Code, asker: Address, if_none_match: Annotated[str | None, Header()] = None) -> Response:
+        """Return the card of a version, a picture to share."""
+        return await printed(code, asker, sheets.png, "image/png", "png", if_none_match)
 
     # The address in a QR code is in capitals.
     @routes.get("/C/{code}")
     @routes.get("/c/{code}")
-    async def certificate(code: Code) -> Response:
+    async def certificate(code: Code, asker: Address) -> Response:
         """Show a certificate as it stands now."""
 
         def shown(opened: domain.Opened) -> Response:
-            page = pages.render("certificate.html", **_context(opened, clock()))
+            page = pages.render(
+                "certificate.html", **_context(opened, str(sheets.card(opened, asked().language)), clock())
+            )
             return HTMLResponse(page, headers={"Cache-Control": NEVER_KEPT})
 
-        return await answered(code, shown)
+        return await answered(code, asker, shown)
 
-    async def answered(code: str, known: Callable[[domain.Opened], Response]) -> Response:
-        """Answer a code; that we do not know it and that we cannot look are told apart."""
+    async def printed(
+        code: str,
+        asker: str | None,
+        as_printed: Callable[[domain.Opened, Language], Awaitable[bytes]],
+        media_type: str,
+        ending: str,
+        if_none_match: str | None,
+    ) -> Response:
+        """Return a version as it is printed in the language asked for; whoever has these bytes gets none."""
+        opened = await handlers.opened(code, address=asker)
+        if opened is None:
+            raise domain.UnknownCertificate(UNKNOWN)
+        content = await as_printed(opened, asked().language)
+        headers = {
+            "ETag": f'"{hashlib.sha256(content).hexdigest()[:32]}"',
+            "Cache-Control": PRINTS_CACHED,
+            "Vary": "Accept-Language, Cookie",
+        }
+        if if_none_match == headers["ETag"]:
+            return Response(status_code=304, headers=headers)
+        name = f"{opened.facts.number}-{opened.version.version}.{ending}"
+        headers["Content-Disposition"] = f'inline; filename="{name}"'
+        return Response(content, media_type=media_type, headers=headers)
+
+    async def answered(code: str, asker: str | None, known: Callable[[domain.Opened], Response]) -> Response:
+        """Answer a code; that we do not know it and that we do not look are told apart."""
         try:
-            opened = await handlers.opened(code)
+            opened = await handlers.opened(code, address=asker)
+        except domain.TooManyCodes as refusal:
+            page = pages.render("verify.html", code=code, answer="throttled", detail=refusal.detail)
+            return HTMLResponse(page, 429, {"Retry-After": str(refusal.facts["retry_after_seconds"])})
         except Exception as failure:
             if not is_infrastructure(failure):
                 raise
-            page = pages.render("verify.html", code=code, answer="unchecked")
+            page = pages.render("verify.html", code=code, answer="unchecked", detail="")
             return HTMLResponse(page, 503, {"Retry-After": str(RETRY_AFTER_SECONDS)})
         if opened is None:
-            return HTMLResponse(pages.render("verify.html", code=code, answer="unknown"), 404)
+            return HTMLResponse(pages.render("verify.html", code=code, answer="unknown", detail=""), 404)
         return known(opened)
 
     return routes
 
 
-def _context(opened: domain.Opened, checked_at: datetime) -> dict[str, object]:
+def _context(opened: domain.Opened, card: str, checked_at: datetime) -> dict[str, object]:
     """Return what the page of a certificate shows; its template lists the same."""
     facts, version, last = opened.facts, opened.version, opened.last
     newer = {"href": f"/c/{last.code}", "version": last.version, "made_at": last.made_at}
@@ -97,14 +119,19 @@ def _context(opened: domain.Opened, checked_at: datetime) -> dict[str, object]:
         "number": facts.number,
         "version": version.version,
         "title": domain.TITLES[facts.words],
-        "holder": version.holder,
+        "holder": domain.ERASED if version.holder is None else version.holder,
+        "card": card,
         "grams": facts.grams,
+        "low_grams": facts.low_grams,
+        "high_grams": facts.high_grams,
         "scene": facts.scene.names if facts.scene else None,
         "project": facts.project,
         "issued_at": facts.issued_at,
+        "issuer": facts.issuer,
         "serials": domain.serial_lines(facts.allocations),
         "ledger": facts.ledger,
         "pdf_href": f"/c/{version.code}.pdf",
+        "png_href": f"/c/{version.code}.png",
         "newer": newer if opened.status == "superseded" else None,
         "revoked": {"reason": revocation.reason, "at": revocation.revoked_at} if revocation else None,
     }

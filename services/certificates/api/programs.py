@@ -22,6 +22,14 @@ NEVER_KEPT = "no-store"
 UNKNOWN = "No certificate has this code. Compare it with the certificate, sign by sign."
 
 
+def _address_of(request: Request) -> str | None:
+    """The gateway says from where a request comes; what a client says of that itself, it leaves out."""
+    return request.client.host if request.client else None
+
+
+Address = Annotated[str | None, Depends(_address_of)]
+
+
 class Newer(BaseModel):
     """The version that replaces the one asked about."""
 
@@ -114,9 +122,9 @@ def api_router(handlers: Handlers, *, clock: Callable[[], datetime], public_url:
         return Newer(version=last.version, code=last.code, address=address(last), made_at=last.made_at)
 
     @routes.get("/v1/verifications/{code}", operation_id="verify_code")
-    async def verify_code(code: Code) -> Verification:
+    async def verify_code(code: Code, asker: Address) -> Verification:
         """Say how a code stands; whatever is unknown gets the same answer by the same work."""
-        opened = await handlers.opened(code)
+        opened = await handlers.opened(code, address=asker)
         if opened is None:
             return Verification(livemode=livemode, status="unknown", checked_at=clock())
         return Verification(
@@ -129,9 +137,9 @@ def api_router(handlers: Handlers, *, clock: Callable[[], datetime], public_url:
         )
 
     @routes.get("/v1/certificates/{code}", operation_id="get_certificate")
-    async def get_certificate(code: Code) -> CertificateOfHonor:
+    async def get_certificate(code: Code, asker: Address) -> CertificateOfHonor:
         """Return what the version with this code states."""
-        opened = await handlers.opened(code)
+        opened = await handlers.opened(code, address=asker)
         if opened is None:
             raise domain.UnknownCertificate(UNKNOWN)
         certificate, facts, version = opened

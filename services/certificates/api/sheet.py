@@ -1,19 +1,21 @@
-"""How a version of a certificate becomes its PDF, and when it does not."""
+"""How a version of a certificate becomes its PDF and its card, and when it does not."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Literal
 
 from services.certificates import domain
-from services.certificates.pages.print import CertificateView, Printer, Unprintable
+from services.certificates.pages import FOLDER
+from services.certificates.pages.print import Card, CertificateView, Printer, Unprintable, card
 from shared.refusal import Refusal
+from shared.sentence import Sentence
+from shared.web import languages, pages
+from shared.web.languages import LANGUAGES, SOURCE, Language
 
-SHEETS_KEPT = 64
-Language = Literal["en", "zh"]
-ERASED: dict[Language, str] = {"en": "Holder erased", "zh": "持有人信息已删除"}
+PRINTS_KEPT = 64
+DEMO = Sentence("Demo: invented projects, no real money.")
 
 
 class Gone(Refusal):
@@ -29,47 +31,69 @@ class NotPrintable(Refusal):
 
 
 class Sheets:
-    """The PDFs of certificates: made when asked for, the last ones kept in memory."""
+    """The PDFs and cards of certificates: made when asked for, the last ones kept in memory."""
 
     def __init__(self, printer: Printer, *, public_url: str, livemode: bool) -> None:
-        self._pdf = lru_cache(SHEETS_KEPT)(printer.pdf)
+        self._pdf = lru_cache(PRINTS_KEPT)(printer.pdf)
+        self._png = lru_cache(PRINTS_KEPT)(printer.png)
         self._public_url = public_url
         self._livemode = livemode
+        self._said = {
+            language: languages.speaker(languages.catalogue(language, (pages.SHARED, FOLDER))) for language in LANGUAGES
+        }
 
-    async def pdf(self, facts: domain.Facts, version: domain.Version, language: Language) -> bytes:
-        """Return the PDF of a version, always the same bytes. Raises NotPrintable."""
-        view = self._view(facts, version, language)
+    async def pdf(self, opened: domain.Opened, language: Language) -> bytes:
+        """Return the PDF of a version, always the same bytes. Raises Gone or NotPrintable."""
+        return await self._printed(self._pdf, opened, language)
+
+    async def png(self, opened: domain.Opened, language: Language) -> bytes:
+        """Return the card of a version, always the same bytes. Raises Gone or NotPrintable."""
+        return await self._printed(self._png, opened, language)
+
+    def card(self, opened: domain.Opened, language: Language) -> Card:
+        """Return what the card of a version says."""
+        return card(self._view(opened, language))
+
+    async def _printed(
+        self, printed: Callable[[CertificateView], bytes], opened: domain.Opened, language: Language
+    ) -> bytes:
+        if opened.certificate.revocation is not None:
+            raise Gone(Sentence("This certificate was revoked and is no longer printed. Its page says why."))
         try:
-            return await asyncio.to_thread(self._pdf, view)
+            return await asyncio.to_thread(printed, self._view(opened, language))
         except Unprintable as wrong:
             raise NotPrintable(str(wrong), field=wrong.field) from None
 
-    def _view(self, facts: domain.Facts, version: domain.Version, language: Language) -> CertificateView:
+    def _view(self, opened: domain.Opened, language: Language) -> CertificateView:
+        facts, version, said = opened.facts, opened.version, self._said[language]
+        title = domain.TITLES[facts.words]
+        # Under the title it stands in the other language of the place: in Chinese, and in English under any but that.
+        second: Language = "zh" if language == SOURCE else SOURCE
+        lines = domain.serial_lines(facts.allocations)
+        scene = languages.in_language(facts.scene.names, language) if facts.scene else None
         return CertificateView(
+            lang=language,
+            title=said(title),
+            subtitle=self._said[second](title),
+            subtitle_lang=second,
             number=facts.number,
             version=version.version,
             code=version.code,
             # In capitals, and without what only eyes need, the QR code takes fewer dots.
             verify_url=f"{self._public_url}/c/{''.join(version.code.split('-'))}".upper(),
             short_url=f"{self._public_url.partition('://')[2]}/v",
-            holder=ERASED[language] if version.holder is None else version.holder,
-            scene_name=_in(language, facts.scene.names) if facts.scene else None,
+            holder=said(domain.ERASED) if version.holder is None else version.holder,
+            scene_name=scene,
+            statement=said(domain.statement(scene)),
             grams=facts.grams,
             low_grams=facts.low_grams,
             high_grams=facts.high_grams,
             factor_release=", ".join(facts.releases) or None,
-            allocations=tuple(
-                (line.serial, line.from_gram, line.to_gram) for line in domain.serial_lines(facts.allocations)
-            ),
-            project_name=_in(language, facts.project.names),
+            allocations=tuple((line.serial, line.from_gram, line.to_gram) for line in lines),
+            serials=said(domain.serials_in_brief(lines)),
+            project_name=languages.in_language(facts.project.names, language),
             standard=facts.project.standard,
             issuer=facts.issuer,
             issued_on=domain.business_day(facts.issued_at),
-            livemode=self._livemode,
-            lang=language,
-            words=facts.words,
+            demo=None if self._livemode else said(DEMO),
         )
-
-
-def _in(language: Language, names: Mapping[str, str]) -> str:
-    return names.get(language) or names.get("en") or next(iter(names.values()))

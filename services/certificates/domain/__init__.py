@@ -16,7 +16,16 @@ from services.certificates.domain.certificate import (
     opened,
     told,
 )
-from services.certificates.domain.claims import EUROPEAN_UNION, RULES, TITLES, ClaimRule, ClaimWords, claim_words
+from services.certificates.domain.claims import (
+    ERASED,
+    EUROPEAN_UNION,
+    RULES,
+    TITLES,
+    ClaimRule,
+    ClaimWords,
+    claim_words,
+    statement,
+)
 from services.certificates.domain.decide import (
     AllocationsDiffer,
     Issuer,
@@ -29,12 +38,14 @@ from services.certificates.domain.decide import (
     settled,
     taken,
 )
+from services.certificates.domain.guesses import TooManyCodes, Window, too_many, window
 from services.certificates.domain.names import CORRECTION_DAYS, Holder, HolderName, erases
 from services.certificates.domain.numbers import certificate_id_of, code_of, number_of, read_code
-from services.certificates.domain.serials import SINGLE_SERIALS_MAX, SerialLine, serial_lines
+from services.certificates.domain.serials import SINGLE_SERIALS_MAX, SerialLine, serial_lines, serials_in_brief
 
 __all__ = [
     "CORRECTION_DAYS",
+    "ERASED",
     "EUROPEAN_UNION",
     "RULES",
     "SINGLE_SERIALS_MAX",
@@ -60,8 +71,10 @@ __all__ = [
     "Scene",
     "SerialLine",
     "Status",
+    "TooManyCodes",
     "UnknownCertificate",
     "Version",
+    "Window",
     "business_day",
     "certificate_id_of",
     "claim_words",
@@ -72,7 +85,11 @@ __all__ = [
     "read_code",
     "revoked",
     "serial_lines",
+    "serials_in_brief",
     "settled",
+    "statement",
     "taken",
     "told",
+    "too_many",
+    "window",
 ]

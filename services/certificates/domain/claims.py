@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from shared.sentence import Sentence
+
 ClaimWords = Literal["neutral", "offset"]
-TITLES: dict[ClaimWords, str] = {
-    "neutral": "Carbon Neutral Certificate of Honor",
-    "offset": "Carbon Offset Certificate of Honor",
+TITLES: dict[ClaimWords, Sentence] = {
+    "neutral": Sentence("Carbon Neutral Certificate of Honor"),
+    "offset": Sentence("Carbon Offset Certificate of Honor"),
 }
+# What stands in the place of a name that was erased.
+ERASED = Sentence("Holder erased")
 
 # fmt: off
 EUROPEAN_UNION = (
@@ -70,6 +74,13 @@ def claim_words(jurisdiction: str, day: date) -> ClaimWords:
         if rule.since <= day and _within(jurisdiction, place)
     ]
     return max(in_force)[2] if in_force else "offset"
+
+
+def statement(scene_name: str | None) -> Sentence:
+    """Return what a certificate says of its mass in one sentence."""
+    if scene_name is None:
+        return Sentence("Offset to the last dot.")
+    return Sentence("{scene}, offset to the last dot.", scene=scene_name)
 
 
 def _within(jurisdiction: str, place: str) -> bool:

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 from services.certificates.domain.certificate import Frozen
 from shared.contracts import Allocation
+from shared.sentence import Sentence
 
 GRAMS_PER_TONNE = 1_000_000
 # A guest's grams touch one or two serials, a company's can touch thousands: then a line stands for a whole range.
 SINGLE_SERIALS_MAX = 100
+BRIEF_FURTHER_MAX = 3
 
 
 class SerialLine(Frozen):
@@ -38,6 +40,19 @@ def serial_lines(allocations: Sequence[Allocation]) -> tuple[SerialLine, ...]:
         for part, touched in zip(allocations, tonnes, strict=True)
         for tonne in touched
     )
+
+
+def serials_in_brief(lines: Sequence[SerialLine]) -> str:
+    """Return the serials for one line of print: neighbours by their last part, and of many only the first."""
+    first, *others = (line.serial for line in lines)
+    if len(others) > BRIEF_FURTHER_MAX:
+        return Sentence("{serial} and {count} more", serial=first, count=len(others))
+    texts, stem = [first], first.rpartition("-")[0]
+    for serial in others:
+        before, _, last = serial.rpartition("-")
+        texts.append(f"-{last}" if before == stem else serial)
+        stem = before
+    return ", ".join(texts)
 
 
 def _serial(part: Allocation, further: int) -> str:

@@ -1,1 +1,5 @@
 """What certificates shows to people."""
+
+from pathlib import Path
+
+FOLDER = Path(__file__).parent

@@ -109,7 +109,7 @@ class Story:
             ScenePublished(
                 scene_id=self.scene_id,
                 code="FORUM26",
-                names={"en": name, "zh": "绿色金融论坛（示例）"},
+                names={"en": name, "zh": "绿色金融论坛（示例）", "hi": "ग्रीन फ़ाइनेंस फ़ोरम (डेमो)"},
                 kind="conference",
                 country="CN",
                 city="CN-SC Chengdu",
@@ -126,7 +126,7 @@ class Story:
         return told(
             ProjectListed(
                 project_id=self.project_id,
-                names={"en": name, "zh": "崇州林盘（示例）"},
+                names={"en": name, "zh": "崇州林盘（示例）", "hi": "लिनपान उपवन, चोंगझोउ (डेमो)"},
                 standard="CDCER",
                 type="forest_management",
                 owner_id="own_groves",

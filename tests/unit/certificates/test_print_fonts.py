@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from services.certificates.pages.print import FONTS, Printer
 from shared.contracts.printable import COVERAGE, unprintable
-from tests.unit.certificates.test_print import LIN_YUE, LIN_YUE_IN_CHINESE
+from tests.unit.certificates.views import EACH_LANGUAGE
 
 PRINTER = Printer()
 STEMS = {"Noto Sans": "NotoSans", "Noto Sans CJK SC": "NotoSansCJK", "Noto Sans Devanagari": "NotoSansDevanagari"}
@@ -47,5 +47,5 @@ def test_a_text_without_unprintable_characters_prints(text: str) -> None:
     for character in unprintable(text):
         text = text.replace(character, "")
     if not unprintable(text):
-        for view in (LIN_YUE, LIN_YUE_IN_CHINESE):
-            assert PRINTER.pdf(replace(view, holder=text, scene_name=text))
+        for view in EACH_LANGUAGE:
+            assert PRINTER.pdf(replace(view, holder=text, scene_name=text, statement=text))
