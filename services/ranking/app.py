@@ -25,8 +25,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         service="ranking",
         description=card.__doc__ or "",
         routers=[
-            api.api_router(handlers.boards, clock, cursors, livemode=settings.livemode),
-            api.page_router(handlers.boards, clock, cursors, pages),
+            api.api_router(handlers, clock, cursors, livemode=settings.livemode),
+            # Before the boards, for its address would be one of theirs.
+            api.wall_router(handlers, clock, pages, public_url=settings.public_url),
+            api.page_router(handlers, clock, cursors, pages),
         ],
         access=api.ACCESS,
         statuses=api.STATUSES,

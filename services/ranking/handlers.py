@@ -11,18 +11,30 @@ from shared.contracts import Envelope, Event
 Partition = tuple[str, int]
 
 
-class Handlers:
-    """The boards, and beside them the offset in each partition before which everything is folded into them."""
+class Fold:
+    """Boards, and beside them the offset in each partition before which everything is folded into them."""
 
     def __init__(self) -> None:
         self.boards = Boards()
         self.offsets: dict[Partition, int] = {}
 
-    async def fold(self, events: Sequence[Envelope[Event]]) -> None:
-        """Take events into the boards."""
-        for event in events:
-            self.boards.fold(event)
-
     def passed(self, offsets: Mapping[Partition, int]) -> None:
         """Note up to where partitions are folded. What is folded twice, because this came late, changes nothing."""
         self.offsets.update(offsets)
+
+
+class Handlers:
+    """The fold that is live: what everybody is answered from."""
+
+    def __init__(self) -> None:
+        self.live = Fold()
+
+    @property
+    def boards(self) -> Boards:
+        """The boards as they stand. They may be swapped for rebuilt ones, so nobody keeps them."""
+        return self.live.boards
+
+    async def fold(self, events: Sequence[Envelope[Event]]) -> None:
+        """Take events into the boards."""
+        for event in events:
+            self.live.boards.fold(event)

@@ -1,10 +1,11 @@
-"""Ranking's addresses: boards, my rank, around me, and the page of the people's board."""
+"""Ranking's addresses: boards, my rank, around me, the pages of the boards, and the live wall."""
 
 from services.ranking import domain
 from services.ranking.api.asking import NothingThere
 from services.ranking.api.cursors import Cursors, CursorUnknown
 from services.ranking.api.pages import page_router
 from services.ranking.api.programs import api_router
+from services.ranking.api.wall import wall_router
 from shared.refusal import Refusal
 from shared.web.auth import PUBLIC, Access
 
@@ -15,7 +16,9 @@ ACCESS: dict[str, Access] = {
     "GET /v1/boards/{board}/my-rank": PUBLIC,
     "GET /v1/boards/{board}/around-me": PUBLIC,
     "GET /boards": PUBLIC,
-    "GET /boards/people": PUBLIC,
+    "GET /boards/wall": PUBLIC,
+    "GET /boards/wall/events": PUBLIC,
+    "GET /boards/{board}": PUBLIC,
 }
 STATUSES: dict[type[Refusal], int] = {
     NothingThere: 404,
@@ -23,4 +26,4 @@ STATUSES: dict[type[Refusal], int] = {
     domain.NotOffered: 422,
 }
 
-__all__ = ["ACCESS", "STATUSES", "Cursors", "api_router", "page_router"]
+__all__ = ["ACCESS", "STATUSES", "Cursors", "api_router", "page_router", "wall_router"]

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.ranking.api.asking import asker, required, selected
 from services.ranking.api.cursors import Cursors
-from services.ranking.domain import Board, Boards, Measure, Row, Standing, WindowKind
+from services.ranking.domain import Board, Measure, Row, Standing, WindowKind
+from services.ranking.handlers import Handlers
 
 NEIGHBOURS = 5
 BoardPath = Annotated[Board, Path(description="who is listed")]
@@ -80,19 +81,19 @@ class MyRank(BoardHead):
     me: BoardRow | None
 
 
-def api_router(boards: Boards, clock: Callable[[], datetime], cursors: Cursors, *, livemode: bool) -> APIRouter:
+def api_router(handlers: Handlers, clock: Callable[[], datetime], cursors: Cursors, *, livemode: bool) -> APIRouter:
     """Build the routes for programs."""
     routes = APIRouter(tags=["ranking"])
 
     def standing_of(board: Board, asked: Asked) -> Standing:
         selection = selected(
-            boards, board, measure=asked.measure, window=asked.window, scene=asked.scene, city=asked.city
+            handlers.boards, board, measure=asked.measure, window=asked.window, scene=asked.scene, city=asked.city
         )
-        return boards.standing(selection, clock())
+        return handlers.boards.standing(selection, clock())
 
     def head(standing: Standing) -> dict[str, object]:
         return {
-            "as_of": boards.as_of or clock(),
+            "as_of": handlers.boards.as_of or clock(),
             "livemode": livemode,
             "board": standing.selection.board,
             "measure": standing.selection.measure,
@@ -102,7 +103,13 @@ def api_router(boards: Boards, clock: Callable[[], datetime], cursors: Cursors, 
 
     def lines(rows: list[Row], me: str | None) -> list[BoardRow]:
         return [
-            BoardRow(rank=row.rank, tied=row.tied, name=boards.name(row.member), value=row.value, me=row.member == me)
+            BoardRow(
+                rank=row.rank,
+                tied=row.tied,
+                name=handlers.boards.name(row.member),
+                value=row.value,
+                me=row.member == me,
+            )
             for row in rows
         ]
 
@@ -117,7 +124,7 @@ def api_router(boards: Boards, clock: Callable[[], datetime], cursors: Cursors, 
         return BoardPage.model_validate(
             {
                 **head(standing),
-                "data": lines(rows, asker(request, boards, asked.beneficiary)),
+                "data": lines(rows, asker(request, handlers.boards, asked.beneficiary)),
                 "has_more": more,
                 "next_cursor": cursors.seal(standing, rows[-1].key) if more else None,
             }
@@ -126,7 +133,7 @@ def api_router(boards: Boards, clock: Callable[[], datetime], cursors: Cursors, 
     @routes.get("/v1/boards/{board}/my-rank", operation_id="get_my_rank")
     async def get_my_rank(request: Request, board: BoardPath, asked: Annotated[Asked, Query()]) -> MyRank:
         """Return the line of the profile whose capability is shown."""
-        me = required(request, boards, asked.beneficiary)
+        me = required(request, handlers.boards, asked.beneficiary)
         standing = standing_of(board, asked)
         mine = around(standing, me, neighbours=0)
         return MyRank.model_validate({**head(standing), "me": lines(mine, me)[0] if mine else None})
@@ -134,7 +141,7 @@ def api_router(boards: Boards, clock: Callable[[], datetime], cursors: Cursors, 
     @routes.get("/v1/boards/{board}/around-me", operation_id="get_around_me")
     async def get_around_me(request: Request, board: BoardPath, asked: Annotated[Asked, Query()]) -> AroundMe:
         """Return the line of the profile whose capability is shown, with its neighbours."""
-        me = required(request, boards, asked.beneficiary)
+        me = required(request, handlers.boards, asked.beneficiary)
         standing = standing_of(board, asked)
         return AroundMe.model_validate({**head(standing), "data": lines(around(standing, me), me)})
 

@@ -3,25 +3,30 @@
 from services.ranking.domain.boards import GROUP_MEMBERS_MIN, Boards, Standing
 from services.ranking.domain.ranking import Key, Ranking, Row
 from services.ranking.domain.selection import MEASURES, Board, Field, Measure, NotOffered, Selection, select
-from services.ranking.domain.shares import WHOLE_SHARE
+from services.ranking.domain.shares import WHOLE_SHARE, Balance
+from services.ranking.domain.wall import Latest, Wall, wall_of
 from services.ranking.domain.windows import Window, WindowKind, window_at
 
 __all__ = [
     "GROUP_MEMBERS_MIN",
     "MEASURES",
     "WHOLE_SHARE",
+    "Balance",
     "Board",
     "Boards",
     "Field",
     "Key",
+    "Latest",
     "Measure",
     "NotOffered",
     "Ranking",
     "Row",
     "Selection",
     "Standing",
+    "Wall",
     "Window",
     "WindowKind",
     "select",
+    "wall_of",
     "window_at",
 ]

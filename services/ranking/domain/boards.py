@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import nlargest
 
-from services.ranking.domain.deeds import Deed, Tally
+from services.ranking.domain.deeds import LISTED_KINDS, Deed, Tally
 from services.ranking.domain.ranking import Ranking
-from services.ranking.domain.selection import Field, Selection
-from services.ranking.domain.shares import Shares
+from services.ranking.domain.selection import Board, Field, Selection
+from services.ranking.domain.shares import Balance, Shares
 from services.ranking.domain.windows import Window, window_at
 from shared.contracts import (
     BeneficiaryNamed,
@@ -44,8 +44,9 @@ class Boards:
     """
 
     def __init__(self) -> None:
-        # The time of the newest event heard.
+        # The time of the newest event heard, and how often one was heard.
         self.as_of: datetime | None = None
+        self.heard = 0
         self._scenes: dict[str, tuple[int, ScenePublished]] = {}
         self._scene_ids: dict[str, str] = {}
         self._named: dict[str, tuple[int, BeneficiaryNamed]] = {}
@@ -58,6 +59,7 @@ class Boards:
 
     def fold(self, envelope: Envelope[Event]) -> None:
         """Take an event in. One heard before, or overtaken by a later one of its subject, changes nothing."""
+        self.heard += 1
         self.as_of = envelope.time if self.as_of is None else max(self.as_of, envelope.time)
         match envelope.data:
             case ScenePublished() as scene:
@@ -90,9 +92,22 @@ class Boards:
         if member in self._scenes:
             names = self._scenes[member][1].names
             return names.get("en") or names[min(names)]
-        shown = _shown_name(self._named[member][1])
+        shown = self.shown_name(member)
         assert shown is not None, "who is listed has a name to show"
         return shown
+
+    def shown_name(self, beneficiary_id: str) -> str | None:
+        """Return what a beneficiary chose to be called; none when hidden, erased or not known."""
+        found = self._named.get(beneficiary_id)
+        return _shown_name(found[1]) if found else None
+
+    def balance(self, scene_id: str) -> Balance:
+        """Return what counts at a scene, and how much of it is covered."""
+        return self._shares.balance(scene_id)
+
+    def deeds_at(self, scene_id: str) -> Sequence[Deed]:
+        """Return the deeds that count at a scene, in no order."""
+        return self._deeds_of.get(scene_id, ())
 
     def scene(self, id_or_code: str) -> ScenePublished | None:
         """Return a scene as it was last published."""
@@ -103,6 +118,11 @@ class Boards:
         """Return the scenes with the most certificates, as many as asked for."""
         counted = ((len(self._deeds_of[scene_id]), scene_id) for scene_id in self._scenes if scene_id in self._deeds_of)
         return [self._scenes[scene_id][1] for _, scene_id in nlargest(count, counted)]
+
+    def has_place_for(self, beneficiary_id: str, board: Board) -> bool:
+        """Say whether a beneficiary is of the kind that a board lists."""
+        found = self._named.get(beneficiary_id)
+        return found is not None and (board, found[1].kind) in LISTED_KINDS
 
     def profile_hash(self, beneficiary_id: str) -> str | None:
         """Return the hash of a profile's capability; none when it is unknown, or erased."""
@@ -233,11 +253,11 @@ class Boards:
     def _may_show(self, selection: Selection, member: str, tally: Tally) -> bool:
         if selection.board == "scenes":
             return member in self._scenes and len(tally.partners) >= GROUP_MEMBERS_MIN
-        found = self._named.get(member)
-        if found is None or _shown_name(found[1]) is None:
+        if self.shown_name(member) is None:
             return False
         # A person's mass beside an alias could be joined with other public figures.
-        return selection.board == "companies" or selection.measure != "mass_g" or found[1].board == "named"
+        named = self._named[member][1].board == "named"
+        return selection.board == "companies" or selection.measure != "mass_g" or named
 
 
 def _owners(deed: Deed) -> tuple[str, ...]:

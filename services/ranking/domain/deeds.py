@@ -40,11 +40,11 @@ class Deed:
         """Return whose deed it is on a board: the beneficiary's on one of its kind, the scene's on that of scenes."""
         if board == "scenes":
             return self.scene_id
-        return self.beneficiary_id if (board, self.kind) in _KINDS else None
+        return self.beneficiary_id if (board, self.kind) in LISTED_KINDS else None
 
 
 # Organisers have no board: what they neutralise counts for their scenes.
-_KINDS = {("people", "person"), ("companies", "company")}
+LISTED_KINDS = {("people", "person"), ("companies", "company")}
 
 
 @dataclass(slots=True)

@@ -17,13 +17,19 @@ class _Footprint:
     footprint_id: str
     scene_id: str
     grams: int
+    # Of an organiser's own account none.
+    guests: int
     replaces: str | None
 
 
-@dataclass(slots=True)
-class _Balance:
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What counts at a scene, and how much of it certificates cover: grams, and the guests who counted them."""
+
     covered_g: int = 0
     total_g: int = 0
+    covered_guests: int = 0
+    total_guests: int = 0
 
 
 class Shares:
@@ -34,21 +40,26 @@ class Shares:
         self._chains: dict[str, dict[str, _Footprint]] = {}
         self._covering: Counter[str] = Counter()
         self._counting: dict[str, tuple[_Footprint, bool]] = {}
-        self._balances: dict[str, _Balance] = {}
+        self._balances: dict[str, Balance] = {}
 
     def share(self, scene_id: str) -> int:
         """Return covered ÷ all grams in hundredths of a percent, rounded down, but not to 0 if any is covered."""
-        balance = self._balances.get(scene_id)
-        if balance is None or balance.covered_g == 0:
+        balance = self.balance(scene_id)
+        if balance.covered_g == 0:
             return 0
         return max(1, balance.covered_g * WHOLE_SHARE // balance.total_g)
+
+    def balance(self, scene_id: str) -> Balance:
+        """Return what counts at a scene."""
+        return self._balances.get(scene_id, Balance())
 
     def calculated(self, event: FootprintCalculated) -> set[str]:
         """Take a footprint in, once or again; return the scenes whose share may have changed."""
         if event.scene_id is None:
             return set()
         self._root_of[event.footprint_id] = event.root
-        footprint = _Footprint(event.footprint_id, event.scene_id, event.grams, event.replaces)
+        guests = event.people if event.role == "guest" else 0
+        footprint = _Footprint(event.footprint_id, event.scene_id, event.grams, guests, event.replaces)
         self._chains.setdefault(event.root, {})[event.footprint_id] = footprint
         return self._settle(event.root)
 
@@ -78,8 +89,12 @@ class Shares:
         return changed
 
     def _enter(self, footprint: _Footprint, *, covered: bool, sign: int) -> str:
-        balance = self._balances.setdefault(footprint.scene_id, _Balance())
-        balance.total_g += sign * footprint.grams
-        if covered:
-            balance.covered_g += sign * footprint.grams
+        grams, guests = sign * footprint.grams, sign * footprint.guests
+        before = self.balance(footprint.scene_id)
+        self._balances[footprint.scene_id] = Balance(
+            before.covered_g + covered * grams,
+            before.total_g + grams,
+            before.covered_guests + covered * guests,
+            before.total_guests + guests,
+        )
         return footprint.scene_id

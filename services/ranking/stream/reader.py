@@ -68,7 +68,7 @@ class Reader:
         """Return none once the end offsets seen at the start are passed; Kafka may be away after that."""
         if self._ends is None:
             return "Kafka does not answer"
-        offsets = self._handlers.offsets
+        offsets = self._handlers.live.offsets
         behind = sum(max(0, end - offsets.get(partition, 0)) for partition, end in self._ends.items())
         return f"{behind} messages to fold" if behind else None
 
@@ -115,7 +115,7 @@ class Reader:
         first, ends = await consumer.beginning_offsets(assigned), await consumer.end_offsets(assigned)
         # What was before the beginning of the log cannot be folded any more: it counts as passed.
         for (topic, number), offset in first.items():
-            self._handlers.offsets.setdefault((topic, number), offset)
+            self._handlers.live.offsets.setdefault((topic, number), offset)
         self._ends = {(topic, number): end for (topic, number), end in ends.items()}
 
     async def _take(self, records: tuple[ConsumerRecord, ...]) -> None:
@@ -130,7 +130,7 @@ class Reader:
                 guilty.append((record, failure))
         if guilty:
             await self._dead_letters.bury(guilty)
-        self._handlers.passed({(record.topic, record.partition): record.offset + 1 for record in records})
+        self._handlers.live.passed({(record.topic, record.partition): record.offset + 1 for record in records})
 
     async def _hear(self, record: ConsumerRecord, value: bytes) -> None:
         contract = self._contracts[record.topic]

@@ -1,0 +1,212 @@
+"""The live wall: what it shows of a scene and what it never tells, its snapshots, and the page in a browser."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import socket
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest_asyncio
+import uvicorn
+from fastapi import FastAPI
+from playwright.async_api import Page, async_playwright
+from sse_starlette import EventSourceResponse
+
+from services.ranking import api
+from services.ranking.handlers import Handlers
+from shared.messaging.outbox import clock
+from shared.web import problems
+from shared.web.app import _static
+from shared.web.pages import Pages
+from tests.conftest import until
+from tests.tidy.test_repository import ROOT
+from tests.unit.ranking.stories import certificate, footprint, name, scene
+
+ADDRESS = "/boards/wall?scene=S1000"
+EVENTS = "/boards/wall/events?scene=S1000"
+
+
+class Hall:
+    """A scene with guests, and the service that shows its wall."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.handlers = Handlers()
+        self.hears(scene(1))
+
+    def hears(self, *events: object) -> None:
+        """Fold events, as the reader would."""
+        for event in events:
+            self.handlers.boards.fold(event)  # type: ignore[arg-type]
+
+    def guest(self, who: int, *, ago: timedelta = timedelta(hours=1), grams: int = 468_000) -> None:
+        """Let a guest count a footprint and get a certificate."""
+        self.hears(name(who), footprint(who, 1, grams=grams))
+        self.hears(certificate(who, who, 1, grams=grams, footprints=(who,), at=datetime.now(UTC) - ago))
+
+
+@pytest_asyncio.fixture
+async def hall() -> AsyncIterator[Hall]:
+    """Four guests an hour ago, over real HTTP: streams are not what a transport in memory shows."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    hall = Hall(f"http://127.0.0.1:{listening.getsockname()[1]}")
+    for who in range(4):
+        hall.guest(who)
+    pages = Pages(ROOT / "services/ranking/pages", service="ranking", livemode=False)
+    app = FastAPI()
+    app.include_router(api.wall_router(hall.handlers, clock, pages, public_url="https://diandian.example"))
+    app.add_api_route("/static/{name}", _static)
+    problems.install(app, statuses=api.STATUSES, pages=pages)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off", timeout_graceful_shutdown=1))
+    serving = asyncio.create_task(server.serve([listening]))
+    yield hall
+    server.should_exit = True
+    await serving
+
+
+async def snapshots(url: str, last: str | None = None) -> AsyncIterator[tuple[str, str]]:
+    """Yield id and data of each snapshot of a stream."""
+    headers = {"Last-Event-ID": last} if last else {}
+    async with (
+        httpx.AsyncClient(timeout=20, headers=headers) as client,
+        client.stream("GET", url) as answer,
+    ):
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        event: dict[str, str] = {}
+        async for line in answer.aiter_lines():
+            field, _, text = line.partition(": ")
+            if not line and "data" in event:
+                yield event["id"], event["data"]
+                event = {}
+            elif field:
+                event[field] = f"{event[field]}\n{text}" if field in event else text
+
+
+async def page_of(hall: Hall) -> str:
+    async with httpx.AsyncClient() as client:
+        return (await client.get(hall.url + ADDRESS)).text
+
+
+async def test_b4_the_wall_has_no_figures_until_five_have_taken_part(hall: Hall) -> None:
+    page = await page_of(hall)
+    assert "Figures appear once five guests have a certificate." in page
+    assert not re.search(r"\d (kg|t|g)\b", page)
+    hall.guest(4, grams=1_000_000)
+    hall.hears(footprint("left", 1, grams=5_000_000))
+    page = await page_of(hall)
+    assert "2.87 t offset by 5 guests, of 7.87 t that 6 have counted." in page
+    assert "1 dot = 10 kg" in page
+
+
+async def test_b4_the_latest_are_aliases_without_a_mass_and_without_a_time(hall: Hall) -> None:
+    for who in range(4, 9):
+        hall.guest(who, ago=timedelta(minutes=30 - who))
+    hall.guest(9, ago=timedelta(0), grams=533_014)
+    hall.hears(name(8, board="hidden", sequence=2), name(7, sequence=2, erased=True))
+    latest = (await page_of(hall)).split('class="wall-latest"')[1].split("wall-updated")[0]
+    assert re.findall(r"<span>(.*?)</span>", latest) == ["Alias 9", "Alias 6", "Alias 5", "Alias 4", "Alias 3"]
+    assert re.findall(r'<li class="now">.*?<i>(.*?)</i>', latest) == ["just now"]
+    assert not re.search(r"533|468|\d\d:\d\d|kg", latest)
+
+
+async def test_a_snapshot_comes_at_once_and_again_when_something_has_changed_and_its_version_is_its_id(
+    hall: Hall,
+) -> None:
+    hall.guest(4)
+    async with contextlib.aclosing(snapshots(hall.url + EVENTS)) as stream:
+        first, data = await anext(stream)
+        assert "2.34 t" in data
+        hall.guest(5, ago=timedelta(0))
+        second, data = await anext(stream)
+        assert "2.81 t" in data
+        assert "just now" in data.split("wall-latest")[1]
+        assert first != second
+        # Ten seconds later it is not just now any more, although nothing was heard.
+        while "just now" in data.split("wall-latest")[1]:
+            third, data = await anext(stream)
+    async with contextlib.aclosing(snapshots(hall.url + EVENTS)) as again:
+        assert (await anext(again))[0] == third
+
+
+async def test_who_comes_back_with_the_last_version_is_sent_nothing_until_it_changes(hall: Hall) -> None:
+    hall.guest(4)
+    async with contextlib.aclosing(snapshots(hall.url + EVENTS)) as stream:
+        version, _ = await anext(stream)
+    async with contextlib.aclosing(snapshots(hall.url + EVENTS, version)) as stream:
+        coming = asyncio.ensure_future(anext(stream))
+        await asyncio.sleep(2.5)
+        hall.guest(5)
+        changed, data = await coming
+        assert changed != version
+        # The minute may have turned meanwhile, and the time on the wall with it.
+        while "2.81 t" not in data:
+            _, data = await anext(stream)
+
+
+async def test_a_wall_of_no_scene_is_not_found_as_page_and_as_stream(hall: Hall) -> None:
+    async with httpx.AsyncClient(base_url=hall.url) as client:
+        for address in (ADDRESS, EVENTS):
+            assert (await client.get(address.replace("S1000", "NOWHERE"))).status_code == 404
+
+
+def test_the_stream_keeps_alive_every_fifteen_seconds_and_tells_when_to_come_again() -> None:
+    from services.ranking.api import wall
+
+    assert wall.KEEP_ALIVE_SECONDS == 15 == EventSourceResponse.DEFAULT_PING_INTERVAL
+    assert wall.RETRY_MILLISECONDS == 2_000
+
+
+@pytest_asyncio.fixture
+async def screen(hall: Hall) -> AsyncIterator[Page]:
+    """The wall on a large screen."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        page = await browser.new_page(viewport={"width": 1920, "height": 1080})
+        await page.goto(hall.url + ADDRESS)
+        yield page
+        await browser.close()
+
+
+async def test_the_wall_follows_what_happens_stops_when_paused_and_then_catches_up(hall: Hall, screen: Page) -> None:
+    figure = screen.locator(".wall-figure b")
+    hall.guest(4)
+    await figure.wait_for()
+    assert await figure.text_content() == "2.34"
+    pause = screen.get_by_role("button", name="Pause")
+    await pause.click()
+    hall.guest(5)
+    await asyncio.sleep(2.5)
+    assert await figure.text_content() == "2.34"
+    await pause.click()
+
+    async def caught_up() -> bool:
+        return await figure.text_content() == "2.81"
+
+    await until(caught_up)
+
+
+async def test_who_listens_is_told_a_summary_a_minute_and_nothing_in_between(hall: Hall, screen: Page) -> None:
+    for who in range(4, 6):
+        hall.guest(who)
+    await screen.locator(".wall-figure").wait_for()
+    await screen.clock.install()
+    await screen.reload()
+    told, wall = screen.locator("#told"), screen.locator("[data-wall]")
+    await screen.locator(".wall-figure").wait_for()
+    assert await wall.get_attribute("aria-live") == "off"
+    assert await told.text_content() == ""
+    await screen.clock.fast_forward(61_000)
+    assert await told.text_content() == "2.81 t offset by 6 guests, of 2.81 t that 6 have counted."
+
+
+async def test_the_wall_works_without_a_script_and_fits_its_screen(hall: Hall, screen: Page) -> None:
+    for who in range(4, 130):
+        hall.guest(who)
+    await screen.reload()
+    assert await screen.evaluate("document.querySelector('main').scrollHeight <= innerHeight")
+    assert await screen.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert '<noscript><meta http-equiv="refresh" content="30"></noscript>' in await page_of(hall)
