@@ -75,6 +75,9 @@ def seed(url: Url = URL) -> None:
 @diandian.command()
 def story(
     url: Url = URL,
+    public_url: Annotated[
+        str | None, typer.Option(envvar="PUBLIC_URL", help="Where people reach it, if elsewhere than we do.")
+    ] = None,
     scene: Annotated[str, typer.Option(help="Code of the scene.")] = "FORUM26",
     name: Annotated[str, typer.Option(help="Name on the certificate.")] = "Lin Yue (demo)",
     as_json: AsJson = False,
@@ -83,11 +86,16 @@ def story(
     from deploy.story import NotTold, tell
 
     try:
-        told = tell(url, scene=scene, name=name, say=(lambda _: None) if as_json else print)
+        told = tell(
+            url, public_url=public_url or url, scene=scene, name=name, say=(lambda _: None) if as_json else print
+        )
     except NotTold as why:
         raise typer.Exit(_complain(str(why))) from None
     if as_json:
         print(json.dumps(told, ensure_ascii=False, indent=2))
+    elif url == URL:
+        # Our own copy, of this checkout.
+        print(f"{'stop':12} make down")
 
 
 @dead.command("list")

@@ -143,20 +143,23 @@ class Guest:
         return _checked(await self.client.post(address, json=body, headers=headers))
 
 
-def tell(url: str, *, scene: str, name: str, say: Say) -> dict[str, Any]:
-    """Walk the whole way and return what came of it. Raises NotTold, which says where it stopped."""
-    return asyncio.run(_tell(url, scene=scene, name=name, say=say))
+def tell(url: str, *, public_url: str, scene: str, name: str, say: Say) -> dict[str, Any]:
+    """Walk the whole way and return what came of it, with the addresses where people see it at `public_url`.
+
+    Raises NotTold, which says where it stopped.
+    """
+    return asyncio.run(_tell(url, public_url=public_url, scene=scene, name=name, say=say))
 
 
-async def _tell(url: str, *, scene: str, name: str, say: Say) -> dict[str, Any]:
+async def _tell(url: str, *, public_url: str, scene: str, name: str, say: Say) -> dict[str, Any]:
     async with httpx.AsyncClient(base_url=url, timeout=10) as client:
         try:
-            return await _walk(client, url, scene=scene, name=name, say=say)
+            return await _walk(client, public_url, scene=scene, name=name, say=say)
         except httpx.HTTPError as away:
             raise NotTold(f"{url} does not answer ({away!r}). Is it up? Run `make up`.") from None
 
 
-async def _walk(client: httpx.AsyncClient, url: str, *, scene: str, name: str, say: Say) -> dict[str, Any]:
+async def _walk(client: httpx.AsyncClient, public_url: str, *, scene: str, name: str, say: Say) -> dict[str, Any]:
     guest = Guest(client, scene=scene, name=name)
     found = _checked(await client.get(f"/v1/scenes/{scene}"))
     say(f"scene        {found['scene']['names']['en']}")
@@ -185,17 +188,16 @@ async def _walk(client: httpx.AsyncClient, url: str, *, scene: str, name: str, s
     rank = await guest.rank()
     say(f"rank         {rank['me']['rank']}{'=' if rank['me']['tied'] else ''} of {rank['members']} people")
     addresses = {
-        "scene": f"{url}/s/{scene}",
-        "certificate": f"{url}/c/{certificate['code']}",
-        "PDF": f"{url}/c/{certificate['code']}.pdf",
-        "board": f"{url}/boards/people",
-        "proof": f"{url}/proof",
-        "API": f"{url}/docs/orders",
+        "scene": f"{public_url}/s/{scene}",
+        "certificate": f"{public_url}/c/{certificate['code']}",
+        "PDF": f"{public_url}/c/{certificate['code']}.pdf",
+        "board": f"{public_url}/boards/people",
+        "proof": f"{public_url}/proof",
+        "API": f"{public_url}/docs/orders",
     }
     say("")
     for what, address in addresses.items():
         say(f"{what:12} {address}")
-    say(f"{'stop':12} make down")
     return {
         "scene": scene,
         "footprint_id": footprint["footprint_id"],

@@ -44,14 +44,22 @@ class Infra:
 
 @pytest.fixture(scope="session")
 def infra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Infra]:
-    """Kafka with all topics, and SecantusDB; those that already run when INFRA=running names them."""
-    if os.environ.get("INFRA") == "running":
-        yield Infra(os.environ["KAFKA_BOOTSTRAP_SERVERS"], os.environ["MONGODB"])
-        return
-    from tests.embedded import embedded
+    """Kafka with all topics, and MongoDB's protocol: embedded, in containers, or running already, as INFRA says."""
+    match os.environ.get("INFRA", "embedded"):
+        case "embedded":
+            from tests.embedded import embedded
 
-    with embedded(tmp_path_factory.mktemp("infra")) as (kafka, mongodb):
-        yield Infra(kafka, mongodb)
+            with embedded(tmp_path_factory.mktemp("infra")) as (kafka, mongodb):
+                yield Infra(kafka, mongodb)
+        case "containers":
+            from tests.containers import contained
+
+            with contained() as (kafka, mongodb):
+                yield Infra(kafka, mongodb)
+        case "running":
+            yield Infra(os.environ["KAFKA_BOOTSTRAP_SERVERS"], os.environ["MONGODB"])
+        case other:
+            pytest.exit(f"INFRA is {other!r}: it must be embedded, containers or running")
 
 
 @pytest.fixture(scope="session")

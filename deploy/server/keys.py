@@ -1,0 +1,79 @@
+"""Makes, once, what only some containers of one server may know; each of them is given its own folder of it.
+
+| folder | for | holds |
+|---|---|---|
+| `<service>` | that service | its secret, and the address of its database with its password |
+| `mongodb` | MongoDB | the password of its root, and the key by which members of a replica set know each other |
+| `operator` | `diandian` | an address of MongoDB that may only read, for the audit; the key that signs staff tokens |
+| `gateway` | the gateway | the public half of that key |
+
+With another secret no link that was handed out would open any more, so nothing that is there is ever made anew.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from deploy.issuer import LocalIssuer
+from shared.contracts import SERVICES
+
+KEYS = Path("/keys")
+HOST = "mongodb:27017"
+CONCERNS = "w=majority&journal=true&readConcernLevel=majority"
+REPLICA_SET = "diandian"
+
+# Users inside the images: ours of deploy/Dockerfile, and mongod's of the image of MongoDB.
+OURS, MONGOD = 10001, 999
+
+Own = Callable[[Path, int, int], None]
+
+
+def make(keys: Path, own: Own = os.chown) -> None:
+    """Make what is missing, each file for the one user who reads it."""
+    for service in SERVICES:
+        _once(keys / service / "environment", partial(_environment, service), own=own, owner=OURS)
+    _once(keys / "mongodb" / "password", _random, own=own, owner=0)
+    _once(keys / "mongodb" / "keyfile", lambda: secrets.token_hex(512), own=own, owner=MONGOD)
+    _once(
+        keys / "operator" / "environment",
+        lambda: f"MONGODB='mongodb://operator:{_random()}@{HOST}'\n",
+        own=own,
+        owner=OURS,
+    )
+    LocalIssuer(keys / "operator" / "issuer", issuer="-")
+    for path in (keys / "operator" / "issuer", *(keys / "operator" / "issuer").iterdir()):
+        own(path, OURS, OURS)
+    (keys / "gateway").mkdir(exist_ok=True)
+    shutil.copy(keys / "operator" / "issuer" / "jwks.json", keys / "gateway")
+
+
+def _environment(service: str) -> str:
+    url = f"mongodb://{service}:{_random()}@{HOST}/{service}?replicaSet={REPLICA_SET}&{CONCERNS}"
+    return f"SECRET='{_random()}'\nMONGODB_URL='{url}'\n"
+
+
+def _random() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def _once(path: Path, content: Callable[[], str], *, own: Own, owner: int) -> None:
+    """Write the file unless it is there, under another name first, so that one that is there is whole."""
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.unlink(missing_ok=True)
+    partial.touch(mode=0o600)
+    partial.write_text(content())
+    partial.chmod(0o400)
+    own(partial, owner, owner)
+    partial.rename(path)
+
+
+if __name__ == "__main__":
+    make(KEYS)

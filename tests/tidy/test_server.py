@@ -1,0 +1,119 @@
+"""What `docker-compose.yml` says of one server agrees with the gateway, the services and the embedded copy."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from deploy.local.parts import PARTS
+from deploy.local.place import Place
+from deploy.server import keys
+from shared.contracts import SERVICES
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+CONTAINERS: dict[str, dict[str, Any]] = COMPOSE["services"]
+CADDYFILE = (ROOT / "deploy/gateway/Caddyfile").read_text()
+DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text()
+
+
+def default(text: str) -> str:
+    """What compose puts for `${NAME:-default}`, where there is no .env."""
+    while (plain := re.sub(r"\$\{\w+:-([^${}]*)\}", r"\1", text)) != text:
+        text = plain
+    return text
+
+
+def flags(command: str) -> dict[str, str]:
+    return dict(re.findall(r"--(timeout-[a-z-]+)[\" ,]+(\d+)", command))
+
+
+def test_every_service_has_a_container_of_its_own_image() -> None:
+    built = {name: part["build"].get("args") for name, part in CONTAINERS.items() if "build" in part}
+    assert built.pop("keys") is None
+    assert built == {service: {"SERVICE": service} for service in SERVICES}
+
+
+def test_the_gateway_finds_each_service_by_its_name_and_port() -> None:
+    found = re.findall(r"\{\$([A-Z]+):([a-z]+):(\d+)\}", CADDYFILE)
+    assert {name for name, _, _ in found} == {service.upper() for service in SERVICES}
+    (port,) = re.findall(r"--port (\d+)", DOCKERFILE)
+    for name, host, listens in found:
+        assert (host, listens) == (name.lower(), port)
+
+
+def test_the_gateway_may_read_what_it_serves() -> None:
+    (folder, issuer) = CONTAINERS["gateway"]["volumes"]
+    defaults = dict(re.findall(r"\{\$(GATEWAY_FOLDER|ISSUER_FOLDER):([^}]*)\}", CADDYFILE))
+    assert folder == f"./deploy/gateway:{defaults['GATEWAY_FOLDER']}:ro"
+    assert (issuer["target"], issuer["volume"]["subpath"]) == (defaults["ISSUER_FOLDER"], "gateway")
+
+
+def test_services_are_started_with_the_flags_of_the_embedded_copy(tmp_path: Path) -> None:
+    embedded = flags(" ".join(PARTS["orders"].command(Place(tmp_path, 8080, "127.0.0.1"))))
+    assert len(embedded) == 2
+    assert flags(DOCKERFILE) == embedded
+    assert "--no-access-log" in DOCKERFILE
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_is_told_what_the_embedded_copy_tells_it(service: str, tmp_path: Path) -> None:
+    embedded = PARTS[service].environment(Place(tmp_path, 8080, "127.0.0.1"))
+    app = importlib.import_module(f"services.{service}.app")
+    kind = getattr(app, "Settings", None) or importlib.import_module("shared.settings").Settings
+    told = CONTAINERS[service]["environment"]
+    keys.make(tmp_path, own=lambda *_: None)
+    of_keys = dict(re.findall(r"^(\w+)='(.*)'$", (tmp_path / service / "environment").read_text(), re.MULTILINE))
+    uvicorn = {"UVICORN_ENV_FILE", "FORWARDED_ALLOW_IPS"}
+    assert {*told, *of_keys} - uvicorn <= {field.upper() for field in kind.model_fields}
+    assert {*embedded} - {"SERVICE"} <= {*told, *of_keys}
+    assert default(told["PUBLIC_URL"]) == embedded["PUBLIC_URL"]
+    _, concerns = embedded["MONGODB_URL"].split("?")
+    assert of_keys["MONGODB_URL"].endswith(f"/{service}?replicaSet={keys.REPLICA_SET}&{concerns}")
+    assert f"--replSet {keys.REPLICA_SET} " in CONTAINERS["mongodb"]["entrypoint"][-1]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_believes_the_gateway_alone_and_reads_its_own_keys_alone(service: str) -> None:
+    part = CONTAINERS[service]
+    gateway = CONTAINERS["gateway"]["networks"]["front"]["ipv4_address"]
+    assert part["environment"]["FORWARDED_ALLOW_IPS"] == gateway
+    (mount,) = part["volumes"]
+    assert (mount["source"], mount["volume"]["subpath"], mount["read_only"]) == ("keys", service, True)
+    assert "ports" not in part
+
+
+def test_kafka_is_set_as_in_the_embedded_copy() -> None:
+    told = CONTAINERS["kafka"]["environment"]
+    of_a_place = r"listeners|^node\.id|^log\.dirs|quorum|\.listener\.|^process"
+    lines = (ROOT / "deploy/local/kafka.properties").read_text().splitlines()
+    embedded = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    decided = {name: value for name, value in embedded.items() if not re.search(of_a_place, name)}
+    assert len(decided) > 10
+    assert {name: told.get(f"KAFKA_{name.upper().replace('.', '_')}") for name in decided} == decided
+
+
+def test_what_restarts_and_what_runs_once() -> None:
+    lasting = {name for name, part in CONTAINERS.items() if part["restart"] == "unless-stopped"}
+    assert lasting == {*SERVICES, "kafka", "mongodb", "gateway"}
+    assert all("healthcheck" in CONTAINERS[name] for name in lasting)
+    assert {*CONTAINERS} - lasting == {"keys", "databases", "topics", "diandian"}
+
+
+def test_env_example_names_what_the_compose_file_hears() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    defaults = dict(re.findall(r"\$\{(\w+):-([^${}]*)", text))
+    handed_on = {
+        name for part in CONTAINERS.values() for name, value in part.get("environment", {}).items() if value is None
+    }
+    named = dict(re.findall(r"^# (\w+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    assert set(named) == {*defaults} | handed_on
+    # A figure that is shown is the one that holds without it.
+    assert {name: named[name] for name in defaults if "://" not in named[name]} == {
+        name: value for name, value in defaults.items() if "://" not in named[name]
+    }
