@@ -43,7 +43,8 @@ domain.taken = broken
 
 async def test_the_story_goes_from_scan_to_rank(system: System) -> None:
     lines: list[str] = []
-    told = await asyncio.to_thread(tell, system.local.url, scene="FORUM26", name="Lin Yue (demo)", say=lines.append)
+    url = system.local.url
+    told = await asyncio.to_thread(tell, url, public_url=url, scene="FORUM26", name="Lin Yue (demo)", say=lines.append)
     async with system.client() as client:
         pdf = await client.get(told["addresses"]["PDF"])
         pages = [
