@@ -19,16 +19,19 @@ HOME = Path(os.environ.get("DIANDIAN_HOME", Path(__file__).resolve().parent.pare
 PLACE = Place(HOME, int(os.environ.get("DIANDIAN_PORT", "8080")), os.environ.get("DIANDIAN_HOST", "127.0.0.1"))
 STAFF_SCOPES = (
     "scenes:write", "registry:write", "orders:read", "orders:settle", "orders:organise", "certificates:revoke",
+    "ranking:rebuild",
 )  # fmt: skip
 
 diandian = typer.Typer(
-    help="Run and check Diandian: tokens, demo data, one guest's story, dead letters, audit.",
+    help="Run and check Diandian: tokens, demo data, one guest's story, dead letters, boards, audit.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 dead = typer.Typer(help="Messages that a service could not take.", no_args_is_help=True)
 diandian.add_typer(dead, name="dead")
+ranking = typer.Typer(help="The boards.", no_args_is_help=True)
+diandian.add_typer(ranking, name="ranking")
 
 Url = Annotated[str, typer.Option(envvar="DIANDIAN_URL", help="Where the gateway answers.")]
 Kafka = Annotated[str, typer.Option(envvar="KAFKA_BOOTSTRAP_SERVERS", help="Where Kafka answers.")]
@@ -132,8 +135,36 @@ def dead_replay(
     from deploy.dead import replay
 
     if service == "ranking":
-        raise typer.Exit(_complain("ranking reads its topics from the beginning: after the fix, restart it."))
+        raise typer.Exit(_complain("ranking folds all again after a fix: start the new code, or `ranking rebuild`."))
     print(f"{_answered(replay(kafka, service, set(places or ())))} given to {service} again.")
+
+
+@ranking.command("rebuild")
+def ranking_rebuild(url: Url = URL, as_json: AsJson = False) -> None:
+    """Fold the whole log again beside the live boards, compare and swap; exit 1 when the live ones were wrong."""
+    import httpx
+
+    from deploy.rebuild import NotRebuilt, rebuild
+
+    try:
+        replicas = rebuild(url, staff_token(url, scopes=("ranking:rebuild",)), (lambda _: None) if as_json else print)
+    except NotRebuilt as why:
+        raise typer.Exit(_complain(str(why))) from None
+    except httpx.TransportError as away:
+        raise typer.Exit(_complain(f"{url} does not answer ({away!r}). Is it up? Run `make up`.")) from None
+    if as_json:
+        print(json.dumps(replicas, indent=2))
+    found = [replica["comparison"] for replica in replicas]
+    wrong = any(one["facts_differ"] or one["boards_differ"] for one in found)
+    if not as_json:
+        for replica, one in zip(replicas, found, strict=True):
+            print(
+                f"{'WRONG' if one['facts_differ'] or one['boards_differ'] else 'ok   '}  {replica['replica']}"
+                f"  {one['facts_differ']} of {one['facts']:,} facts and {one['boards_differ']} of {one['boards']} boards"
+                " differed; the rebuilt ones answer now"
+            )
+    if wrong:
+        raise typer.Exit(1)
 
 
 @diandian.command()

@@ -3,6 +3,6 @@
 Owns: nothing that the stream does not say; boards are a fold of it.
 Hears: scene.published, footprint.calculated, certificate.issued, certificate.revoked, beneficiary.named.
 Says: nothing.
-Serves: boards, my rank, around me.
+Serves: boards, my rank, around me, the live wall, rebuilds.
 Never: counts a deed without a certificate; shows a person's mass, or a name, that the person did not choose to show.
 """

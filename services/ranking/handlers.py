@@ -1,33 +1,52 @@
-"""What ranking does because of something: it folds what it hears into the boards, and notes how far it has heard."""
+"""What ranking does because of something: it folds what it hears, keeps what it has folded, and folds it all again."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 
-from services.ranking.domain import Boards
+import structlog
+from prometheus_client import Gauge
+
+from services.ranking.domain import Boards, Comparison, Progress, compare
+from services.ranking.store import KEPT, Head, Partition, Store, Torn
 from shared.contracts import Envelope, Event
 
-# A partition by topic and number.
-Partition = tuple[str, int]
+SNAPSHOTS_EVERY = timedelta(minutes=10)
+KEPT_AT = Gauge("diandian_ranking_snapshot_seconds", "When this replica last wrote a snapshot, in seconds since 1970")
+
+log = structlog.get_logger()
 
 
 class Fold:
-    """Boards, and beside them the offset in each partition before which everything is folded into them."""
+    """Boards, and beside them the offset in each partition before which everything is folded into them.
 
-    def __init__(self) -> None:
+    `rebuild` is the number of the last rebuild asked for when this fold began at offset zero.
+    """
+
+    def __init__(self, rebuild: int = 0, offsets: Mapping[Partition, int] | None = None) -> None:
         self.boards = Boards()
-        self.offsets: dict[Partition, int] = {}
+        self.rebuild = rebuild
+        self.offsets: dict[Partition, int] = dict(offsets or {})
 
     def passed(self, offsets: Mapping[Partition, int]) -> None:
-        """Note up to where partitions are folded. What is folded twice, because this came late, changes nothing."""
-        self.offsets.update(offsets)
+        """Note up to where partitions are folded, or were before; it never goes back."""
+        for partition, offset in offsets.items():
+            self.offsets[partition] = max(offset, self.offsets.get(partition, 0))
 
 
 class Handlers:
-    """The fold that is live: what everybody is answered from."""
+    """The fold that is live, from which everybody is answered, and at times one that is made beside it."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: Store, clock: Callable[[], datetime], *, code: str) -> None:
+        self._store, self._clock, self._code = store, clock, code
         self.live = Fold()
+        self._beside: Fold | None = None
+        # Held while a batch is folded, and by whoever needs folds and their offsets to stand still.
+        self.turn = asyncio.Lock()
+        self._log = ""
+        self._last_slot = ""
 
     @property
     def boards(self) -> Boards:
@@ -38,3 +57,80 @@ class Handlers:
         """Take events into the boards."""
         for event in events:
             self.live.boards.fold(event)
+            if self._beside is not None:
+                self._beside.boards.fold(event)
+
+    async def begin(self, log_id: str, ends: Mapping[Partition, int]) -> None:
+        """Go on from the newest snapshot that fits this Kafka, whose partitions end there, or else from offset zero."""
+        self._log, rebuild = log_id, await self._store.last_rebuild()
+        for head in await self._store.heads(self._code, log_id, since=self._clock() - KEPT):
+            # What lies beyond an end was folded from a log that has lost it.
+            beyond = any(offset > ends.get(partition, 0) for partition, offset in head.offsets.items())
+            if head.rebuild < rebuild or beyond:
+                continue
+            fold = Fold(head.rebuild, head.offsets)
+            fold.boards.as_of = head.as_of
+            try:
+                async for facts in self._store.facts(head):
+                    for fact in facts:
+                        fold.boards.take(fact)
+            except Torn as torn:
+                log.warning("snapshot not used", snapshot=head.name, reason=str(torn)[:300])
+                continue
+            log.info("boards go on from a snapshot", snapshot=head.name)
+            self.live = fold
+            return
+        self.live = Fold(rebuild)
+
+    async def keep(self) -> None:
+        """Write a snapshot if it is time for one and no other replica has begun to."""
+        now = self._clock()
+        slot = f"{now - (now - datetime.min.replace(tzinfo=now.tzinfo)) % SNAPSHOTS_EVERY:%Y-%m-%dT%H:%MZ}"
+        if slot == self._last_slot:
+            return
+        async with self.turn:
+            fold, facts = self.live, self.live.boards.facts()
+            head = Head(
+                name=f"{slot} {self._code[:16]} {fold.rebuild}",
+                taken_at=now,
+                code=self._code,
+                log=self._log,
+                rebuild=fold.rebuild,
+                as_of=fold.boards.as_of,
+                offsets=dict(fold.offsets),
+            )
+        if await self._store.keep(head, facts):
+            KEPT_AT.set(now.timestamp())
+        self._last_slot = slot
+
+    async def ask_rebuild(self, key: str, *, by: str) -> int:
+        """Ask every replica to fold everything again, once for each key; return the number of the rebuild."""
+        return await self._store.ask(key, at=self._clock(), by=by)
+
+    async def rebuild(self, number: int) -> tuple[datetime, list[Progress]] | None:
+        """Return when a rebuild was asked for, and how far replicas are; none when there is none of this number."""
+        asked_at = await self._store.asked_at(number)
+        return (asked_at, await self._store.progress(number)) if asked_at else None
+
+    async def note(self, number: int, progress: Progress) -> None:
+        """Say how far this replica is."""
+        await self._store.note(number, progress)
+
+    async def rebuild_due(self) -> int | None:
+        """Return the number of the last rebuild asked for, if the live fold began before."""
+        number = await self._store.last_rebuild()
+        return number if number > self.live.rebuild else None
+
+    def feed(self, fold: Fold | None) -> dict[Partition, int]:
+        """Fold from now on into this one too, or into none; return up to where the live one is. Needs the turn."""
+        self._beside = fold
+        return dict(self.live.offsets)
+
+    async def swap(self, rebuilt: Fold) -> Comparison:
+        """Compare the live fold with one that was told the same, and put that in its place. Needs the turn."""
+        found = await asyncio.to_thread(compare, self.live.boards, rebuilt.boards, self._clock())
+        rebuilt.passed(self.live.offsets)
+        self.live, self._beside = rebuilt, None
+        say = log.error if found.facts_differ or found.boards_differ else log.info
+        say("boards rebuilt", rebuild=rebuilt.rebuild, facts=found.facts_differ, boards=found.boards_differ)
+        return found

@@ -27,6 +27,7 @@ from shared.contracts import (
     to_record,
 )
 from shared.messaging import broker
+from shared.web.app import database
 from shared.web.auth import CAPABILITY_HEADER, hash_of
 from shared.web.idempotency import id_of
 from tests.conftest import Infra, served, told, until
@@ -489,11 +490,14 @@ async def test_a_board_that_there_is_not_is_refused_with_the_field_named(
         assert pointer in answer.json()["errors"][0]["pointer"]
 
 
-def test_ranking_says_nothing_and_hears_what_its_card_says() -> None:
+def test_ranking_says_nothing_and_hears_what_its_card_says(settings: Make) -> None:
     from services import ranking
     from services.ranking import stream
     from services.ranking.handlers import Handlers
+    from services.ranking.store import Store
 
-    heard: list[type[Event]] = list(stream.hears(Handlers()))
+    store = Store(database(settings("ranking")))
+    heard: list[type[Event]] = list(stream.hears(Handlers(store, lambda: datetime.now(UTC), code="")))
+    store.close()
     assert all(event.topic in (ranking.__doc__ or "") for event in heard)
     assert stream.SAYS == ()

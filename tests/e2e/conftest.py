@@ -25,7 +25,7 @@ from tests.conftest import until
 from tests.embedded import free_port
 
 TOPICS = tuple(event.topic for event in EVENTS)
-STAFF = ("scenes:write", "registry:write", "orders:read", "certificates:revoke")
+STAFF = ("scenes:write", "registry:write", "orders:read", "certificates:revoke", "ranking:rebuild")
 FINAL = frozenset({"completed", "refused", "expired", "cancelled", "refunded"})
 PATIENCE_SECONDS = 90.0
 T = TypeVar("T")

@@ -15,7 +15,6 @@ from typing import Any
 
 import httpx
 import pytest
-from motor.motor_asyncio import AsyncIOMotorClient
 
 from deploy import audit
 from deploy.dead import dead_letters
@@ -267,24 +266,6 @@ async def test_s18_every_message_three_times_and_shuffled_between_keys_changes_n
         after = _state(await audit.read(system.kafka, system.mongodb))
         assert await system.boards(client) == boards
     assert after == before
-
-
-async def test_s26_ranking_s_database_wiped_gives_the_same_boards(system: System) -> None:
-    async with system.client() as client:
-        await asyncio.gather(*(system.walk(client) for _ in range(3)))
-        await system.quiet()
-
-        async def shown() -> Any:
-            boards = await system.boards(client)
-            return boards if boards[0]["members"] >= 3 else None
-
-        before = await until(shown)
-        await asyncio.to_thread(system.local.kill, "ranking")
-        mongodb: AsyncIOMotorClient[Any] = AsyncIOMotorClient(system.mongodb)
-        await mongodb.drop_database("ranking")
-        mongodb.close()
-        await asyncio.to_thread(system.local.start, "ranking", lambda _line: None)
-        assert await system.boards(client) == before
 
 
 def _pid(system: System, part: str) -> int:

@@ -1,15 +1,19 @@
-"""Ranking's addresses: boards, my rank, around me, the pages of the boards, and the live wall."""
+"""Ranking's addresses: boards, my rank, around me, the pages of the boards, the live wall, and rebuilds."""
 
 from services.ranking import domain
 from services.ranking.api.asking import NothingThere
 from services.ranking.api.cursors import Cursors, CursorUnknown
 from services.ranking.api.pages import page_router
 from services.ranking.api.programs import api_router
+from services.ranking.api.staff import staff_router
 from services.ranking.api.wall import wall_router
 from shared.refusal import Refusal
-from shared.web.auth import PUBLIC, Access
+from shared.web.auth import PUBLIC, Access, Scope
 
+REBUILDER = Scope("ranking:rebuild")
 ACCESS: dict[str, Access] = {
+    "POST /v1/boards/rebuilds": REBUILDER,
+    "GET /v1/boards/rebuilds/{rebuild}": REBUILDER,
     "GET /v1/boards/{board}": PUBLIC,
     # These two need the capability of a profile. Which profile that is stands in the name of a cookie and not in the
     # path, so the routes look at it themselves.
@@ -26,4 +30,4 @@ STATUSES: dict[type[Refusal], int] = {
     domain.NotOffered: 422,
 }
 
-__all__ = ["ACCESS", "STATUSES", "Cursors", "api_router", "page_router", "wall_router"]
+__all__ = ["ACCESS", "STATUSES", "Cursors", "api_router", "page_router", "staff_router", "wall_router"]

@@ -1,6 +1,8 @@
 """What is true of boards with network, clock and database unplugged."""
 
 from services.ranking.domain.boards import GROUP_MEMBERS_MIN, Boards, Standing
+from services.ranking.domain.comparison import Comparison, Progress, compare
+from services.ranking.domain.facts import FACTS, Fact, Facts
 from services.ranking.domain.ranking import Key, Ranking, Row
 from services.ranking.domain.selection import MEASURES, Board, Field, Measure, NotOffered, Selection, select
 from services.ranking.domain.shares import WHOLE_SHARE, Balance
@@ -8,17 +10,22 @@ from services.ranking.domain.wall import Latest, Wall, wall_of
 from services.ranking.domain.windows import Window, WindowKind, window_at
 
 __all__ = [
+    "FACTS",
     "GROUP_MEMBERS_MIN",
     "MEASURES",
     "WHOLE_SHARE",
     "Balance",
     "Board",
     "Boards",
+    "Comparison",
+    "Fact",
+    "Facts",
     "Field",
     "Key",
     "Latest",
     "Measure",
     "NotOffered",
+    "Progress",
     "Ranking",
     "Row",
     "Selection",
@@ -26,6 +33,7 @@ __all__ = [
     "Wall",
     "Window",
     "WindowKind",
+    "compare",
     "select",
     "wall_of",
     "window_at",

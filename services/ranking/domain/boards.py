@@ -8,19 +8,12 @@ from datetime import datetime
 from heapq import nlargest
 
 from services.ranking.domain.deeds import LISTED_KINDS, Deed, Tally
+from services.ranking.domain.facts import Fact, Facts, Named, Published, Revoked, fact_of
 from services.ranking.domain.ranking import Ranking
 from services.ranking.domain.selection import Board, Field, Selection
-from services.ranking.domain.shares import Balance, Shares
+from services.ranking.domain.shares import Balance, Footprint, Shares
 from services.ranking.domain.windows import Window, window_at
-from shared.contracts import (
-    BeneficiaryNamed,
-    CertificateIssued,
-    CertificateRevoked,
-    Envelope,
-    Event,
-    FootprintCalculated,
-    ScenePublished,
-)
+from shared.contracts import BeneficiaryNamed, Envelope, Event, ScenePublished
 
 # The figures of a smaller group would tell the figures of one of its members.
 GROUP_MEMBERS_MIN = 5
@@ -47,11 +40,11 @@ class Boards:
         # The time of the newest event heard, and how often one was heard.
         self.as_of: datetime | None = None
         self.heard = 0
-        self._scenes: dict[str, tuple[int, ScenePublished]] = {}
+        self._scenes: dict[str, Published] = {}
         self._scene_ids: dict[str, str] = {}
-        self._named: dict[str, tuple[int, BeneficiaryNamed]] = {}
+        self._named: dict[str, Named] = {}
         self._deeds: dict[str, Deed] = {}
-        self._revoked: set[str] = set()
+        self._revoked: dict[str, Revoked] = {}
         # Deeds that count, under their beneficiary and under their scene.
         self._deeds_of: dict[str, list[Deed]] = {}
         self._shares = Shares()
@@ -61,17 +54,33 @@ class Boards:
         """Take an event in. One heard before, or overtaken by a later one of its subject, changes nothing."""
         self.heard += 1
         self.as_of = envelope.time if self.as_of is None else max(self.as_of, envelope.time)
-        match envelope.data:
-            case ScenePublished() as scene:
-                self._published(scene, envelope.sequence)
-            case FootprintCalculated() as footprint:
-                self._place_scenes(self._shares.calculated(footprint))
-            case CertificateIssued() as certificate:
-                self._issued(certificate)
-            case CertificateRevoked() as certificate:
-                self._revoke(certificate.certificate_id)
-            case BeneficiaryNamed() as beneficiary:
-                self._name(beneficiary, envelope.sequence)
+        fact = fact_of(envelope)
+        if fact is not None:
+            self.take(fact)
+
+    def take(self, fact: Fact) -> None:
+        """Take in what was heard, now or before a restart. One taken before, or overtaken, changes nothing."""
+        match fact:
+            case Footprint():
+                self._place_scenes(self._shares.calculated(fact))
+            case Deed():
+                self._issued(fact)
+            case Revoked():
+                self._revoke(fact)
+            case Named():
+                self._name(fact)
+            case Published():
+                self._published(fact)
+
+    def facts(self) -> Facts:
+        """Return all that was taken in and not overtaken. What it holds never changes any more."""
+        return {
+            "scenes": dict(self._scenes),
+            "names": dict(self._named),
+            "revocations": dict(self._revoked),
+            "certificates": dict(self._deeds),
+            "footprints": dict(self._shares.footprints()),
+        }
 
     # What is asked.
 
@@ -87,10 +96,14 @@ class Boards:
                 self._built.setdefault(selection.field, {})[selection] = standing
         return standing
 
+    def standings(self) -> list[Standing]:
+        """Return all boards that are built: those that somebody has looked at."""
+        return [standing for built in list(self._built.values()) for standing in list(built.values())]
+
     def name(self, member: str) -> str:
         """Return what a listed member is called on boards: a scene in English if it can be, a person as they chose."""
         if member in self._scenes:
-            names = self._scenes[member][1].names
+            names = self._scenes[member].scene.names
             return names.get("en") or names[min(names)]
         shown = self.shown_name(member)
         assert shown is not None, "who is listed has a name to show"
@@ -99,7 +112,7 @@ class Boards:
     def shown_name(self, beneficiary_id: str) -> str | None:
         """Return what a beneficiary chose to be called; none when hidden, erased or not known."""
         found = self._named.get(beneficiary_id)
-        return _shown_name(found[1]) if found else None
+        return _shown_name(found.beneficiary) if found else None
 
     def balance(self, scene_id: str) -> Balance:
         """Return what counts at a scene, and how much of it is covered."""
@@ -112,33 +125,33 @@ class Boards:
     def scene(self, id_or_code: str) -> ScenePublished | None:
         """Return a scene as it was last published."""
         found = self._scenes.get(self._scene_ids.get(id_or_code, id_or_code))
-        return found[1] if found else None
+        return found.scene if found else None
 
     def busiest_scenes(self, count: int) -> list[ScenePublished]:
         """Return the scenes with the most certificates, as many as asked for."""
         counted = ((len(self._deeds_of[scene_id]), scene_id) for scene_id in self._scenes if scene_id in self._deeds_of)
-        return [self._scenes[scene_id][1] for _, scene_id in nlargest(count, counted)]
+        return [self._scenes[scene_id].scene for _, scene_id in nlargest(count, counted)]
 
     def has_place_for(self, beneficiary_id: str, board: Board) -> bool:
         """Say whether a beneficiary is of the kind that a board lists."""
         found = self._named.get(beneficiary_id)
-        return found is not None and (board, found[1].kind) in LISTED_KINDS
+        return found is not None and (board, found.beneficiary.kind) in LISTED_KINDS
 
     def profile_hash(self, beneficiary_id: str) -> str | None:
         """Return the hash of a profile's capability; none when it is unknown, or erased."""
         found = self._named.get(beneficiary_id)
-        return found[1].profile_hash if found and not found[1].erased else None
+        return found.beneficiary.profile_hash if found and not found.beneficiary.erased else None
 
     # What is heard.
 
-    def _published(self, scene: ScenePublished, sequence: int) -> None:
-        before = self._scenes.get(scene.scene_id)
-        if before is not None and before[0] >= sequence:
+    def _published(self, told: Published) -> None:
+        scene, before = told.scene, self._scenes.get(told.scene.scene_id)
+        if before is not None and before.sequence >= told.sequence:
             return
-        self._scenes[scene.scene_id] = (sequence, scene)
+        self._scenes[scene.scene_id] = told
         # A code stands on printed posters: it stays with its scene.
         self._scene_ids[scene.code] = scene.scene_id
-        city_before = before[1].city if before else None
+        city_before = before.scene.city if before else None
         if city_before != scene.city and scene.scene_id in self._deeds_of:
             # Deeds move from one city to another. It is rare, so their boards are built anew.
             for city in (city_before, scene.city):
@@ -146,10 +159,10 @@ class Boards:
                     self._built.pop(Field("city", city), None)
         self._place_scenes({scene.scene_id})
 
-    def _issued(self, certificate: CertificateIssued) -> None:
-        if certificate.certificate_id in self._deeds:
+    def _issued(self, deed: Deed) -> None:
+        if deed.certificate_id in self._deeds:
             return
-        deed = self._deeds[certificate.certificate_id] = Deed.of(certificate)
+        self._deeds[deed.certificate_id] = deed
         if deed.certificate_id in self._revoked:
             return
         for owner in _owners(deed):
@@ -159,11 +172,11 @@ class Boards:
             self._place(standing, member)
         self._place_scenes(self._shares.cover(deed.footprint_ids, by=1))
 
-    def _revoke(self, certificate_id: str) -> None:
-        if certificate_id in self._revoked:
+    def _revoke(self, revoked: Revoked) -> None:
+        if revoked.certificate_id in self._revoked:
             return
-        self._revoked.add(certificate_id)
-        deed = self._deeds.get(certificate_id)
+        self._revoked[revoked.certificate_id] = revoked
+        deed = self._deeds.get(revoked.certificate_id)
         if deed is None:
             return
         for owner in _owners(deed):
@@ -175,12 +188,13 @@ class Boards:
             self._place(standing, member)
         self._place_scenes(self._shares.cover(deed.footprint_ids, by=-1))
 
-    def _name(self, beneficiary: BeneficiaryNamed, sequence: int) -> None:
-        before = self._named.get(beneficiary.beneficiary_id)
-        if before is not None and before[0] >= sequence:
+    def _name(self, told: Named) -> None:
+        beneficiary_id = told.beneficiary.beneficiary_id
+        before = self._named.get(beneficiary_id)
+        if before is not None and before.sequence >= told.sequence:
             return
-        self._named[beneficiary.beneficiary_id] = (sequence, beneficiary)
-        for deed in self._deeds_of.get(beneficiary.beneficiary_id, ()):
+        self._named[beneficiary_id] = told
+        for deed in self._deeds_of.get(beneficiary_id, ()):
             for standing, member in self._touched_by(deed):
                 self._place(standing, member)
 
@@ -201,7 +215,7 @@ class Boards:
             return (deed for deed in self._deeds.values() if deed.certificate_id not in self._revoked)
         if field.kind == "scene":
             return self._deeds_of.get(field.name, ())
-        of_city = (scene_id for scene_id, (_, scene) in self._scenes.items() if scene.city == field.name)
+        of_city = (scene_id for scene_id, told in self._scenes.items() if told.scene.city == field.name)
         return (deed for scene_id in of_city for deed in self._deeds_of.get(scene_id, ()))
 
     def _touched_by(self, deed: Deed) -> Iterator[tuple[Standing, str]]:
@@ -222,7 +236,7 @@ class Boards:
             return ()
         scene = Field("scene", deed.scene_id)
         found = self._scenes.get(deed.scene_id)
-        return (scene, Field("city", found[1].city)) if found else (scene,)
+        return (scene, Field("city", found.scene.city)) if found else (scene,)
 
     def _place_scenes(self, scene_ids: set[str]) -> None:
         for selection, standing in self._built.get(None, {}).items():
@@ -256,7 +270,7 @@ class Boards:
         if self.shown_name(member) is None:
             return False
         # A person's mass beside an alias could be joined with other public figures.
-        named = self._named[member][1].board == "named"
+        named = self._named[member].beneficiary.board == "named"
         return selection.board == "companies" or selection.measure != "mass_g" or named
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import accumulate, islice
+from operator import eq, or_
+from typing import NamedTuple
 
 # Publishes no types. Sorted lists in a list answer rank, page and the place of a cursor from one structure in O(log n);
 # a Fenwick tree over values would answer the rank alone, and each value would still need an order of its members.
@@ -15,30 +18,43 @@ Reached = tuple[int, str]
 Key = tuple[int, int, str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A member's line; `tied` says that others have the same value."""
 
     rank: int
     tied: bool
-    member: str
-    value: int
     key: Key
+
+    @property
+    def value(self) -> int:
+        """What the member is ranked by."""
+        return -self.key[0]
+
+    @property
+    def member(self) -> str:
+        """Whose line it is."""
+        return self.key[3]
 
 
 class Ranking:
     """Members by value. The order depends on values and on what is counted, never on when it was heard."""
 
     def __init__(self, standing: Iterable[tuple[str, int, Reached]] = ()) -> None:
-        self._keys: dict[str, Key] = {member: _key(member, value, reached) for member, value, reached in standing}
+        self._keys: dict[str, Key] = {member: (-value, *reached, member) for member, value, reached in standing}
         self._order: SortedList[Key] = SortedList(self._keys.values())
 
     def __len__(self) -> int:
         return len(self._keys)
 
+    def __eq__(self, other: object) -> bool:
+        """Say whether the same members stand at the same places."""
+        return isinstance(other, Ranking) and self._keys == other._keys
+
+    __hash__ = None  # type: ignore[assignment]
+
     def place(self, member: str, value: int, reached: Reached) -> None:
         """Let the member stand at this value, wherever it stood before."""
-        key = _key(member, value, reached)
+        key = (-value, *reached, member)
         if self._keys.get(member) != key:
             self.drop(member)
             self._keys[member] = key
@@ -59,6 +75,14 @@ class Ranking:
         """Return how many members stand at or before the place of a key, whether or not a member stands there now."""
         return self._order.bisect_right(key)  # type: ignore[no-any-return]
 
+    def row(self, member: str) -> Row | None:
+        """Return the member's own line; none when it is not listed."""
+        key = self._keys.get(member)
+        if key is None:
+            return None
+        before, after = self._order.bisect_left((key[0],)), self._order.bisect_left((key[0] + 1,))
+        return Row(before + 1, after - before > 1, key)
+
     def at(self, position: int) -> Row:
         """Return the line at a position below the number of members."""
         return self.rows(position, position + 1)[0]
@@ -66,20 +90,19 @@ class Ranking:
     def rows(self, start: int, stop: int) -> list[Row]:
         """Return the lines from one position up to, not including, another."""
         # One neighbour on each side is looked at too: a tie may go on across the edge.
-        before = 1 if start > 0 else 0
-        keys: list[Key] = list(self._order.islice(start - before, stop + 1))
+        first = max(start - 1, 0)
+        keys: list[Key] = self._order[first : stop + 1]
         if not keys:
             return []
-        rank = 1 + self._order.bisect_left((keys[0][0],))
-        rows = []
-        for index, key in enumerate(keys):
-            as_before = index > 0 and keys[index - 1][0] == key[0]
-            as_after = index + 1 < len(keys) and keys[index + 1][0] == key[0]
-            if index > 0 and not as_before:
-                rank = start - before + index + 1
-            rows.append(Row(rank, as_before or as_after, member=key[3], value=-key[0], key=key))
-        return rows[before : before + stop - start]
+        values = [key[0] for key in keys]
+        as_before = [False, *map(eq, values, values[1:])]
+        as_after = [*as_before[1:], False]
+        # Whoever differs from the one before stands where they stand; whoever does not shares their rank.
+        places = [0 if same else place for place, same in enumerate(as_before, first + 1)]
+        places[0] = 1 + self._order.bisect_left((values[0],))
+        rows = map(_row, zip(accumulate(places, max), map(or_, as_before, as_after), keys, strict=True))
+        return list(islice(rows, start - first, stop - first))
 
 
-def _key(member: str, value: int, reached: Reached) -> Key:
-    return (-value, *reached, member)
+# Row's own constructor is written in Python and would take half of the time of a page.
+_row: Callable[[tuple[int, bool, Key]], Row] = partial(tuple.__new__, Row)

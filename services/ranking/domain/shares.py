@@ -13,13 +13,28 @@ WHOLE_SHARE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Footprint:
+class Footprint:
+    """A footprint of a scene as boards see it; an organiser's own account has no guests."""
+
     footprint_id: str
+    root: str
+    replaces: str | None
     scene_id: str
     grams: int
-    # Of an organiser's own account none.
     guests: int
-    replaces: str | None
+
+    @classmethod
+    def of(cls, event: FootprintCalculated) -> Footprint:
+        """Return the footprint that is told of; it belongs to a scene."""
+        assert event.scene_id is not None
+        return cls(
+            footprint_id=event.footprint_id,
+            root=event.root,
+            replaces=event.replaces,
+            scene_id=event.scene_id,
+            grams=event.grams,
+            guests=event.people if event.role == "guest" else 0,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +52,9 @@ class Shares:
 
     def __init__(self) -> None:
         self._root_of: dict[str, str] = {}
-        self._chains: dict[str, dict[str, _Footprint]] = {}
+        self._chains: dict[str, dict[str, Footprint]] = {}
         self._covering: Counter[str] = Counter()
-        self._counting: dict[str, tuple[_Footprint, bool]] = {}
+        self._counting: dict[str, tuple[Footprint, bool]] = {}
         self._balances: dict[str, Balance] = {}
 
     def share(self, scene_id: str) -> int:
@@ -53,15 +68,15 @@ class Shares:
         """Return what counts at a scene."""
         return self._balances.get(scene_id, Balance())
 
-    def calculated(self, event: FootprintCalculated) -> set[str]:
+    def footprints(self) -> dict[str, Footprint]:
+        """Return all footprints heard, by id."""
+        return {footprint_id: one for chain in self._chains.values() for footprint_id, one in chain.items()}
+
+    def calculated(self, footprint: Footprint) -> set[str]:
         """Take a footprint in, once or again; return the scenes whose share may have changed."""
-        if event.scene_id is None:
-            return set()
-        self._root_of[event.footprint_id] = event.root
-        guests = event.people if event.role == "guest" else 0
-        footprint = _Footprint(event.footprint_id, event.scene_id, event.grams, guests, event.replaces)
-        self._chains.setdefault(event.root, {})[event.footprint_id] = footprint
-        return self._settle(event.root)
+        self._root_of[footprint.footprint_id] = footprint.root
+        self._chains.setdefault(footprint.root, {})[footprint.footprint_id] = footprint
+        return self._settle(footprint.root)
 
     def cover(self, footprint_ids: Iterable[str], *, by: int) -> set[str]:
         """Count one certificate more (by=1) or less (by=-1) on footprints, known or not; return the scenes changed."""
@@ -88,7 +103,7 @@ class Shares:
         changed.add(self._enter(now, covered=bool(covered), sign=1))
         return changed
 
-    def _enter(self, footprint: _Footprint, *, covered: bool, sign: int) -> str:
+    def _enter(self, footprint: Footprint, *, covered: bool, sign: int) -> str:
         grams, guests = sign * footprint.grams, sign * footprint.guests
         before = self.balance(footprint.scene_id)
         self._balances[footprint.scene_id] = Balance(

@@ -2,6 +2,7 @@
 
 from services.ranking.handlers import Handlers
 from services.ranking.stream.reader import Reader
+from services.ranking.stream.upkeep import Upkeep
 from shared.contracts import (
     BeneficiaryNamed,
     CertificateIssued,
@@ -26,4 +27,4 @@ def hears(handlers: Handlers) -> Hears:
 
 SAYS: tuple[type[Event], ...] = ()
 
-__all__ = ["SAYS", "Reader", "hears"]
+__all__ = ["SAYS", "Reader", "Upkeep", "hears"]

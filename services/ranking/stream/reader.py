@@ -1,4 +1,4 @@
-"""How ranking reads Kafka: every partition of its topics, from offset zero, without a consumer group."""
+"""How ranking reads Kafka: every partition of its topics, from where its snapshot ends, without a consumer group."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from typing import Any
 import structlog
 from aiokafka import ConsumerRecord
 from aiokafka import TopicPartition as Assigned
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import TopicPartition
 from faststream.kafka.message import KafkaMessage
 
-from services.ranking.handlers import Handlers, Partition
+from services.ranking.handlers import Handlers
+from services.ranking.store import Partition
 from services.ranking.stream.dead_letters import DeadLetters, Guilty
-from shared.contracts import PARTITIONS, Event, from_record
+from shared.contracts import PARTITIONS, Envelope, Event, from_record
 from shared.messaging import broker
 from shared.messaging.delivery import DELIVERED, Hears
 from shared.settings import Settings
@@ -42,13 +44,13 @@ class Reader:
         self._table = table
         self._contracts: dict[str, type[Event]] = {event.topic: event for event in table}
         self._handlers = handlers
-        self._partitions = [(topic, number) for topic in self._contracts for number in range(PARTITIONS)]
+        self.partitions = [Assigned(topic, number) for topic in self._contracts for number in range(PARTITIONS)]
         self._ends: dict[Partition, int] | None = None
         self._producer = broker.Producer(settings.kafka_bootstrap_servers, replica=settings.replica)
         self._dead_letters = DeadLetters(settings.kafka_bootstrap_servers, self._producer)
         self._broker = broker.reader(settings.kafka_bootstrap_servers, replica=settings.replica)
         self._subscriber = self._broker.subscriber(
-            partitions=[TopicPartition(topic, number) for topic, number in self._partitions],
+            partitions=[TopicPartition(topic, number) for topic, number in self.partitions],
             batch=True,
             group_id=None,
             ack_policy=AckPolicy.MANUAL,
@@ -96,47 +98,68 @@ class Reader:
             try:
                 await broker.verify_topics(self._settings.kafka_bootstrap_servers)
                 await self._producer.start()
-                await self._broker.start()
-                await self._see_ends()
+                # What is fetched before the fold has found where it begins, waits.
+                async with self._handlers.turn:
+                    await self._broker.start()
+                    await self._begin()
             except broker.TopicDiffers as differs:
                 log.critical("refusing to run", service="ranking", reason=str(differs))
                 os.kill(os.getpid(), signal.SIGTERM)
                 await asyncio.Event().wait()
-            except (KafkaError, OSError) as failure:
-                log.warning("kafka does not answer", service="ranking", failure=repr(failure)[:200])
+            except Exception as failure:
+                log.warning("boards cannot begin", service="ranking", failure=repr(failure)[:200])
                 # What has started by half would read beside what starts next.
                 await self._broker.stop()
                 await asyncio.sleep(RECONNECT_SECONDS)
 
-    async def _see_ends(self) -> None:
-        assigned = [Assigned(topic, number) for topic, number in self._partitions]
+    async def _begin(self) -> None:
         consumer = self._subscriber.consumer
         assert consumer is not None, "the broker has started"
-        first, ends = await consumer.beginning_offsets(assigned), await consumer.end_offsets(assigned)
+        first, ends = await consumer.beginning_offsets(self.partitions), await consumer.end_offsets(self.partitions)
+        await self._handlers.begin(await self._log_id(), ends)
         # What was before the beginning of the log cannot be folded any more: it counts as passed.
-        for (topic, number), offset in first.items():
-            self._handlers.live.offsets.setdefault((topic, number), offset)
-        self._ends = {(topic, number): end for (topic, number), end in ends.items()}
+        self._handlers.live.passed(first)
+        for partition in self.partitions:
+            consumer.seek(partition, self._handlers.live.offsets[partition])
+        self._ends = dict(ends)
+
+    async def _log_id(self) -> str:
+        """Return the name that Kafka gave itself when its log was new."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._settings.kafka_bootstrap_servers.split(","))
+        await admin.start()
+        try:
+            return str((await admin.describe_cluster())["cluster_id"])
+        finally:
+            await admin.close()
 
     async def _take(self, records: tuple[ConsumerRecord, ...]) -> None:
+        async with self._handlers.turn:
+            await self._fold(records)
+
+    async def _fold(self, records: tuple[ConsumerRecord, ...]) -> None:
         guilty: list[Guilty] = []
+        offsets = self._handlers.live.offsets
         for record in records:
-            # A null is a compacted topic's deletion or heartbeat: it tells nothing.
-            if record.value is None:
+            # The first fetches begin at offset zero, before the place to go on from is known.
+            if record.offset < offsets.get((record.topic, record.partition), 0):
                 continue
             try:
-                await self._hear(record, record.value)
+                if (event := self.heard(record)) is not None:
+                    await self._table[type(event.data)]([event])
+                    DELIVERED.labels(record.topic).inc()
             except Exception as failure:
                 guilty.append((record, failure))
         if guilty:
             await self._dead_letters.bury(guilty)
         self._handlers.live.passed({(record.topic, record.partition): record.offset + 1 for record in records})
 
-    async def _hear(self, record: ConsumerRecord, value: bytes) -> None:
+    def heard(self, record: ConsumerRecord) -> Envelope[Event] | None:
+        """Return the event that a record carries; none of a null. Raises MalformedEvent, OtherMode."""
+        # A null is a compacted topic's deletion or heartbeat: it tells nothing.
+        if record.value is None:
+            return None
         contract = self._contracts[record.topic]
-        envelope = from_record(contract, value, list(record.headers), livemode=self._settings.livemode)
-        await self._table[contract]([envelope])
-        DELIVERED.labels(record.topic).inc()
+        return from_record(contract, record.value, list(record.headers), livemode=self._settings.livemode)
 
     async def _untouched(self, records: Any, _default: Any) -> KafkaMessage:
         consumer: Any = self._subscriber.consumer

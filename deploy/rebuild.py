@@ -1,0 +1,50 @@
+"""Having ranking fold everything again, and saying how far it is and what it found."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+# A replica looks for rebuilds every two seconds; who has not begun after so long does not run.
+BEGIN_SECONDS_MAX = 10
+LOOK_SECONDS = 0.5
+Say = Callable[[str], None]
+
+
+class NotRebuilt(RuntimeError):
+    """Ranking refused, or no replica began; the message says what to do."""
+
+
+def rebuild(url: str, token: str, say: Say) -> list[dict[str, Any]]:
+    """Return what each replica found. Raises NotRebuilt, and httpx.TransportError when nothing answers."""
+    headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": f"rebuild-{secrets.token_hex(8)}"}
+    with httpx.Client(base_url=url, timeout=20, headers=headers) as client:
+        asked = _answered(client.post("/v1/boards/rebuilds"))
+        address, began, said = f"/v1/boards/rebuilds/{asked['rebuild']}", time.monotonic(), ""
+        while True:
+            replicas: list[dict[str, Any]] = _answered(client.get(address))["replicas"]
+            waited = time.monotonic() - began
+            if replicas and (line := _far(replicas)) != said:
+                say(line)
+                said = line
+            if waited > BEGIN_SECONDS_MAX and not replicas:
+                raise NotRebuilt("No replica of ranking has begun. Look at /health/ready and the log of ranking.")
+            # A replica that looks late is waited for too.
+            if waited > BEGIN_SECONDS_MAX / 2 and all(replica["comparison"] for replica in replicas) and replicas:
+                return replicas
+            time.sleep(LOOK_SECONDS)
+
+
+def _far(replicas: list[dict[str, Any]]) -> str:
+    return "  ".join(f"{replica['replica']} {replica['folded']:,} of {replica['to_fold']:,}" for replica in replicas)
+
+
+def _answered(answer: httpx.Response) -> dict[str, Any]:
+    if answer.is_error:
+        raise NotRebuilt(f"Ranking refused ({answer.status_code}): {answer.text[:300]}")
+    body: dict[str, Any] = answer.json()
+    return body

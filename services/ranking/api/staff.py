@@ -1,0 +1,61 @@
+"""Rebuilds for those who run the system: all replicas fold everything again, and say what they found."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Path, Request
+from pydantic import BaseModel, Field
+
+from services.ranking.api.asking import NothingThere
+from services.ranking.domain import Progress
+from services.ranking.handlers import Handlers
+from shared.web.idempotency import KEY_LENGTH_MAX, KEY_LENGTH_MIN, checked, id_of
+
+Key = Annotated[
+    str | None,
+    Header(
+        description=f"Required, {KEY_LENGTH_MIN} to {KEY_LENGTH_MAX} characters: the same for each repeat of one wish",
+        examples=["rebuild of 28 November"],
+    ),
+]
+Number = Annotated[int, Path(ge=1, le=10**9)]
+
+
+class Rebuild(BaseModel):
+    """A rebuild that was asked for, and how far each replica is that has begun it.
+
+    A replica is done when it has its comparison: of what it was told before with what the log says, and of the boards
+    that somebody has looked at. From then on it answers from the rebuilt ones.
+    """
+
+    rebuild: int
+    livemode: bool
+    asked_at: datetime
+    replicas: Annotated[list[Progress], Field(description="a replica looks every two seconds, and begins then")]
+
+
+def staff_router(handlers: Handlers, *, livemode: bool) -> APIRouter:
+    """Build the routes for staff."""
+    routes = APIRouter(tags=["staff"])
+
+    async def shown(number: int) -> Rebuild:
+        found = await handlers.rebuild(number)
+        if found is None:
+            raise NothingThere(f"There is no rebuild {number}. Ask for one with POST /v1/boards/rebuilds.")
+        asked_at, replicas = found
+        return Rebuild(rebuild=number, livemode=livemode, asked_at=asked_at, replicas=replicas)
+
+    @routes.post("/v1/boards/rebuilds", operation_id="rebuild_boards", status_code=202)
+    async def rebuild_boards(request: Request, idempotency_key: Key = None) -> Rebuild:
+        """Have every replica fold the log again from the first message, compare and swap; boards answer meanwhile."""
+        caller = request.state.caller
+        return await shown(await handlers.ask_rebuild(id_of("rebuild", caller, checked(idempotency_key)), by=caller))
+
+    @routes.get("/v1/boards/rebuilds/{rebuild}", operation_id="get_rebuild")
+    async def get_rebuild(rebuild: Number) -> Rebuild:
+        """Return how far a rebuild is."""
+        return await shown(rebuild)
+
+    return routes

@@ -1,0 +1,116 @@
+"""How the whole log is folded again beside the live boards, from offset zero to where those are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
+
+from services.ranking.domain import Progress
+from services.ranking.handlers import Fold, Handlers
+from services.ranking.store import Partition
+from services.ranking.stream.reader import Reader
+from shared.messaging import broker
+from shared.settings import Settings
+
+POLL_TIMEOUT_MS = 200
+NOTES_EVERY_SECONDS = 0.5
+
+log = structlog.get_logger()
+
+
+class Upkeep:
+    """Keeps snapshots of the live fold, and replaces it when a rebuild is asked for. It begins when that is ready."""
+
+    def __init__(self, settings: Settings, reader: Reader, handlers: Handlers) -> None:
+        self._settings, self._reader, self._handlers = settings, reader, handlers
+
+    async def turn(self) -> None:
+        """Do what is due. Raises KafkaError and PyMongoError; the next turn begins anew then."""
+        if await self._reader.fares() is not None:
+            return
+        if (number := await self._handlers.rebuild_due()) is not None:
+            await self._rebuild(number)
+        await self._handlers.keep()
+
+    async def _rebuild(self, number: int) -> None:
+        fold = Fold(number)
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._settings.kafka_bootstrap_servers.split(","),
+            client_id=f"{self._settings.replica}-rebuild",
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_poll_records=broker.BATCH_RECORDS_MAX,
+            max_partition_fetch_bytes=broker.PARTITION_FETCH_BYTES_MAX,
+            fetch_max_wait_ms=broker.FETCH_WAIT_MS_MAX,
+        )
+        consumer.assign(self._reader.partitions)
+        try:
+            await consumer.start()
+            fold.passed(await consumer.beginning_offsets(self._reader.partitions))
+            again = _Again(self._reader, consumer, fold)
+            notes = _Notes(self._handlers, number, self._settings.replica)
+            await again.read(dict(self._handlers.live.offsets), notes)
+            # The rest is little. What comes from now on goes into both folds, so they meet.
+            async with self._handlers.turn:
+                upto = self._handlers.feed(fold)
+            await again.read(upto, notes)
+            async with self._handlers.turn:
+                comparison = await self._handlers.swap(fold)
+            await self._handlers.note(number, Progress(self._settings.replica, again.folded, again.folded, comparison))
+        finally:
+            self._handlers.feed(None)
+            await consumer.stop()
+
+
+class _Notes:
+    """Tells those who asked how far it is, now and then."""
+
+    def __init__(self, handlers: Handlers, rebuild: int, replica: str) -> None:
+        self._handlers, self._rebuild, self._replica = handlers, rebuild, replica
+        self._noted = -NOTES_EVERY_SECONDS
+
+    async def note(self, folded: int, to_fold: int) -> None:
+        if time.monotonic() - self._noted >= NOTES_EVERY_SECONDS:
+            await self._handlers.note(self._rebuild, Progress(self._replica, folded, to_fold))
+            self._noted = time.monotonic()
+
+
+class _Again:
+    """Reads every partition into a fold, up to given offsets and no further."""
+
+    def __init__(self, reader: Reader, consumer: AIOKafkaConsumer, fold: Fold) -> None:
+        self._reader, self._consumer, self._fold = reader, consumer, fold
+        self.folded = 0
+
+    async def read(self, upto: Mapping[Partition, int], notes: _Notes) -> None:
+        """Return when all before these offsets is folded."""
+        offsets = self._fold.offsets
+        self._consumer.resume(*self._reader.partitions)
+        while True:
+            behind = {partition: end - offsets[partition] for partition, end in upto.items()}
+            done = [partition for partition in self._reader.partitions if behind.get(partition, 0) <= 0]
+            await notes.note(self.folded, self.folded + sum(max(0, count) for count in behind.values()))
+            if len(done) == len(self._reader.partitions):
+                return
+            self._consumer.pause(*done)
+            for partition, records in (await self._consumer.getmany(timeout_ms=POLL_TIMEOUT_MS)).items():
+                inside = [record for record in records if record.offset < upto[partition]]
+                for record in inside:
+                    self._hear(record)
+                # A compacted topic has gaps: a record beyond the end says as well that the end is reached.
+                offsets[partition] = min(upto[partition], records[-1].offset + 1)
+                self._consumer.seek(partition, offsets[partition])
+                self.folded += len(inside)
+
+    def _hear(self, record: ConsumerRecord) -> None:
+        try:
+            event = self._reader.heard(record)
+            if event is not None:
+                self._fold.boards.fold(event)
+        except Exception as failure:
+            # The live reader has met it too, and put it on the dead letters.
+            place = [record.partition, record.offset]
+            log.warning("message skipped", topic=record.topic, at=place, reason=str(failure)[:300])

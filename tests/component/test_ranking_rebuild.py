@@ -1,0 +1,151 @@
+"""A rebuild: everything is folded again beside the live boards, compared with them and put in their place."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from deploy.issuer import LocalIssuer
+from services.ranking.app import create_app
+from services.ranking.domain import FACTS, Facts
+from services.ranking.domain.deeds import Deed
+from services.ranking.store import Store
+from shared.settings import Settings
+from shared.web.app import database
+from tests.component.test_ranking import Town, four_guests, new_id, rows
+from tests.component.test_ranking_snapshots import stored, with_a_snapshot
+from tests.conftest import served, until
+
+Make = Callable[..., Settings]
+
+
+@pytest.fixture
+def town(publish: Any) -> Town:
+    return Town(publish)
+
+
+@pytest.fixture
+def staff(issuer: tuple[LocalIssuer, str, str]) -> dict[str, str]:
+    return {"Authorization": f"Bearer {issuer[0].token('operator', 'ranking:rebuild')}"}
+
+
+async def ask(ranking: httpx.AsyncClient, staff: dict[str, str], key: str | None = None) -> dict[str, Any]:
+    headers = {**staff, "Idempotency-Key": key or secrets.token_hex(8)}
+    answer = await ranking.post("/v1/boards/rebuilds", headers=headers)
+    assert answer.status_code == 202, answer.text
+    asked: dict[str, Any] = answer.json()
+    return asked
+
+
+async def done(ranking: httpx.AsyncClient, staff: dict[str, str], number: int, replicas: int = 1) -> list[Any]:
+    """Return what each replica found, once all have found it."""
+
+    async def compared() -> Any:
+        answer = await ranking.get(f"/v1/boards/rebuilds/{number}", headers=staff)
+        found = [replica["comparison"] for replica in answer.json()["replicas"]]
+        return found if len(found) == replicas and all(found) else None
+
+    comparisons: list[Any] = await until(compared)
+    return comparisons
+
+
+async def test_a_rebuild_of_right_boards_finds_no_difference_and_loses_nothing_that_comes_meanwhile(
+    settings: Make, town: Town, staff: dict[str, str]
+) -> None:
+    async with served(create_app(settings("ranking"))) as ranking:
+        await four_guests(town)
+
+        async def all_there() -> bool:
+            return [row["value"] for row in await rows(ranking, city=town.city)] == [9, 7, 7, 5]
+
+        await until(all_there)
+        # A board that somebody has looked at is compared too.
+        assert (await ranking.get("/v1/boards/people")).status_code == 200
+        asked = await ask(ranking, staff)
+        ending, guests = asyncio.Event(), []
+
+        async def more() -> None:
+            while not ending.is_set():
+                guests.append(new_id("ben"))
+                await town.name(guests[-1], f"Guest {len(guests)}")
+                await town.certify(guests[-1], await town.scene())
+
+        coming = asyncio.create_task(more())
+        (comparison,) = await done(ranking, staff, asked["rebuild"])
+        ending.set()
+        await coming
+        assert (comparison["facts_differ"], comparison["boards_differ"]) == (0, 0)
+        assert comparison["facts"] > 28
+        assert comparison["boards"] >= 1
+        assert len(guests) > 1
+
+        async def all_of_them() -> bool:
+            return len(await rows(ranking, city=town.city)) == 4 + len(guests)
+
+        await until(all_of_them)
+
+
+async def test_a_rebuild_finds_what_the_log_does_not_say_and_it_is_gone_for_good(
+    settings: Make, town: Town, staff: dict[str, str]
+) -> None:
+    chosen = settings("ranking")
+    right = await with_a_snapshot(chosen, town)
+    scene = await town.scene()
+    store = Store(database(chosen))
+    # A snapshot that holds up, and tells of a certificate that was never issued.
+    with stored(chosen) as found:
+        written = found["snapshots"].find_one({})
+    (head,) = await store.heads(written["code"], written["log"], since=written["taken_at"])
+    facts: Facts = {kind: {} for kind in FACTS}
+    async for part in store.facts(head):
+        for fact in part:
+            (kind,) = [kind for kind, shape in FACTS.items() if isinstance(fact, shape)]
+            facts[kind][str(fact)] = fact
+    issued = next(fact for fact in facts["certificates"].values() if isinstance(fact, Deed))
+    facts["certificates"]["never"] = replace(issued, certificate_id=new_id("cert"), scene_id=scene.scene_id)
+    await store.keep(replace(head, name="later", taken_at=datetime.now(UTC)), facts)
+    store.close()
+    async with served(create_app(chosen)) as ranking:
+        assert await rows(ranking, city=town.city) != right
+        asked = await ask(ranking, staff)
+        (comparison,) = await done(ranking, staff, asked["rebuild"])
+        assert comparison["facts_differ"] == 1
+        assert comparison["boards_differ"] >= 1
+        assert await rows(ranking, city=town.city) == right
+    async with served(create_app(chosen)) as restarted:
+        assert await rows(restarted, city=town.city) == right
+
+
+async def test_every_replica_rebuilds_once_whatever_is_asked_twice(
+    settings: Make, town: Town, staff: dict[str, str]
+) -> None:
+    chosen = settings("ranking")
+    await four_guests(town)
+    other = chosen.model_copy(update={"replica": f"{chosen.replica}.b"})
+    async with served(create_app(chosen)) as one, served(create_app(other)) as two:
+        asked = await ask(one, staff, "the same wish")
+        assert (await ask(two, staff, "the same wish"))["rebuild"] == asked["rebuild"] == 1
+        assert len(await done(two, staff, 1, replicas=2)) == 2
+        assert (await ask(two, staff))["rebuild"] == 2
+        assert len(await done(one, staff, 2, replicas=2)) == 2
+
+
+async def test_rebuilds_are_for_staff_and_named_by_number(
+    settings: Make, staff: dict[str, str], issuer: tuple[LocalIssuer, str, str]
+) -> None:
+    async with served(create_app(settings("ranking"))) as ranking:
+        key = {"Idempotency-Key": "a rebuild"}
+        assert (await ranking.post("/v1/boards/rebuilds", headers=key)).status_code == 401
+        others = {"Authorization": f"Bearer {issuer[0].token('cashier', 'orders:read')}", **key}
+        assert (await ranking.post("/v1/boards/rebuilds", headers=others)).status_code == 403
+        keyless = await ranking.post("/v1/boards/rebuilds", headers=staff)
+        assert (keyless.status_code, keyless.json()["code"]) == (400, "idempotency_key_missing")
+        unknown = await ranking.get("/v1/boards/rebuilds/7", headers=staff)
+        assert (unknown.status_code, unknown.json()["code"]) == (404, "not_found")
