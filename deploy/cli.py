@@ -154,15 +154,14 @@ def ranking_rebuild(url: Url = URL, as_json: AsJson = False) -> None:
         raise typer.Exit(_complain(f"{url} does not answer ({away!r}). Is it up? Run `make up`.")) from None
     if as_json:
         print(json.dumps(replicas, indent=2))
-    found = [replica["comparison"] for replica in replicas]
-    wrong = any(one["facts_differ"] or one["boards_differ"] for one in found)
-    if not as_json:
-        for replica, one in zip(replicas, found, strict=True):
-            print(
-                f"{'WRONG' if one['facts_differ'] or one['boards_differ'] else 'ok   '}  {replica['replica']}"
-                f"  {one['facts_differ']} of {one['facts']:,} facts and {one['boards_differ']} of {one['boards']} boards"
-                " differed; the rebuilt ones answer now"
-            )
+    wrong = False
+    for replica in replicas:
+        found = replica["comparison"]
+        differ = bool(found["facts_differ"] or found["boards_differ"])
+        wrong = wrong or differ
+        facts, boards = (f"{found[f'{what}_differ']:,} of {found[what]:,} {what}" for what in ("facts", "boards"))
+        if not as_json:
+            print(f"{'WRONG' if differ else 'ok   '}  {replica['replica']}  {facts} and {boards} differed")
     if wrong:
         raise typer.Exit(1)
 

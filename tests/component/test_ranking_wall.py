@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import re
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -18,9 +18,11 @@ from sse_starlette import EventSourceResponse
 
 from services.ranking import api
 from services.ranking.handlers import Handlers
+from services.ranking.store import Store
 from shared.messaging.outbox import clock
+from shared.settings import Settings
 from shared.web import problems
-from shared.web.app import _static
+from shared.web.app import _static, database
 from shared.web.pages import Pages
 from tests.conftest import until
 from tests.tidy.test_repository import ROOT
@@ -33,9 +35,9 @@ EVENTS = "/boards/wall/events?scene=S1000"
 class Hall:
     """A scene with guests, and the service that shows its wall."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, store: Store) -> None:
         self.url = url
-        self.handlers = Handlers()
+        self.handlers = Handlers(store, clock, code="")
         self.hears(scene(1))
 
     def hears(self, *events: object) -> None:
@@ -50,10 +52,11 @@ class Hall:
 
 
 @pytest_asyncio.fixture
-async def hall() -> AsyncIterator[Hall]:
+async def hall(settings: Callable[..., Settings]) -> AsyncIterator[Hall]:
     """Four guests an hour ago, over real HTTP: streams are not what a transport in memory shows."""
     listening = socket.create_server(("127.0.0.1", 0))
-    hall = Hall(f"http://127.0.0.1:{listening.getsockname()[1]}")
+    store = Store(database(settings("ranking")))
+    hall = Hall(f"http://127.0.0.1:{listening.getsockname()[1]}", store)
     for who in range(4):
         hall.guest(who)
     pages = Pages(ROOT / "services/ranking/pages", service="ranking", livemode=False)
@@ -66,6 +69,7 @@ async def hall() -> AsyncIterator[Hall]:
     yield hall
     server.should_exit = True
     await serving
+    store.close()
 
 
 async def snapshots(url: str, last: str | None = None) -> AsyncIterator[tuple[str, str]]:
