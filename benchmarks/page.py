@@ -25,13 +25,13 @@ def draw(run: Run, file: Path) -> None:
 def _chart(found: Found) -> dict[str, object]:
     """Return bars as (label, median, rounds), or a curve as points, scaled to the width of the drawing."""
     if isinstance(found, Durations):
-        longest = max(found.seconds + tuple(found.aims.values()))
+        longest = max(found.seconds + tuple(filter(None, found.aims.values())))
         across, up = WIDTH / longest, 160 / 100
         points = [(found.percentile(percent) * across, 170 - percent * up) for percent in MARKS]
         return {
             "points": " ".join(f"{x:.1f},{y:.1f}" for x, y in points),
             "marks": [
-                (f"p{percent}", found.percentile(percent), found.percentile(percent) * across, aim, aim * across)
+                (f"p{percent}", found.percentile(percent), found.percentile(percent) * across, aim, (aim or 0) * across)
                 for percent, aim in found.aims.items()
             ],
         }

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,21 @@ from shared.web.auth import CAPABILITY_HEADER
 from shared.web.idempotency import id_of
 from tests.embedded import free_port
 
+PURCHASED = "offset.purchased"
 PROJECTS = 10
 TONNES = 100_000
 AT_ONCE = 50
 PATIENCE_SECONDS = 120
 # Beside the ports of deploy/local/place.py, inside the twenty that are free.
 SECOND_REGISTRY_PORT_OFFSET = 16
+
+
+@dataclass(frozen=True)
+class Waits:
+    """Seconds until a certificate was told: since the buyer asked to approve the payment, and since it was accepted."""
+
+    since_approval: float
+    since_purchase: float
 
 
 @dataclass
@@ -41,11 +51,11 @@ class Shop:
     local: Local
     client: httpx.AsyncClient
     projects: list[str]
-    # What the log has told of an order: the moment by topic.
+    # What the log has told of an order, by topic: the moment that it was heard, or happened, on this machine's clock.
     told: dict[tuple[str, str], asyncio.Future[float]] = field(default_factory=dict)
 
-    async def buy(self, project_id: str) -> float:
-        """Buy a little by mass; return the seconds from the accepted payment until the certificate is told."""
+    async def buy(self, project_id: str) -> Waits:
+        """Buy a little by mass; return how long the certificate was waited for."""
         order_id, capability = await self.order(project_id)
         return await self.pay(order_id, capability)
 
@@ -65,18 +75,19 @@ class Shop:
         await self._moment("credits.held", order_id)
         return order_id, made["capability"]
 
-    async def pay(self, order_id: str, capability: str) -> float:
-        """Pay; return the seconds from the accepted payment until the certificate is told."""
+    async def pay(self, order_id: str, capability: str) -> Waits:
+        """Pay; return how long the certificate was waited for."""
         started = await self._post(f"/v1/orders/{order_id}/payments", {}, shows=capability)
+        approved = time.time()
         await self._post(f"/v1/sandbox/payments/{started['payment_id']}/approve", {})
-        accepted = time.perf_counter()
-        return await self._moment("certificate.issued", order_id) - accepted
+        told = await self._moment("certificate.issued", order_id)
+        return Waits(since_approval=told - approved, since_purchase=told - await self._moment(PURCHASED, order_id))
 
-    async def one_by_one(self, orders: int) -> list[float]:
+    async def one_by_one(self, orders: int) -> list[Waits]:
         """Buy one after the other."""
         return [await self.buy(self.projects[0]) for _ in range(orders)]
 
-    async def at_once(self) -> list[float]:
+    async def at_once(self) -> list[Waits]:
         """Let fifty buyers, whose credits are held, pay in one moment."""
         ready = await asyncio.gather(*(self.order(self.projects[0]) for _ in range(AT_ONCE)))
         return await asyncio.gather(*(self.pay(*order) for order in ready))
@@ -138,7 +149,8 @@ class Shop:
                 raise RuntimeError(f"refused: {record.value}")
             future = self._future(record.topic, order_id)
             if not future.done():
-                future.set_result(time.perf_counter())
+                happened = datetime.fromisoformat(headers["ce_time"].decode()).timestamp()
+                future.set_result(happened if record.topic == PURCHASED else time.time())
 
     def _future(self, topic: str, order_id: str) -> asyncio.Future[float]:
         return self.told.setdefault((topic, order_id), asyncio.get_running_loop().create_future())
@@ -171,7 +183,7 @@ async def running(home: Path) -> AsyncIterator[Shop]:
             shop = Shop(local, client, projects)
             consumer = AIOKafkaConsumer(bootstrap_servers=local.place.address_of("kafka"), enable_auto_commit=False)
             await consumer.start()
-            topics = ("credits.held", "credits.refused", "certificate.issued")
+            topics = ("credits.held", "credits.refused", PURCHASED, "certificate.issued")
             consumer.assign([TopicPartition(topic, number) for topic in topics for number in range(PARTITIONS)])
             await consumer.seek_to_end()
             listening = asyncio.create_task(shop.listen(consumer))

@@ -38,11 +38,11 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Durations:
-    """How long something took each time, in seconds; aims by percentile."""
+    """How long something took each time, in seconds; the percentiles that matter, each with its aim if it has one."""
 
     name: str
     seconds: tuple[float, ...]
-    aims: dict[int, float]
+    aims: dict[int, float | None]
     kind: str = "durations"
 
     def percentile(self, percent: int) -> float:
@@ -99,7 +99,8 @@ def said(found: Found) -> str:
             )
         case Durations():
             marks = ", ".join(
-                f"p{percent} {found.percentile(percent):.3f} s (aim {aim:g} s)" for percent, aim in found.aims.items()
+                f"p{percent} {found.percentile(percent):.3f} s" + ("" if aim is None else f" (aim {aim:g} s)")
+                for percent, aim in found.aims.items()
             )
             return f"{found.name}: {marks}, of {len(found.seconds)}"
         case Rates():
