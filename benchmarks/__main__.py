@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from benchmarks import holds, page, purchases, recount, relay
+from benchmarks import boards, holds, page, purchases, recount, relay
 from benchmarks.results import Comparison, Durations, Found, Rates, keep, machine, run_of, said
 from tests.embedded import embedded
 
@@ -27,7 +27,9 @@ RESULTS = Path(__file__).parent / "results"
 Timed = Callable[[], Awaitable[float]]
 
 
-async def compare(name: str, ours: Timed, peer: Timed, *, unit: str, peer_is: str, aim: float, limit: str) -> Found:
+async def compare(
+    name: str, ours: Timed, peer: Timed, *, unit: str, peer_is: str, aim: float | None, limit: str
+) -> Found:
     """Run both in turn, so that a change of the machine's pace hits both."""
     pairs = [(await ours(), await peer()) for _ in range(ROUNDS)]
     mine, theirs = zip(*pairs, strict=True)
@@ -50,6 +52,23 @@ async def ledger_and_relay(kafka: str, mongodb: str) -> AsyncIterator[Found]:
     yield Durations("Age of the oldest unsent event", tuple(await relay.ages(kafka, mongodb)), {99: 0.1})
     async with recount.running(mongodb) as seconds:
         yield Durations(f"Recount of {ALLOCATIONS:,} allocations", (await seconds(ALLOCATIONS),), {100: 30})
+
+
+async def million_members(home: Path) -> AsyncIterator[Found]:
+    """Yield what is found of boards, in memory, against Redis and against decoding alone."""
+    stream = boards.Stream()
+    yield await compare(
+        "Fold of the stream, with a board looked at", stream.folded, stream.decoded,
+        unit="events/s", peer_is="decoding alone", aim=0.5, limit=boards.FOLD_LIMIT,
+    )  # fmt: skip
+    with boards.running(home) as sides:
+        for asked, aim in boards.AIMS.items():
+            for at_once, peer_is in ((1, "Redis, one connection"), (boards.PIPELINED, "Redis, pipelined")):
+                yield await compare(
+                    f"Board of {boards.MEMBERS:,}, {asked}",
+                    partial(sides.ours, asked), partial(sides.redis, asked, at_once),
+                    unit="calls/s", peer_is=peer_is, aim=aim if at_once == 1 else None, limit=boards.LIMIT,
+                )  # fmt: skip
 
 
 async def whole_system(home: Path) -> AsyncIterator[Found]:
@@ -94,6 +113,7 @@ def main(home: Path) -> None:
     print(", ".join(f"{what} {text}" for what, text in on.items()), flush=True)
     with embedded(home / "parts") as (kafka, mongodb):
         found = asyncio.run(_all(ledger_and_relay(kafka, mongodb)))
+    found += asyncio.run(_all(million_members(home / "boards")))
     found += asyncio.run(_all(whole_system(home / "system")))
     run = run_of(found, began=began, on=on)
     file = keep(run, RESULTS)

@@ -26,7 +26,7 @@ class Comparison:
     ours: tuple[float, ...]
     peer: tuple[float, ...]
     peer_is: str
-    aim: float
+    aim: float | None
     limit: str
     kind: str = "comparison"
 
@@ -95,7 +95,7 @@ def said(found: Found) -> str:
             mine, theirs = statistics.median(found.ours), statistics.median(found.peer)
             return (
                 f"{found.name}: {mine:,.0f} {found.unit} against {theirs:,.0f} ({found.peer_is}):"
-                f" ratio {found.ratio:.2f}, aim {found.aim:g}"
+                f" ratio {found.ratio:.2f}" + ("" if found.aim is None else f", aim {found.aim:g}")
             )
         case Durations():
             marks = ", ".join(

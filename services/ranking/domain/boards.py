@@ -13,7 +13,7 @@ from services.ranking.domain.ranking import Ranking
 from services.ranking.domain.selection import Board, Field, Selection
 from services.ranking.domain.shares import Balance, Footprint, Shares
 from services.ranking.domain.windows import Window, window_at
-from shared.contracts import BeneficiaryNamed, Envelope, Event, ScenePublished
+from shared.contracts import Envelope, Event, ScenePublished
 
 # The figures of a smaller group would tell the figures of one of its members.
 GROUP_MEMBERS_MIN = 5
@@ -112,7 +112,7 @@ class Boards:
     def shown_name(self, beneficiary_id: str) -> str | None:
         """Return what a beneficiary chose to be called; none when hidden, erased or not known."""
         found = self._named.get(beneficiary_id)
-        return _shown_name(found.beneficiary) if found else None
+        return found.shown if found else None
 
     def balance(self, scene_id: str) -> Balance:
         """Return what counts at a scene, and how much of it is covered."""
@@ -135,12 +135,12 @@ class Boards:
     def has_place_for(self, beneficiary_id: str, board: Board) -> bool:
         """Say whether a beneficiary is of the kind that a board lists."""
         found = self._named.get(beneficiary_id)
-        return found is not None and (board, found.beneficiary.kind) in LISTED_KINDS
+        return found is not None and (board, found.kind) in LISTED_KINDS
 
     def profile_hash(self, beneficiary_id: str) -> str | None:
         """Return the hash of a profile's capability; none when it is unknown, or erased."""
         found = self._named.get(beneficiary_id)
-        return found.beneficiary.profile_hash if found and not found.beneficiary.erased else None
+        return found.profile_hash if found else None
 
     # What is heard.
 
@@ -189,12 +189,11 @@ class Boards:
         self._place_scenes(self._shares.cover(deed.footprint_ids, by=-1))
 
     def _name(self, told: Named) -> None:
-        beneficiary_id = told.beneficiary.beneficiary_id
-        before = self._named.get(beneficiary_id)
+        before = self._named.get(told.beneficiary_id)
         if before is not None and before.sequence >= told.sequence:
             return
-        self._named[beneficiary_id] = told
-        for deed in self._deeds_of.get(beneficiary_id, ()):
+        self._named[told.beneficiary_id] = told
+        for deed in self._deeds_of.get(told.beneficiary_id, ()):
             for standing, member in self._touched_by(deed):
                 self._place(standing, member)
 
@@ -270,15 +269,8 @@ class Boards:
         if self.shown_name(member) is None:
             return False
         # A person's mass beside an alias could be joined with other public figures.
-        named = self._named[member].beneficiary.board == "named"
-        return selection.board == "companies" or selection.measure != "mass_g" or named
+        return selection.board == "companies" or selection.measure != "mass_g" or self._named[member].by_name
 
 
 def _owners(deed: Deed) -> tuple[str, ...]:
     return (deed.beneficiary_id, deed.scene_id) if deed.scene_id else (deed.beneficiary_id,)
-
-
-def _shown_name(beneficiary: BeneficiaryNamed) -> str | None:
-    if beneficiary.erased or beneficiary.board == "hidden":
-        return None
-    return beneficiary.name if beneficiary.board == "named" else beneficiary.alias

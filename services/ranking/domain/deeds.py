@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from services.ranking.domain.ranking import Reached
 from services.ranking.domain.selection import Board
@@ -11,8 +12,7 @@ from services.ranking.domain.windows import microseconds
 from shared.contracts import CertificateIssued
 
 
-@dataclass(frozen=True, slots=True)
-class Deed:
+class Deed(NamedTuple):
     """A certificate as boards see it."""
 
     certificate_id: str

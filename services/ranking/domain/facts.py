@@ -1,8 +1,11 @@
-"""What boards remember of each event that was heard. All that they say follows from these, in whatever order."""
+"""What boards remember of each event that was heard. All that they say follows from these, in whatever order.
+
+Facts are tuples: there are millions, and the garbage collector need not look into them.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from services.ranking.domain.deeds import Deed
 from services.ranking.domain.shares import Footprint
@@ -17,24 +20,40 @@ from shared.contracts import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(NamedTuple):
     """A scene, and in which version."""
 
     sequence: int
     scene: ScenePublished
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
-    """What a beneficiary is called, and in which version."""
+class Named(NamedTuple):
+    """What boards may call a beneficiary, and in which version; `shown` is none of one who is hidden or erased."""
 
     sequence: int
-    beneficiary: BeneficiaryNamed
+    beneficiary_id: str
+    kind: str
+    shown: str | None
+    # Whether that is the own name, by choice, and no alias.
+    by_name: bool
+    profile_hash: str | None
+
+    @classmethod
+    def of(cls, event: BeneficiaryNamed, sequence: int) -> Named:
+        """Return what boards remember of a name: nothing more than they may show."""
+        by_name = event.board == "named"
+        hidden = event.erased or event.board == "hidden"
+        return cls(
+            sequence=sequence,
+            beneficiary_id=event.beneficiary_id,
+            kind=event.kind,
+            shown=None if hidden else event.name if by_name else event.alias,
+            by_name=by_name,
+            profile_hash=None if event.erased else event.profile_hash,
+        )
 
 
-@dataclass(frozen=True, slots=True)
-class Revoked:
+class Revoked(NamedTuple):
     """A certificate that counts no more, whether or not it was heard of."""
 
     certificate_id: str
@@ -55,14 +74,14 @@ FACTS: dict[str, type[Fact]] = {
 def fact_of(envelope: Envelope[Event]) -> Fact | None:
     """Return what is remembered of an event: nothing of a footprint outside scenes."""
     match envelope.data:
-        case ScenePublished() as scene:
-            return Published(envelope.sequence, scene)
-        case BeneficiaryNamed() as beneficiary:
-            return Named(envelope.sequence, beneficiary)
-        case CertificateRevoked() as revoked:
-            return Revoked(revoked.certificate_id)
+        case FootprintCalculated() as footprint:
+            return Footprint.of(footprint) if footprint.scene_id else None
         case CertificateIssued() as certificate:
             return Deed.of(certificate)
-        case FootprintCalculated(scene_id=str()) as footprint:
-            return Footprint.of(footprint)
+        case BeneficiaryNamed() as beneficiary:
+            return Named.of(beneficiary, envelope.sequence)
+        case ScenePublished() as scene:
+            return Published(envelope.sequence, scene)
+        case CertificateRevoked() as revoked:
+            return Revoked(revoked.certificate_id)
     return None

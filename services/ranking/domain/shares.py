@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from shared.contracts import FootprintCalculated
 
@@ -12,8 +12,7 @@ from shared.contracts import FootprintCalculated
 WHOLE_SHARE = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Footprint:
+class Footprint(NamedTuple):
     """A footprint of a scene as boards see it; an organiser's own account has no guests."""
 
     footprint_id: str
@@ -37,8 +36,7 @@ class Footprint:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Balance:
+class Balance(NamedTuple):
     """What counts at a scene, and how much of it certificates cover: grams, and the guests who counted them."""
 
     covered_g: int = 0
@@ -92,16 +90,22 @@ class Shares:
         changed = set()
         if (before := self._counting.get(root)) is not None:
             changed.add(self._enter(before[0], covered=before[1], sign=-1))
-        chain = self._chains[root]
+        now, covered = self._counts(self._chains[root])
+        self._counting[root] = (now, covered)
+        changed.add(self._enter(now, covered=covered, sign=1))
+        return changed
+
+    def _counts(self, chain: dict[str, Footprint]) -> tuple[Footprint, bool]:
+        """Return the footprint of a chain that counts, and whether a certificate covers it."""
+        if len(chain) == 1:
+            (only,) = chain.values()
+            return only, self._covering[only.footprint_id] > 0
         covered = [footprint for footprint in chain.values() if self._covering[footprint.footprint_id] > 0]
         replaced = {footprint.replaces for footprint in chain.values()}
         last = [footprint for footprint in chain.values() if footprint.footprint_id not in replaced]
         # Of a chain heard in part there may be two, of one that bites its tail none: the least id then counts.
         standing = covered or last or chain.values()
-        now = min(standing, key=lambda footprint: footprint.footprint_id)
-        self._counting[root] = (now, bool(covered))
-        changed.add(self._enter(now, covered=bool(covered), sign=1))
-        return changed
+        return min(standing, key=lambda footprint: footprint.footprint_id), bool(covered)
 
     def _enter(self, footprint: Footprint, *, covered: bool, sign: int) -> str:
         grams, guests = sign * footprint.grams, sign * footprint.guests
