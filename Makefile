@@ -28,7 +28,7 @@ logs: ready ## Follow the logs of all parts
 	@$(PYTHON) -m deploy.local logs
 
 test: ready ## Run every test; installs what they need beyond the lock, or names it
-	@sh deploy/local/tools.sh
+	@sh deploy/local/tools.sh tests pdftotext:poppler-utils qpdf:qpdf zbarimg:zbar-tools git:git chromium:chromium
 	@$(PYTHON) -m pytest
 
 lint: ready ## Check style, types, who imports whom, and that pages are whole in every language
@@ -38,5 +38,6 @@ lint: ready ## Check style, types, who imports whom, and that pages are whole in
 	@.local/venv/bin/lint-imports
 	@$(PYTHON) -m deploy.catalogues --check
 
-bench: ready ## Measure
+bench: ready ## Measure; boards need redis-server, which is installed or named
+	@sh deploy/local/tools.sh benchmarks redis-server:redis-server
 	@$(PYTHON) -m benchmarks

@@ -10,32 +10,36 @@ from typing import Any
 import httpx
 
 # A replica looks for rebuilds every two seconds; who has not begun after so long does not run.
-BEGIN_SECONDS_MAX = 10
+BEGIN_SECONDS_MAX = 6
+STILL_SECONDS_MAX = 60
 LOOK_SECONDS = 0.5
 Say = Callable[[str], None]
 
 
 class NotRebuilt(RuntimeError):
-    """Ranking refused, or no replica began; the message says what to do."""
+    """Ranking refused, no replica began, or one stands still; the message says what to do."""
 
 
 def rebuild(url: str, token: str, say: Say) -> list[dict[str, Any]]:
     """Return what each replica found. Raises NotRebuilt, and httpx.TransportError when nothing answers."""
     headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": f"rebuild-{secrets.token_hex(8)}"}
     with httpx.Client(base_url=url, timeout=20, headers=headers) as client:
-        asked = _answered(client.post("/v1/boards/rebuilds"))
-        address, began, said = f"/v1/boards/rebuilds/{asked['rebuild']}", time.monotonic(), ""
+        address = f"/v1/boards/rebuilds/{_answered(client.post('/v1/boards/rebuilds'))['rebuild']}"
+        began = moved = time.monotonic()
+        said = ""
         while True:
             replicas: list[dict[str, Any]] = _answered(client.get(address))["replicas"]
-            waited = time.monotonic() - began
-            if replicas and (line := _far(replicas)) != said:
+            now = time.monotonic()
+            if (line := _far(replicas)) != said:
                 say(line)
-                said = line
-            if waited > BEGIN_SECONDS_MAX and not replicas:
-                raise NotRebuilt("No replica of ranking has begun. Look at /health/ready and the log of ranking.")
-            # A replica that looks late is waited for too.
-            if waited > BEGIN_SECONDS_MAX / 2 and all(replica["comparison"] for replica in replicas) and replicas:
+                said, moved = line, now
+            # One that looks late is waited for too.
+            if now - began > BEGIN_SECONDS_MAX and replicas and all(replica["comparison"] for replica in replicas):
                 return replicas
+            if now - began > BEGIN_SECONDS_MAX and not replicas:
+                raise NotRebuilt("No replica of ranking is at it. Look at its /health/ready and its log.")
+            if now - moved > STILL_SECONDS_MAX:
+                raise NotRebuilt(f"It has not moved for {STILL_SECONDS_MAX} s: {said}. Look at the log of ranking.")
             time.sleep(LOOK_SECONDS)
 
 

@@ -24,7 +24,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """Return ranking's app; nothing runs before its lifespan begins."""
     settings = settings or Settings()
     store = Store(database(settings))
-    handlers = Handlers(store, clock, code=_code())
+    handlers = Handlers(store, clock, code=_code(), replica=settings.replica)
     reader = stream.Reader(settings, stream.hears(handlers), handlers)
     upkeep = stream.Upkeep(settings, reader, handlers)
     pages = Pages(FOLDER / "pages", service="ranking", livemode=settings.livemode)

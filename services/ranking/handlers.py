@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 from prometheus_client import Gauge
 
-from services.ranking.domain import Boards, Comparison, Progress, compare
+from services.ranking.domain import Boards, Progress, compare
 from services.ranking.store import KEPT, Head, Partition, Store, Torn
 from shared.contracts import Envelope, Event
 
-SNAPSHOTS_EVERY = timedelta(minutes=10)
+SNAPSHOT_MINUTES = 10
 KEPT_AT = Gauge("diandian_ranking_snapshot_seconds", "When this replica last wrote a snapshot, in seconds since 1970")
 
 log = structlog.get_logger()
@@ -39,8 +39,8 @@ class Fold:
 class Handlers:
     """The fold that is live, from which everybody is answered, and at times one that is made beside it."""
 
-    def __init__(self, store: Store, clock: Callable[[], datetime], *, code: str) -> None:
-        self._store, self._clock, self._code = store, clock, code
+    def __init__(self, store: Store, clock: Callable[[], datetime], *, code: str, replica: str) -> None:
+        self._store, self._clock, self._code, self._replica = store, clock, code, replica
         self.live = Fold()
         self._beside: Fold | None = None
         # Held while a batch is folded, and by whoever needs folds and their offsets to stand still.
@@ -63,6 +63,8 @@ class Handlers:
     async def begin(self, log_id: str, ends: Mapping[Partition, int]) -> None:
         """Go on from the newest snapshot that fits this Kafka, whose partitions end there, or else from offset zero."""
         self._log, rebuild = log_id, await self._store.last_rebuild()
+        # Whoever begins now has nothing to rebuild, and cannot end what it was at before.
+        await self._store.forget_unfinished(self._replica)
         for head in await self._store.heads(self._code, log_id, since=self._clock() - KEPT):
             # What lies beyond an end was folded from a log that has lost it.
             beyond = any(offset > ends.get(partition, 0) for partition, offset in head.offsets.items())
@@ -80,12 +82,13 @@ class Handlers:
             log.info("boards go on from a snapshot", snapshot=head.name)
             self.live = fold
             return
+        log.info("boards begin at offset zero")
         self.live = Fold(rebuild)
 
     async def keep(self) -> None:
         """Write a snapshot if it is time for one and no other replica has begun to."""
         now = self._clock()
-        slot = f"{now - (now - datetime.min.replace(tzinfo=now.tzinfo)) % SNAPSHOTS_EVERY:%Y-%m-%dT%H:%MZ}"
+        slot = f"{now.replace(minute=now.minute - now.minute % SNAPSHOT_MINUTES):%Y-%m-%dT%H:%MZ}"
         if slot == self._last_slot:
             return
         async with self.turn:
@@ -112,9 +115,9 @@ class Handlers:
         asked_at = await self._store.asked_at(number)
         return (asked_at, await self._store.progress(number)) if asked_at else None
 
-    async def note(self, number: int, progress: Progress) -> None:
-        """Say how far this replica is."""
-        await self._store.note(number, progress)
+    async def note(self, number: int, folded: int, to_fold: int) -> None:
+        """Say how far this replica is: messages folded of those to fold."""
+        await self._store.note(number, Progress(self._replica, folded, to_fold))
 
     async def rebuild_due(self) -> int | None:
         """Return the number of the last rebuild asked for, if the live fold began before."""
@@ -126,11 +129,12 @@ class Handlers:
         self._beside = fold
         return dict(self.live.offsets)
 
-    async def swap(self, rebuilt: Fold) -> Comparison:
-        """Compare the live fold with one that was told the same, and put that in its place. Needs the turn."""
+    async def swap(self, rebuilt: Fold, folded: int) -> None:
+        """Compare the live fold with one that was told the same, say what was found, and swap. Needs the turn."""
         found = await asyncio.to_thread(compare, self.live.boards, rebuilt.boards, self._clock())
-        rebuilt.passed(self.live.offsets)
-        self.live, self._beside = rebuilt, None
         say = log.error if found.facts_differ or found.boards_differ else log.info
         say("boards rebuilt", rebuild=rebuilt.rebuild, facts=found.facts_differ, boards=found.boards_differ)
-        return found
+        # Before the swap: who asked waits for it, and after the swap nothing would be due any more.
+        await self._store.note(rebuilt.rebuild, Progress(self._replica, folded, folded, found))
+        rebuilt.passed(self.live.offsets)
+        self.live, self._beside = rebuilt, None

@@ -165,6 +165,10 @@ class Store:
         of = {"rebuild": rebuild, "replica": progress.replica}
         await self._progress.replace_one(of, {**of, **asdict(progress)}, upsert=True)
 
+    async def forget_unfinished(self, replica: str) -> None:
+        """Forget how far a replica was with what it has not ended."""
+        await self._progress.delete_many({"replica": replica, "comparison": None})
+
     async def asked_at(self, rebuild: int) -> datetime | None:
         """Return when a rebuild was asked for; none when there is none of this number."""
         found = await self._rebuilds.find_one({"_id": rebuild})

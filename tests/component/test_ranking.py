@@ -497,7 +497,7 @@ def test_ranking_says_nothing_and_hears_what_its_card_says(settings: Make) -> No
     from services.ranking.store import Store
 
     store = Store(database(settings("ranking")))
-    heard: list[type[Event]] = list(stream.hears(Handlers(store, lambda: datetime.now(UTC), code="")))
+    heard: list[type[Event]] = list(stream.hears(Handlers(store, lambda: datetime.now(UTC), code="", replica="test")))
     store.close()
     assert all(event.topic in (ranking.__doc__ or "") for event in heard)
     assert stream.SAYS == ()

@@ -109,7 +109,7 @@ async def test_a_rebuild_finds_what_the_log_does_not_say_and_it_is_gone_for_good
             (kind,) = [kind for kind, shape in FACTS.items() if isinstance(fact, shape)]
             facts[kind][str(fact)] = fact
     issued = next(fact for fact in facts["certificates"].values() if isinstance(fact, Deed))
-    facts["certificates"]["never"] = replace(issued, certificate_id=new_id("cert"), scene_id=scene.scene_id)
+    facts["certificates"]["never"] = issued._replace(certificate_id=new_id("cert"), scene_id=scene.scene_id)
     await store.keep(replace(head, name="later", taken_at=datetime.now(UTC)), facts)
     store.close()
     async with served(create_app(chosen)) as ranking:

@@ -37,7 +37,7 @@ class Hall:
 
     def __init__(self, url: str, store: Store) -> None:
         self.url = url
-        self.handlers = Handlers(store, clock, code="")
+        self.handlers = Handlers(store, clock, code="", replica="test")
         self.hears(scene(1))
 
     def hears(self, *events: object) -> None:

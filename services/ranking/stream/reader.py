@@ -46,6 +46,7 @@ class Reader:
         self._handlers = handlers
         self.partitions = [Assigned(topic, number) for topic in self._contracts for number in range(PARTITIONS)]
         self._ends: dict[Partition, int] | None = None
+        self._waits_for = "Kafka does not answer"
         self._producer = broker.Producer(settings.kafka_bootstrap_servers, replica=settings.replica)
         self._dead_letters = DeadLetters(settings.kafka_bootstrap_servers, self._producer)
         self._broker = broker.reader(settings.kafka_bootstrap_servers, replica=settings.replica)
@@ -69,7 +70,7 @@ class Reader:
     async def fares(self) -> str | None:
         """Return none once the end offsets seen at the start are passed; Kafka may be away after that."""
         if self._ends is None:
-            return "Kafka does not answer"
+            return self._waits_for
         offsets = self._handlers.live.offsets
         behind = sum(max(0, end - offsets.get(partition, 0)) for partition, end in self._ends.items())
         return f"{behind} messages to fold" if behind else None
@@ -116,7 +117,8 @@ class Reader:
         consumer = self._subscriber.consumer
         assert consumer is not None, "the broker has started"
         first, ends = await consumer.beginning_offsets(self.partitions), await consumer.end_offsets(self.partitions)
-        await self._handlers.begin(await self._log_id(), ends)
+        log_id, self._waits_for = await self._log_id(), "a snapshot is being read"
+        await self._handlers.begin(log_id, ends)
         # What was before the beginning of the log cannot be folded any more: it counts as passed.
         self._handlers.live.passed(first)
         for partition in self.partitions:

@@ -1,14 +1,14 @@
-"""How the whole log is folded again beside the live boards, from offset zero to where those are."""
+"""What ranking does beside reading: it keeps snapshots, and folds the whole log again when that is asked for."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
-from services.ranking.domain import Progress
 from services.ranking.handlers import Fold, Handlers
 from services.ranking.store import Partition
 from services.ranking.stream.reader import Reader
@@ -51,15 +51,14 @@ class Upkeep:
             await consumer.start()
             fold.passed(await consumer.beginning_offsets(self._reader.partitions))
             again = _Again(self._reader, consumer, fold)
-            notes = _Notes(self._handlers, number, self._settings.replica)
+            notes = _Notes(self._handlers, number)
             await again.read(dict(self._handlers.live.offsets), notes)
             # The rest is little. What comes from now on goes into both folds, so they meet.
             async with self._handlers.turn:
                 upto = self._handlers.feed(fold)
             await again.read(upto, notes)
             async with self._handlers.turn:
-                comparison = await self._handlers.swap(fold)
-            await self._handlers.note(number, Progress(self._settings.replica, again.folded, again.folded, comparison))
+                await self._handlers.swap(fold, again.folded)
         finally:
             self._handlers.feed(None)
             await consumer.stop()
@@ -68,13 +67,13 @@ class Upkeep:
 class _Notes:
     """Tells those who asked how far it is, now and then."""
 
-    def __init__(self, handlers: Handlers, rebuild: int, replica: str) -> None:
-        self._handlers, self._rebuild, self._replica = handlers, rebuild, replica
+    def __init__(self, handlers: Handlers, rebuild: int) -> None:
+        self._handlers, self._rebuild = handlers, rebuild
         self._noted = -NOTES_EVERY_SECONDS
 
     async def note(self, folded: int, to_fold: int) -> None:
         if time.monotonic() - self._noted >= NOTES_EVERY_SECONDS:
-            await self._handlers.note(self._rebuild, Progress(self._replica, folded, to_fold))
+            await self._handlers.note(self._rebuild, folded, to_fold)
             self._noted = time.monotonic()
 
 
@@ -102,8 +101,11 @@ class _Again:
                     self._hear(record)
                 # A compacted topic has gaps: a record beyond the end says as well that the end is reached.
                 offsets[partition] = min(upto[partition], records[-1].offset + 1)
-                self._consumer.seek(partition, offsets[partition])
+                if len(inside) < len(records):
+                    self._consumer.seek(partition, offsets[partition])
                 self.folded += len(inside)
+            # Records that lie ready are handed over at once, and guests wait meanwhile.
+            await asyncio.sleep(0)
 
     def _hear(self, record: ConsumerRecord) -> None:
         try:
