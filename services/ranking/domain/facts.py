@@ -1,6 +1,6 @@
 """What boards remember of each event that was heard. All that they say follows from these, in whatever order.
 
-Facts are tuples: there are millions, and the garbage collector need not look into them.
+Facts are named tuples, not dataclasses: one is made for every event, at a third of the cost.
 """
 
 from __future__ import annotations
