@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from deploy import IS_IT_UP
 from deploy.local.place import Place
 
 Result = TypeVar("Result")
@@ -72,7 +73,7 @@ def seed(url: Url = URL) -> None:
     try:
         put_in(url, staff_token(url), print)
     except httpx.TransportError as away:
-        raise typer.Exit(_complain(f"{url} does not answer ({away!r}). Is it up? Run `make up`.")) from None
+        raise typer.Exit(_complain(f"{url} does not answer ({away!r}). {IS_IT_UP}")) from None
 
 
 @diandian.command()
@@ -197,10 +198,10 @@ def _answered(work: Coroutine[Any, Any, Result]) -> Result:
     try:
         return asyncio.run(work)
     except KafkaError as away:
-        raise typer.Exit(_complain(f"Kafka does not answer ({away}). Is it up? Run `make up`.")) from None
+        raise typer.Exit(_complain(f"Kafka does not answer ({away}). {IS_IT_UP}")) from None
     except ConnectionFailure as away:
         where = str(away).partition(" (")[0]
-        raise typer.Exit(_complain(f"MongoDB does not answer ({where}). Is it up? Run `make up`.")) from None
+        raise typer.Exit(_complain(f"MongoDB does not answer ({where}). {IS_IT_UP}")) from None
 
 
 def _complain(text: str) -> int:

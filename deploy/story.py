@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from deploy import IS_IT_UP, SEE_LOGS
 from shared.web.auth import CAPABILITY_HEADER
 
 PATIENCE_SECONDS = 30.0
@@ -156,7 +157,7 @@ async def _tell(url: str, *, public_url: str, scene: str, name: str, say: Say) -
         try:
             return await _walk(client, public_url, scene=scene, name=name, say=say)
         except httpx.HTTPError as away:
-            raise NotTold(f"{url} does not answer ({away!r}). Is it up? Run `make up`.") from None
+            raise NotTold(f"{url} does not answer ({away!r}). {IS_IT_UP}") from None
 
 
 async def _walk(client: httpx.AsyncClient, public_url: str, *, scene: str, name: str, say: Say) -> dict[str, Any]:
@@ -215,7 +216,7 @@ async def _patiently(there: Callable[[], Awaitable[dict[str, Any] | None]], what
     deadline = time.monotonic() + PATIENCE_SECONDS
     while (found := await there()) is None:
         if time.monotonic() > deadline:
-            raise NotTold(f"Waited {PATIENCE_SECONDS:.0f} s in vain for {what}. See `make logs`.")
+            raise NotTold(f"Waited {PATIENCE_SECONDS:.0f} s in vain for {what}. {SEE_LOGS}")
         await asyncio.sleep(POLL_SECONDS)
     return found
 

@@ -303,6 +303,7 @@ def test_a_service_that_is_down_is_told_in_plain_words(gateway: Local) -> None:
         assert (status, kind) == (502, "text/html; charset=utf-8")
         assert "Not available just now" in page
         assert "make up" in page
+        assert "docker compose up -d" in page
     status, kind, problem = ask(gateway, "/v1/orders?token=capability", "POST")
     assert (status, kind, json.loads(problem)["code"]) == (502, "application/problem+json", "service_unavailable")
 
