@@ -1,7 +1,8 @@
-"""What the operator's command says when nothing runs."""
+"""What commands say when nothing runs."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -32,4 +33,17 @@ def test_a_command_says_in_one_line_that_nothing_answers(command: list[str], awa
     assert ended.returncode == 1
     assert ended.stderr.count("\n") == 1, ended.stderr
     assert away in ended.stderr
-    assert "make up" in ended.stderr
+    assert "`make up`" in ended.stderr
+    assert "`docker compose up -d`" in ended.stderr
+
+
+def test_tests_on_containers_say_in_one_line_that_no_engine_answers(tmp_path: Path) -> None:
+    nowhere = f"unix://{tmp_path}/docker.sock"
+    ended = subprocess.run(
+        [sys.executable, "-m", "pytest", "--quiet", "tests/component/test_registry.py"],
+        cwd=ROOT, env={**os.environ, "INFRA": "containers", "DOCKER_HOST": nowhere}, capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 2
+    assert f"no Docker engine answers at {nowhere}" in ended.stdout
+    assert "Traceback" not in ended.stdout + ended.stderr
