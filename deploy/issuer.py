@@ -38,8 +38,11 @@ class LocalIssuer:
         if not path.exists():
             self._folder.mkdir(parents=True, exist_ok=True)
             key = ECKey.generate_key("P-256", auto_kid=True)
-            path.touch(mode=0o600)
-            path.write_text(json.dumps(key.as_dict(private=True)))
+            partial = path.with_suffix(".partial")
+            partial.touch(mode=0o600)
+            partial.write_text(json.dumps(key.as_dict(private=True)))
+            # Under its name only when it is whole: nothing makes a key anew.
+            partial.rename(path)
         key = ECKey.import_key(json.loads(path.read_text()))
         (self._folder / "jwks.json").write_text(json.dumps(KeySet([key]).as_dict(private=False)))
         return key

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pymongo import MongoClient
-from pymongo.errors import OperationFailure
+from pymongo.errors import OperationFailure, PyMongoError
 
 from deploy.server.keys import HOST, KEYS, REPLICA_SET
 from shared.contracts import SERVICES
@@ -62,5 +63,14 @@ def _told(folder: Path, variable: str) -> str:
     return value
 
 
+def main() -> None:
+    """Make MongoDB ready; exit 1 with the reason when it does not answer, or refuses."""
+    try:
+        prepare(KEYS)
+    except PyMongoError as failure:
+        sys.exit(f"databases: {failure}")
+    print(f"databases: {len(SERVICES)}, each with its user")
+
+
 if __name__ == "__main__":
-    prepare(KEYS)
+    main()

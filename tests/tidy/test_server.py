@@ -48,7 +48,7 @@ def test_the_gateway_finds_each_service_by_its_name_and_port() -> None:
 
 
 def test_the_gateway_may_read_what_it_serves() -> None:
-    (folder, issuer) = CONTAINERS["gateway"]["volumes"]
+    folder, issuer, _certificates = CONTAINERS["gateway"]["volumes"]
     defaults = dict(re.findall(r"\{\$(GATEWAY_FOLDER|ISSUER_FOLDER):([^}]*)\}", CADDYFILE))
     assert folder == f"./deploy/gateway:{defaults['GATEWAY_FOLDER']}:ro"
     assert (issuer["target"], issuer["volume"]["subpath"]) == (defaults["ISSUER_FOLDER"], "gateway")
@@ -102,7 +102,30 @@ def test_what_restarts_and_what_runs_once() -> None:
     lasting = {name for name, part in CONTAINERS.items() if part["restart"] == "unless-stopped"}
     assert lasting == {*SERVICES, "kafka", "mongodb", "gateway"}
     assert all("healthcheck" in CONTAINERS[name] for name in lasting)
-    assert {*CONTAINERS} - lasting == {"keys", "databases", "topics", "diandian"}
+    assert {*CONTAINERS} - lasting == {"keys", "databases", "topics", "diandian", "data"}
+
+
+def test_no_container_may_get_more_rights_or_fill_the_disk_with_its_logs() -> None:
+    for name, part in CONTAINERS.items():
+        assert part["security_opt"] == ["no-new-privileges:true"], name
+        assert {*part["logging"]["options"]} == {"max-size", "max-file"}, name
+    writing = {name for name, part in CONTAINERS.items() if not part.get("read_only")}
+    assert writing == {"kafka", "mongodb"}
+    assert not re.findall(r"^USER (?!10001:10001$)", DOCKERFILE, re.MULTILINE)
+    assert DOCKERFILE.count("\nUSER ") == 2
+
+
+def test_a_backup_holds_every_volume() -> None:
+    names = [*COMPOSE["volumes"]]
+    assert CONTAINERS["data"]["volumes"] == [f"{name}:/data/{name}" for name in names]
+    assert f"run --rm -T data -cz {' '.join(names)} >" in (ROOT / "docs/runbook.md").read_text()
+
+
+def test_images_of_others_bear_a_version() -> None:
+    images = {part["image"] for part in CONTAINERS.values() if "image" in part} - {"diandian-operator"}
+    images |= {*re.findall(r"^FROM (\S+:\S+)", DOCKERFILE, re.MULTILINE)}
+    assert len(images) == 4
+    assert all(re.search(r":\d", image) for image in images)
 
 
 def test_env_example_names_what_the_compose_file_hears() -> None:
