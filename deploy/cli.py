@@ -152,7 +152,7 @@ def ranking_rebuild(url: Url = URL, as_json: AsJson = False) -> None:
     except NotRebuilt as why:
         raise typer.Exit(_complain(str(why))) from None
     except httpx.TransportError as away:
-        raise typer.Exit(_complain(f"{url} does not answer ({away!r}). Is it up? Run `make up`.")) from None
+        raise typer.Exit(_complain(f"{url} does not answer ({away!r}). {IS_IT_UP}")) from None
     if as_json:
         print(json.dumps(replicas, indent=2))
     wrong = False

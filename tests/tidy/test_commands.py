@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
         (["dead", "replay", "orders"], "Kafka does not answer"),
         (["seed"], "does not answer"),
         (["story"], "does not answer"),
+        (["ranking", "rebuild"], "does not answer"),
     ],
 )
 def test_a_command_says_in_one_line_that_nothing_answers(command: list[str], away: str, tmp_path: Path) -> None:
