@@ -24,6 +24,7 @@ from tests.component.test_ranking_snapshots import stored, with_a_snapshot
 from tests.conftest import served, until
 
 Make = Callable[..., Settings]
+PUBLISHERS = 20
 
 
 @pytest.fixture
@@ -68,16 +69,19 @@ async def test_a_rebuild_of_right_boards_finds_no_difference_and_loses_nothing_t
         await until(all_there)
         # A board that somebody has looked at is compared too.
         assert (await ranking.get("/v1/boards/people")).status_code == 200
+        scene = await town.scene()
         asked = await ask(ranking, staff)
         ending, guests = asyncio.Event(), []
 
         async def more() -> None:
             while not ending.is_set():
-                guests.append(new_id("ben"))
-                await town.name(guests[-1], f"Guest {len(guests)}")
-                await town.certify(guests[-1], await town.scene())
+                guest = new_id("ben")
+                guests.append(guest)
+                await town.name(guest, f"Guest {len(guests)}")
+                await town.certify(guest, scene)
 
-        coming = asyncio.create_task(more())
+        # So many that some come in every moment of it.
+        coming = asyncio.gather(*(more() for _ in range(PUBLISHERS)))
         (comparison,) = await done(ranking, staff, asked["rebuild"])
         ending.set()
         await coming
