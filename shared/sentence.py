@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Self
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount in a sentence: minor units, which pages write as their language does."""
+
+    minor: int
+    currency: str
+
+    def __str__(self) -> str:
+        """Write it as programs get it: 27.59 CNY."""
+        return f"{self.minor // 100}.{self.minor % 100:02} {self.currency}"
 
 
 class Sentence(str):

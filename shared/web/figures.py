@@ -31,6 +31,8 @@ _PERIODS: Mapping[Language, str] = {"en": "{first} to {last}", "zh": "{first}至
 _SINCE: Mapping[Language, str] = {"en": "since {day}", "zh": "自{day}起", "hi": "{day} से"}
 _MOMENTS: Mapping[Language, str] = {"en": "{day}, {clock}", "zh": "{day} {clock}", "hi": "{day}, {clock}"}
 _SCALES: Mapping[Language, str] = {"en": "1 dot = {}", "zh": "一点 = {}", "hi": "1 बिंदु = {}"}
+# What people call the money; where a language has no other word it is the code.
+_CURRENCIES: Mapping[Language, Mapping[str, str]] = {"en": {}, "zh": {"CNY": "元"}, "hi": {"CNY": "युआन"}}
 _ROUND_STEPS = tuple(map(Decimal, ("1", "1.2", "1.5", "2", "2.5", "3", "4", "5", "6", "8", "10")))
 
 
@@ -87,8 +89,12 @@ class Figures:
         return str(format_decimal(number, pattern, self._locale)).replace("-", "\N{MINUS SIGN}")
 
     def money(self, minor: int, currency: str) -> str:
-        """Write an amount of minor units with its currency: 27.59 CNY."""
-        return f"{self.amount(minor)} {currency}"
+        """Write an amount of minor units with its currency: 27.59 CNY, 27.59 元."""
+        return f"{self.amount(minor)} {self.currency(currency)}"
+
+    def currency(self, code: str) -> str:
+        """Write a currency as prices name it: CNY, 元."""
+        return _CURRENCIES[self.language].get(code, code)
 
     def amount(self, minor: int) -> str:
         """Write minor units for a column whose head names the currency: 27.59."""
@@ -153,7 +159,7 @@ class Figures:
     def axis(self, low_grams: int, grams: int, high_grams: int) -> Axis:
         """Place a range on a line with some air above its high end. The last figure is the end of the line."""
         unit = _unit_of(high_grams)
-        least = Decimal(high_grams) * Decimal("1.1")
+        least = Decimal(high_grams) * Decimal("1.14")
         power = Decimal(10) ** least.adjusted()
         end = next(step * power for step in _ROUND_STEPS if step * power >= least)
         low, middle, high = (_rounded(100 * Decimal(part) / end, 1) for part in (low_grams, grams, high_grams))
@@ -165,7 +171,7 @@ class Figures:
             self.number(end / GRAMS[unit]),
         )
         # The figures under the ends go when they would touch the one in the middle or those of the line.
-        apart = low >= 8 and middle - low >= 11 and high - middle >= 11 and high <= 90
+        apart = low >= 8 and middle - low >= 11 and high - middle >= 11 and high <= 88
         return Axis(low, middle, high, figures, apart)
 
     def _headline(self, grams: int) -> tuple[str, Unit]:

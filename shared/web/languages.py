@@ -16,7 +16,7 @@ from babel.support import NullTranslations, Translations
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from shared.sentence import Sentence
+from shared.sentence import Money, Sentence
 
 Language = Literal["en", "zh", "hi"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
@@ -122,14 +122,19 @@ def _compiled(file: Path, language: Language) -> Translations:
     return Translations(compiled)
 
 
-def speaker(sentences: NullTranslations) -> Callable[[str], str]:
+def speaker(sentences: NullTranslations, money: Callable[[Money], str] = str) -> Callable[[str], str]:
     """Return what says a Sentence in the language of a catalogue; any other text it gives back as it is."""
 
     def said(text: str) -> str:
         if not isinstance(text, Sentence):
             return text
-        facts = {name: said(fact) if isinstance(fact, str) else fact for name, fact in text.facts.items()}
+        facts = {name: written(fact) for name, fact in text.facts.items()}
         template = sentences.ugettext(text.template)
         return template.format(**facts) if facts else template
+
+    def written(fact: object) -> object:
+        if isinstance(fact, Money):
+            return money(fact)
+        return said(fact) if isinstance(fact, str) else fact
 
     return said

@@ -75,13 +75,14 @@ def _environment(folder: Path, language: Language, service: str, *, livemode: bo
         "number": figures.number,
         "money": figures.money,
         "amount": figures.amount,
+        "currency": figures.currency,
         "percent": figures.percent,
         "day": figures.day,
         "clock": figures.clock,
         "second": figures.second,
         "moment": figures.moment,
         "name": figures.name,
-        "said": languages.speaker(sentences),
+        "said": languages.speaker(sentences, lambda price: figures.money(price.minor, price.currency)),
     }
     templates.globals |= {
         "service": service,

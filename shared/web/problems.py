@@ -106,6 +106,10 @@ def install(app: FastAPI, *, statuses: Mapping[type[Refusal], int], pages: Pages
 
     async def invalid(request: Request, failure: Exception) -> Response:
         assert isinstance(failure, RequestValidationError)
+        if not is_api(request):
+            # Pages send nothing that their routes do not take: who gets here came by a broken address.
+            detail = Sentence("The address or the form holds something that we cannot read. Go back and try again.")
+            return answer(request, 422, "invalid_request", detail)
         errors = [{"pointer": _pointer(error), "detail": str(error["msg"])} for error in failure.errors()[:20]]
         places = ", ".join(error["pointer"] for error in errors)
         detail = Sentence("Mend {places} and send it again.", places=places)

@@ -109,7 +109,7 @@ def result_context(
             for name, grams in computed.grams_by_category.items()
             if grams
         ],
-        "lines": [_line(line) for line in computed.lines if line.grams],
+        "lines": [_line(line) for line in sorted(computed.lines, key=lambda one: -one.grams) if line.grams],
         "warnings": [words.WARNINGS[warned.code] for warned in computed.warnings],
         "release": stored.release,
         "left_out": [source.name for source in (domain.LEFT_OUT[scene.kind] if scene else domain.LIFE_LEFT_OUT)],

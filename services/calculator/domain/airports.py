@@ -37,7 +37,8 @@ def search_airports(text: str, release: Release, cities: Cities) -> tuple[Airpor
     """Return at most ten airports that the text means, the best first.
 
     The exact code goes first, then a city of that name in any language, then what begins a city or name, then what
-    stands inside one; of equals the international one, where most guests come from.
+    stands inside one; of equals those of the cities that we name in three languages, then international ones, where
+    most guests come from.
     """
     sought = _plain(text)
     # One sign says as much in Chinese as a few letters do elsewhere.
@@ -46,7 +47,14 @@ def search_airports(text: str, release: Release, cities: Cities) -> tuple[Airpor
     ranked = [
         (rank, airport) for airport in release.airports.values() if (rank := _rank(sought, airport, cities)) is not None
     ]
-    ranked.sort(key=lambda found: (found[0], "International" not in found[1].name, found[1].iata))
+    ranked.sort(
+        key=lambda found: (
+            found[0],
+            (found[1].country, found[1].city) not in cities,
+            "International" not in found[1].name,
+            found[1].iata,
+        )
+    )
     return tuple(airport for _, airport in ranked[:RESULTS_MAX])
 
 

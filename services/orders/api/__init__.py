@@ -44,6 +44,8 @@ ACCESS: dict[str, Access] = {
     "POST /sandbox/payments/{payment_id}": PUBLIC,
     "GET /orders/new": PUBLIC,
     "POST /orders": PUBLIC,
+    "GET /orders/profiles/{beneficiary_id}": PROFILE,
+    "POST /orders/profiles/{beneficiary_id}": PROFILE,
     "GET /orders/{order_id}": BUYER,
     "POST /orders/{order_id}/payments": BUYER,
     "POST /orders/{order_id}/cancel": BUYER,

@@ -1,13 +1,16 @@
-"""The addresses of profiles: how a beneficiary is called and shown, and its erasure."""
+"""The addresses of profiles, for programs and for people: how a beneficiary is called and shown, and its erasure."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Form, Path, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
 
+from services.orders import domain
 from services.orders.api.served import Served
 from services.orders.api.shapes import ProfileChanged, ProfileShown
+from shared.contracts.orders import Board
 from shared.web.app import cause_of
 
 ProfilePath = Annotated[str, Path(pattern=r"^ben_[0-9A-HJKMNP-TV-Z]{26}$", examples=["ben_" + "0" * 25 + "1"])]
@@ -29,5 +32,34 @@ def profile_router(served: Served) -> APIRouter:
         """Take every name off a beneficiary for ever; what it neutralised stays neutralised."""
         await handlers.erase(beneficiary_id, cause=cause_of(request))
         response.delete_cookie(beneficiary_id, path="/")
+
+    @routes.get("/orders/profiles/{beneficiary_id}", include_in_schema=False)
+    async def profile_page(beneficiary_id: ProfilePath, *, saved: bool = False) -> HTMLResponse:
+        """Show how boards show the profile."""
+        loaded = await served.store.beneficiary(beneficiary_id)
+        assert loaded is not None, "the guard has seen it"
+        domain.check_not_erased(loaded.value)
+        page = served.pages.render(
+            "profile.html",
+            beneficiary_id=beneficiary_id,
+            called=loaded.value.name or "",
+            alias=loaded.value.alias or "",
+            board=loaded.value.board,
+            saved=saved,
+        )
+        return HTMLResponse(page)
+
+    @routes.post("/orders/profiles/{beneficiary_id}", include_in_schema=False)
+    async def change_profile(
+        request: Request, beneficiary_id: ProfilePath, do: Annotated[Literal[Board, "erase"], Form()]
+    ) -> RedirectResponse:
+        """Show the profile on boards as chosen, or erase its names."""
+        if do == "erase":
+            await handlers.erase(beneficiary_id, cause=cause_of(request))
+            erased = RedirectResponse("/boards/people", 303)
+            erased.delete_cookie(beneficiary_id, path="/")
+            return erased
+        await handlers.rename(beneficiary_id, name=None, board=do, cause=cause_of(request))
+        return RedirectResponse(f"/orders/profiles/{beneficiary_id}?saved=1", 303)
 
     return routes

@@ -229,7 +229,10 @@ def checked_name(name: str, *, field: str = "beneficiary/name") -> str:
         raise NameInvalid(Sentence("Write a name of at least one letter."), field=field)
     if _width(normal) > NAME_WIDTH_MAX:
         raise NameInvalid(
-            Sentence("The name is too long: at most 40 Chinese characters or 80 Latin letters."), field=field
+            Sentence(
+                "The name is too long: at most 40 Chinese characters, or 80 letters and vowel signs of other scripts."
+            ),
+            field=field,
         )
     return normal
 

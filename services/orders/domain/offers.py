@@ -9,7 +9,7 @@ from datetime import timedelta
 from services.orders.domain.money import cost_fen, grams_for
 from shared.contracts import ProjectListed
 from shared.refusal import Refusal
-from shared.sentence import Sentence
+from shared.sentence import Money, Sentence
 
 CURRENCY = "CNY"
 # After that a price list should be asked for again; it promises nothing meanwhile.
@@ -108,11 +108,8 @@ def seen(listing: ProjectListed | None, *, project_id: str, version: int) -> Pro
     if listing.listing_version != version:
         raise PriceChanged(
             Sentence(
-                "The price is {fen} fen per tonne since version {now} of the listing, you saw version {seen}. Look at"
-                " it and order again.",
-                fen=listing.unit_price_fen,
-                now=listing.listing_version,
-                seen=version,
+                "The price is now {price} a tonne; it has changed since you looked. Look at it and order again.",
+                price=Money(listing.unit_price_fen, listing.currency),
             ),
             field="listing_version",
             unit_price_fen=listing.unit_price_fen,

@@ -92,7 +92,7 @@ class Sandbox:
         """Return the record of a payment. Raises PaymentUnknown."""
         mine = await self._records.payment(payment_id)
         if mine is None:
-            raise domain.PaymentUnknown(f"The sandbox has no payment {payment_id}.")
+            raise domain.PaymentUnknown(Sentence("The sandbox has no payment {payment}.", payment=payment_id))
         return mine
 
     async def approve(self, payment_id: str, faults: Iterable[sandbox.Fault] = ()) -> domain.SandboxPayment:

@@ -9,6 +9,7 @@ from fastapi import Request
 
 from services.ranking.domain import Board, Boards, Measure, Selection, WindowKind, select
 from shared.refusal import Refusal
+from shared.sentence import Sentence
 from shared.web.auth import CAPABILITY_HEADER, Forbidden, Unauthenticated, hash_of, shown
 
 
@@ -16,6 +17,13 @@ class NothingThere(Refusal):
     """No scene is known under this id or code (404)."""
 
     code = "not_found"
+
+
+def no_scene(scene: str) -> NothingThere:
+    """Return the refusal of a scene that nobody knows."""
+    return NothingThere(
+        Sentence("There is no scene {scene}. Look at the code under its QR code.", scene=scene), field="scene"
+    )
 
 
 def selected(
@@ -30,7 +38,7 @@ def selected(
     """Return the board that is asked for. Raises NotOffered, or NothingThere for a scene that nobody knows."""
     found = boards.scene(scene) if scene else None
     if scene and found is None:
-        raise NothingThere(f"There is no scene {scene}. Look at the code under its QR code.", field="scene")
+        raise no_scene(scene)
     scene_id = found.scene_id if found else None
     return select(board, measure=measure, window=window, scene_id=scene_id, city=city)
 

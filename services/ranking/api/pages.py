@@ -86,6 +86,7 @@ def page_router(handlers: Handlers, clock: Callable[[], datetime], cursors: Curs
             windows=view.windows(),
             members=len(ranking),
             asks=me is not None and boards.has_place_for(me, board),
+            profile_href=f"/orders/profiles/{me}" if me else "",
             own=shown(ranking.at(position)) if position is not None else None,
             rows=[shown(row) for row in rows],
             gap=gap,

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Header, Query
 from fastapi.responses import HTMLResponse
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from services.ranking.api.asking import NothingThere
+from services.ranking.api.asking import no_scene
 from services.ranking.domain import Wall, wall_of
 from services.ranking.handlers import Handlers
 from shared.web import dots
@@ -51,7 +51,7 @@ class Walls:
         boards, now = self._handlers.boards, self._clock()
         found = boards.scene(scene)
         if found is None:
-            raise NothingThere(f"There is no scene {scene}. Look at the code under its QR code.", field="scene")
+            raise no_scene(scene)
         made = self._made.get(found.scene_id)
         same = made is not None and made[0] is boards and made[1] == boards.heard
         # Where nothing was heard, only what is "just now" can have changed.

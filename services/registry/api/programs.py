@@ -19,6 +19,7 @@ from services.registry.api.retirements import (
 from services.registry.handlers import Answer, Handlers
 from services.registry.store import Store
 from shared.refusal import Refusal
+from shared.sentence import Sentence
 from shared.web.app import cause_of
 from shared.web.idempotency import checked, id_of
 from shared.web.problems import Problem
@@ -207,7 +208,9 @@ async def project_page(store: Store, project_id: str) -> domain.Page:
     """Return the newest page of a listed project. Raises NothingThere."""
     page = await store.last_page(project_id)
     if page is None or page.listing is None:
-        raise NothingThere(f"There is no project {project_id}. See /projects for those that are listed.")
+        raise NothingThere(
+            Sentence("There is no project {project}. See /projects for those that are listed.", project=project_id)
+        )
     return page
 
 

@@ -12,6 +12,7 @@ from services.registry import domain
 from services.registry.store import Store
 from shared.contracts import Allocation
 from shared.refusal import Refusal
+from shared.sentence import Sentence
 
 FromGram = Annotated[int, Query(ge=0, le=10**15, description="`next_cursor` of the answer before")]
 
@@ -50,7 +51,7 @@ async def retirement_of_order(store: Store, order_id: str, *, livemode: bool) ->
     page = await store.page_with(f"end:{order_id}")
     mine = [entry for entry in page.entries if entry.order_id == order_id and entry.allocations] if page else []
     if page is None or not mine:
-        raise NothingThere(f"Nothing is retired for the order {order_id}.")
+        raise NothingThere(Sentence("Nothing is retired for the order {order}.", order=order_id))
     claimed = sum(part.to_gram - part.from_gram for entry in mine for part in entry.allocations or ())
     return Retirements(data=_of_page(page, mine, livemode=livemode), retired=True, claimed_g=claimed)
 
@@ -65,7 +66,7 @@ async def retirement_of_serial(store: Store, text: str, *, livemode: bool, curso
     batch = next((batch for batch in last.batches if batch.prefix == serials.prefix), None) if last else None
     grams = domain.grams_of(batch, serials) if batch else None
     if last is None or batch is None or grams is None:
-        raise NothingThere(f"The serial {text} was never issued here.")
+        raise NothingThere(Sentence("The serial {serial} was never issued here.", serial=text))
     claimed = range(grams.start, max(grams.start, min(grams.stop, batch.allocated)))
     left = range(max(claimed.start, cursor), claimed.stop)
     data: list[Retirement] = []

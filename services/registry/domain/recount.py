@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from shared.sentence import Sentence
+
 TONNE = 1_000_000
 # By the kind of an order's entry the name of its key, and the bit that says that it is there.
 ANSWERS = {
@@ -91,7 +93,11 @@ class _Count:
 
 
 class _Mismatch(Exception):
-    """A page does not hold; the message says why."""
+    """A page does not hold; `reason` says why."""
+
+    def __init__(self, reason: Sentence) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class Recount:
@@ -114,7 +120,8 @@ class Recount:
                 _apply(self._count, page, entry)
             _check_state(self._count, page)
         except (_Mismatch, KeyError, TypeError, ValueError, AttributeError, StopIteration) as wrong:
-            reason = str(wrong) if isinstance(wrong, _Mismatch) else f"it cannot be read: {wrong!r}"
+            unreadable = Sentence("it cannot be read: {failure}", failure=repr(wrong))
+            reason = wrong.reason if isinstance(wrong, _Mismatch) else unreadable
             self._wrong = WrongPage(self._project_id, self._sequence + 1, reason)
             return False
         self._head, self._sequence, self._batches = page["hash"], self._sequence + 1, page["batches"]
@@ -129,19 +136,19 @@ class Recount:
 
 def _check_chain(project_id: str, page: Mapping[str, Any], sequence: int, head: str) -> None:
     if page["project_id"] != project_id or page["sequence"] != sequence:
-        raise _Mismatch(f"it stands where page {sequence} of {project_id} belongs")
+        raise _Mismatch(Sentence("it stands where page {page} of {project} belongs", page=sequence, project=project_id))
     if page["previous"] != head:
-        raise _Mismatch("it does not carry the hash of the page before")
+        raise _Mismatch(Sentence("it does not carry the hash of the page before"))
     content = {name: value for name, value in page.items() if name != "hash"}
     if hashlib.sha256(CANONICAL.encode(content).encode()).hexdigest() != page["hash"]:
-        raise _Mismatch("its content does not give its hash")
+        raise _Mismatch(Sentence("its content does not give its hash"))
 
 
 def _apply(count: _Count, page: Mapping[str, Any], entry: Mapping[str, Any]) -> None:
     kind, order = entry["kind"], entry["order_id"]
     if kind not in ANSWERS:
         if entry["key"] in count.keys:
-            raise _Mismatch(f"the key {entry['key']} is there twice")
+            raise _Mismatch(Sentence("the key {key} is there twice", key=entry["key"]))
         count.keys.add(entry["key"])
         if kind == "batch":
             _issue(count, page, entry)
@@ -151,13 +158,13 @@ def _apply(count: _Count, page: Mapping[str, Any], entry: Mapping[str, Any]) -> 
     name, answer = ANSWERS[kind]
     before = count.answers.get(order, 0)
     if entry["key"] != f"{name}:{order}":
-        raise _Mismatch(f"the {kind} of {order} has the key {entry['key']}")
+        raise _Mismatch(Sentence("the {kind} of {order} has the key {key}", kind=kind, order=order, key=entry["key"]))
     if before & answer:
-        raise _Mismatch(f"the key {entry['key']} is there twice")
+        raise _Mismatch(Sentence("the key {key} is there twice", key=entry["key"]))
     count.answers[order] = before | answer
     if kind == "hold":
         if before:
-            raise _Mismatch(f"{order} is held after its end")
+            raise _Mismatch(Sentence("{order} is held after its end", order=order))
         _hold(count, order, entry)
     elif kind == "post":
         _post(count, order, entry)
@@ -168,7 +175,7 @@ def _apply(count: _Count, page: Mapping[str, Any], entry: Mapping[str, Any]) -> 
 def _hold(count: _Count, order: str, entry: Mapping[str, Any]) -> None:
     parts = {part["batch_id"]: part["grams"] for part in entry["parts"]}
     if sum(parts.values()) != entry["grams"] or min(parts.values()) <= 0 or len(parts) != len(entry["parts"]):
-        raise _Mismatch(f"the hold of {order} does not add up")
+        raise _Mismatch(Sentence("the hold of {order} does not add up", order=order))
     count.holds[order] = parts
     for batch_id, grams in parts.items():
         count.lines[batch_id].available -= grams
@@ -186,19 +193,19 @@ def _cancel(count: _Count, entry: Mapping[str, Any]) -> None:
     line.available -= entry["grams"]
     line.cancelled += entry["grams"]
     if entry["grams"] <= 0 or entry["grams"] % TONNE:
-        raise _Mismatch("a cancellation takes no whole tonnes")
+        raise _Mismatch(Sentence("a cancellation takes no whole tonnes"))
 
 
 def _issue(count: _Count, page: Mapping[str, Any], entry: Mapping[str, Any]) -> None:
     batch = next(batch for batch in page["batches"] if batch["batch_id"] == entry["batch_id"])
     tonnes = batch["serial_end"] - batch["serial_start"] + 1
     if entry["grams"] != tonnes * TONNE:
-        raise _Mismatch(f"batch {batch['batch_id']} has other serials than grams")
+        raise _Mismatch(Sentence("batch {batch} has other serials than grams", batch=batch["batch_id"]))
     for other in count.lines.values():
         if batch["serial_start"] <= other.serial_end and other.serial_start <= batch["serial_end"]:
-            raise _Mismatch(f"the serials of batch {batch['batch_id']} overlap others")
+            raise _Mismatch(Sentence("the serials of batch {batch} overlap others", batch=batch["batch_id"]))
         if batch["external_serial"] is not None and batch["external_serial"] == other.external:
-            raise _Mismatch(f"the external serial of batch {batch['batch_id']} is there twice")
+            raise _Mismatch(Sentence("the external serial of batch {batch} is there twice", batch=batch["batch_id"]))
     count.lines[batch["batch_id"]] = _Line(
         issued=entry["grams"],
         serial_start=batch["serial_start"],
@@ -211,37 +218,62 @@ def _issue(count: _Count, page: Mapping[str, Any], entry: Mapping[str, Any]) -> 
 def _post(count: _Count, order: str, entry: Mapping[str, Any]) -> None:
     held = count.holds.pop(order, None)
     if held is None:
-        raise _Mismatch(f"{order} is posted without a hold")
+        raise _Mismatch(Sentence("{order} is posted without a hold", order=order))
     if sum(held.values()) != entry["grams"]:
-        raise _Mismatch(f"{order} is posted with {entry['grams']} g, it held {sum(held.values())}")
+        raise _Mismatch(
+            Sentence(
+                "{order} is posted with {grams} g, it held {held}",
+                order=order,
+                grams=entry["grams"],
+                held=sum(held.values()),
+            )
+        )
     for allocation in entry["allocations"]:
         line = count.lines[allocation["batch_id"]]
         start, end = allocation["from_gram"], allocation["to_gram"]
         if start != line.allocated or held.pop(allocation["batch_id"], None) != end - start:
-            raise _Mismatch(f"the allocation of {order} leaves a gap, overlaps, or is not what was held")
+            raise _Mismatch(
+                Sentence("the allocation of {order} leaves a gap, overlaps, or is not what was held", order=order)
+            )
         line.held -= end - start
         line.allocated = end
         serials = [line.serial_start + start // TONNE, line.serial_start + (end - 1) // TONNE]
         told = [int(allocation[name].rsplit("-", 1)[1]) for name in ("first_serial", "last_serial")]
         if serials != told:
-            raise _Mismatch(f"the allocation of {order} names serials {told}, its grams lie in {serials}")
+            raise _Mismatch(
+                Sentence(
+                    "the allocation of {order} names serials {told}, its grams lie in {serials}",
+                    order=order,
+                    told=told,
+                    serials=serials,
+                )
+            )
     if held:
-        raise _Mismatch(f"{order} is posted without all that it held")
+        raise _Mismatch(Sentence("{order} is posted without all that it held", order=order))
 
 
 def _check_state(count: _Count, page: Mapping[str, Any]) -> None:
     if [batch["batch_id"] for batch in page["batches"]] != list(count.lines):
-        raise _Mismatch("its batches are not those that were issued")
+        raise _Mismatch(Sentence("its batches are not those that were issued"))
     for batch in page["batches"]:
         line = count.lines[batch["batch_id"]]
         figures = {name: getattr(line, name) for name in ("available", "held", "allocated", "cancelled")}
         told = {name: batch[name] for name in figures}
         if told != figures:
-            raise _Mismatch(f"batch {batch['batch_id']} shows {told}, its entries give {figures}")
+            raise _Mismatch(
+                Sentence(
+                    "batch {batch} shows {told}, its entries give {figures}",
+                    batch=batch["batch_id"],
+                    told=told,
+                    figures=figures,
+                )
+            )
         if min(figures.values()) < 0 or sum(figures.values()) != line.issued:
-            raise _Mismatch(f"the figures of batch {batch['batch_id']} do not add up to what was issued")
+            raise _Mismatch(
+                Sentence("the figures of batch {batch} do not add up to what was issued", batch=batch["batch_id"])
+            )
         if (batch["serial_start"], batch["serial_end"]) != (line.serial_start, line.serial_end):
-            raise _Mismatch(f"the serials of batch {batch['batch_id']} have changed")
+            raise _Mismatch(Sentence("the serials of batch {batch} have changed", batch=batch["batch_id"]))
 
 
 def _proof(batch: Mapping[str, Any], line: _Line) -> BatchProof:

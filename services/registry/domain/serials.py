@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from shared.refusal import Refusal
+from shared.sentence import Sentence
 
 GRAMS_PER_TONNE = 1_000_000
 _TEXT = re.compile(
@@ -49,7 +50,9 @@ def parse(text: str) -> Serials:
     """Return the serials that the text names. Raises NotASerial for every text that `str` would not write."""
     match = _TEXT.fullmatch(text)
     if match is None:
-        raise NotASerial(f"{text[:80]!r} is no serial number. One looks like CDCER-CN510100-0042-2021-01-413.")
+        raise NotASerial(
+            Sentence("{text} is no serial number. One looks like CDCER-CN510100-0042-2021-01-413.", text=text[:80])
+        )
     first = int(match["first"])
     last = int(match["last"]) if match["last"] else first
     serials = Serials(
@@ -62,7 +65,11 @@ def parse(text: str) -> Serials:
         last=last,
     )
     if last < first or str(serials) != text:
-        raise NotASerial(f"{text[:80]!r} is no serial number as it is written here: the last must follow the first.")
+        raise NotASerial(
+            Sentence(
+                "{text} is no serial number as it is written here: the last must follow the first.", text=text[:80]
+            )
+        )
     return serials
 
 
