@@ -82,17 +82,20 @@ async def test_a_form_that_is_not_complete_comes_back_with_its_answers_and_what_
     footprint, guest = await world.known_footprint(), await world.guest()
     form = await chosen(world, guest, project_id, footprint)
     wrong = await guest.post("/orders", data={**form, "name_kind": "own", "mandate": "", "offer": ""})
+    both = await guest.post("/orders", data={**form, "name_kind": "own", "name": "a" * 81, "mandate": ""})
+    assert "The name is too long" in both.text
+    assert "Without the mandate" in both.text
     assert wrong.status_code == 422
     for message in ("Choose a project.", "Write your name", "Without the mandate"):
         assert message in wrong.text
     long = await guest.post("/orders", data={**form, "name_kind": "own", "name": "a" * 81})
     assert long.status_code == 422
-    assert "at most 40 Chinese characters or 80 Latin letters" in long.text
+    assert "at most 40 Chinese characters, or 80 letters" in long.text
     assert "a" * 81 in long.text
     await world.project(version=2, project_id=project_id, unit_price_fen=2)
     moved = await guest.post("/orders", data=form)
     assert moved.status_code == 422
-    assert "The price is 2 fen per tonne" in moved.text
+    assert "The price is now 0.02 CNY a tonne" in moved.text
     mended = await guest.post("/orders", data={**form, "offer": f"{project_id}:2"})
     assert mended.status_code == 303, "a form that was refused can be sent again with the same key"
 
@@ -143,6 +146,28 @@ async def test_a_further_order_with_the_profile_is_for_the_same_beneficiary(worl
     assert other.json()["beneficiary_id"] != first["beneficiary_id"]
     wrong = await world.order(guest, project_id, beneficiary_id=other.json()["beneficiary_id"], header="W" * 26)
     assert wrong.status_code == 403
+
+
+async def test_a_guest_chooses_on_a_page_how_boards_show_them_and_can_be_forgotten(world: World) -> None:
+    project_id, guest, stranger = await world.project(), await world.guest(), await world.guest()
+    made = (await world.order(guest, project_id, beneficiary={"name": "Lin Yue (demo)"})).json()
+    address, profile = f"/orders/profiles/{made['beneficiary_id']}", made["beneficiary_id"]
+    guest.cookies.set(profile, made["profile_capability"])
+    assert re.search(r'value="alias" checked', (await guest.get(address)).text)
+    kept = await guest.post(address, data={"do": "named"})
+    assert (kept.status_code, kept.headers["Location"]) == (303, f"{address}?saved=1")
+    page = await guest.get(kept.headers["Location"])
+    assert re.search(r'value="named" checked', page.text)
+    assert "Kept." in page.text
+    assert (await guest.post(address, data={"do": "crowned"})).status_code == 422
+    assert (await stranger.get(address)).status_code == 401
+    assert (await stranger.post(address, data={"do": "hidden"})).status_code == 401
+    erased = await guest.post(address, data={"do": "erase"})
+    assert (erased.status_code, erased.headers["Location"]) == (303, "/boards/people")
+    assert erased.headers["Set-Cookie"].startswith(f'{profile}="";')
+    shown = await world.replica.store.beneficiary(profile)
+    assert shown is not None
+    assert (shown.value.name, shown.value.board) == (None, "hidden")
 
 
 async def test_a_new_name_is_told_with_the_orders_that_it_corrects(world: World) -> None:

@@ -144,6 +144,7 @@ async def test_whoever_shows_a_profile_is_told_where_they_stand_or_that_they_do_
     page = (await client.get("/boards/people", headers=mine)).text
     assert "You, Alias 1" in page
     assert '<tr class="own"><td>2=</td>' in page
+    assert f'href="/orders/profiles/{an_id("ben", 1)}"' in page
     assert "You are not on this board" in (await client.get("/boards/people?measure=mass_g", headers=mine)).text
     assert "You are not on this board" not in (await client.get("/boards/companies", headers=mine)).text
     assert "You are not on this board" not in (await client.get("/boards/people?measure=mass_g")).text

@@ -57,7 +57,8 @@ class Typed:
         for name, value in form.items():
             if (field := _LEG_FIELD.fullmatch(name)) and field[2] in LEG:
                 legs.setdefault(int(field[1]), {**LEG, "back": ""})[field[2]] = value.strip()
-        rest = {name: form.get(name, "").strip() for name in REST}
+        # A year of journeys has no field for nights and meals.
+        rest = {name: form.get(name, usual).strip() for name, usual in REST.items()}
         return cls([legs[number] for number in sorted(legs)][:LEGS_MAX], rest)
 
     @classmethod

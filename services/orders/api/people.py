@@ -126,8 +126,8 @@ def page_router(served: Served) -> APIRouter:
         errors: dict[str, str] = {}
         if not version.isdecimal():
             errors["offer"] = Sentence("Choose a project.")
-        if name_kind == "own" and not name.strip():
-            errors["name"] = Sentence("Write your name, or take the alias.")
+        if name_kind == "own" and (wrong := _wrong_in_name(name)):
+            errors["name"] = wrong
         if mandate != "yes":
             errors["mandate"] = Sentence("Without the mandate the credits cannot be cancelled for you.")
         if errors:
@@ -177,6 +177,17 @@ def page_router(served: Served) -> APIRouter:
         return RedirectResponse(f"/orders/{order_id}", 303)
 
     return routes
+
+
+def _wrong_in_name(name: str) -> str:
+    """Return what a certificate has against a name; nothing when it can bear it."""
+    if not name.strip():
+        return Sentence("Write your name, or take the alias.")
+    try:
+        domain.checked_name(name)
+    except (domain.NameInvalid, domain.NameUnprintable) as refusal:
+        return refusal.detail
+    return ""
 
 
 async def _own_order(request: Request, served: Served, footprint_id: str) -> str | None:

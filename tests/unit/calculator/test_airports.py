@@ -42,6 +42,11 @@ def test_both_airports_of_chengdu_are_found(release):
     assert [airport.iata for airport in search_airports("chengdu", release)] == ["CTU", "TFU"]
 
 
+def test_the_city_that_we_name_in_three_languages_comes_before_its_namesakes(release):
+    found = [airport for airport in search_airports("london", release) if airport.city == "London"]
+    assert [airport.country for airport in found] == sorted((airport.country for airport in found), key="GB".__ne__)
+
+
 def test_a_city_is_itself_in_every_language_and_no_other(release):
     beijing = release.airports["PEK"]
     assert all(is_city(name, beijing, city_names()) for name in ("Beijing", " beijing ", "北京", "बीजिंग"))

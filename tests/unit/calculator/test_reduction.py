@@ -49,16 +49,20 @@ def test_there_and_back_as_two_flights_is_the_same_journey(lighter):
     assert apart == lighter({"legs": [flight("XIY", trips=2)]})
 
 
+def test_from_beijing_one_comes_by_train_within_a_day(lighter):
+    assert lighter({"legs": [flight("PEK", trips=2)]}).grams == 113_179
+
+
 @pytest.mark.parametrize(
     "leg",
     [
-        flight("PEK"),
+        flight("HRB"),
         flight("PVG", "ICN"),
         {"mode": "plane", "km": 600},
         flight("DEL", "BOM"),
         flight("HKG", "CAN"),
     ],
-    ids=["1 547 km", "across the sea", "nobody knows where", "no high-speed trains known", "across a border"],
+    ids=["more than a day", "across the sea", "nobody knows where", "no high-speed trains known", "across a border"],
 )
 def test_a_flight_that_no_train_is_known_for_stays_a_flight(lighter, leg):
     assert lighter({"legs": [leg]}) is None

@@ -47,6 +47,8 @@ def test_s14_a_positive_mass_is_never_written_as_nothing(grams: int) -> None:
 
 def test_money_is_written_with_two_decimals_and_a_true_minus() -> None:
     assert EN.money(2759, "CNY") == "27.59 CNY"
+    assert [Figures(language).money(2759, "CNY") for language in ("zh", "hi")] == ["27.59 元", "27.59 युआन"]
+    assert Figures("zh").money(2759, "USD") == "27.59 USD"
     assert EN.amount(-2759) == "\N{MINUS SIGN}27.59"
     assert EN.amount(123_456_789) == "1,234,567.89"
 

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.sentence import Sentence
+from shared.sentence import Money, Sentence
 from shared.web import languages
 from shared.web.languages import catalogue, preferred, speaker
 from shared.web.pages import SHARED, Pages
@@ -84,5 +84,8 @@ def test_a_sentence_is_english_to_programs_and_of_the_language_to_people() -> No
     assert "10" in said(whole)
     assert said(whole) != whole
     assert said(Sentence("{line}: {part}", line=Sentence("Plane"), part="x")) == said(Sentence("Plane")) + "：x"
+    price = Sentence("{price} a tonne", price=Money(4505, "CNY"))
+    assert price == "45.05 CNY a tonne"
+    assert speaker(catalogue("zh", (SHARED,)), lambda money: f"{money.minor} 分")(price) == "4505 分 a tonne"
     assert said("Plane") == "Plane", "what is no Sentence is somebody's own word"
     assert said(Sentence("{text}", text="{low}")) == "{low}", "what a guest typed is never a place"
