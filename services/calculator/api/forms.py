@@ -36,41 +36,49 @@ def form_router(store: Store, handlers: Handlers, pages: Pages, *, secret: str, 
 
     @routes.get("/s/{code}/count")
     async def count(code: str) -> HTMLResponse:
+        """Ask the three questions."""
         occasion = await forms.visit(code)
         return forms.three_questions(occasion, DEFAULTS, key=secrets.token_hex(16))
 
     @routes.get("/s/{code}/refine")
     async def refine(request: Request, code: str, replaces: str = "") -> HTMLResponse:
+        """Ask for every leg of a visit."""
         return await forms.every_leg_of(request, await forms.visit(code), replaces)
 
     @routes.get("/life")
     async def life(request: Request, replaces: str = "") -> HTMLResponse:
+        """Ask for every journey of a year."""
         return await forms.every_leg_of(request, Occasion.year(HOME), replaces)
 
     @routes.get("/s/{code}/footprints")
     async def back_to_count(code: str) -> RedirectResponse:
-        # Where a form with a wrong answer came back: whoever opens that address again wants the form.
+        """Lead to the form from where it came back with a wrong answer: whoever opens that again wants the form."""
         return RedirectResponse(f"/s/{code}/count", 303)
 
     @routes.get("/life/footprints")
     async def back_to_life() -> RedirectResponse:
+        """Lead to the form of a year in the same way."""
         return RedirectResponse("/life", 303)
 
     @routes.post("/s/{code}/footprints")
     async def calculate(request: Request, code: str) -> Response:
+        """Take the form of a visit."""
         return await forms.made(request, await forms.visit(code), await _fields(request))
 
     @routes.post("/life/footprints")
     async def calculate_life(request: Request) -> Response:
+        """Take the form of a year."""
         form = await _fields(request)
         return await forms.made(request, _year(form), form)
 
     @routes.post("/s/{code}/preview")
     async def preview(request: Request, code: str) -> JSONResponse:
+        """Sum a visit as the form stands."""
         return forms.summed(await forms.visit(code), await _fields(request))
 
     @routes.post("/life/preview")
     async def preview_life(request: Request) -> JSONResponse:
+        """Sum a year as the form stands."""
         form = await _fields(request)
         return forms.summed(_year(form), form)
 

@@ -25,6 +25,7 @@ def page_router(store: Store, handlers: Handlers, pages: Pages, *, public_url: s
 
     @routes.get("/")
     async def home(q: Annotated[str, Query(max_length=80)] = "") -> HTMLResponse:
+        """Show what there is to count, and the scenes found."""
         scenes = []
         for scene_id, found in await store.scenes(q.strip()):
             totals = await store.totals(scene_id)
@@ -35,6 +36,7 @@ def page_router(store: Store, handlers: Handlers, pages: Pages, *, public_url: s
     @routes.get("/S/{code}")
     @routes.get("/s/{code}")
     async def scene(code: str) -> HTMLResponse:
+        """Show a scene: what it counts, and how much of that is offset."""
         scene_id, found = await handlers.scene(code)
         totals = await store.totals(scene_id)
         return HTMLResponse(
@@ -65,6 +67,7 @@ def page_router(store: Store, handlers: Handlers, pages: Pages, *, public_url: s
 
     @routes.get("/how")
     async def how() -> HTMLResponse:
+        """Show by which rules and figures footprints are counted."""
         release = handlers.release
         return HTMLResponse(
             pages.render(
@@ -78,10 +81,12 @@ def page_router(store: Store, handlers: Handlers, pages: Pages, *, public_url: s
 
     @routes.get("/privacy")
     async def privacy() -> HTMLResponse:
+        """Show what is kept of a guest."""
         return HTMLResponse(pages.render("privacy.html"))
 
     @routes.get("/footprints/{footprint_id}")
     async def result(footprint_id: str) -> HTMLResponse:
+        """Show a footprint with its lines, to whoever holds its capability."""
         stored = await store.footprint(footprint_id)
         if stored is None:
             raise UnknownFootprint(Sentence("There is no such footprint."))
