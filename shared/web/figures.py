@@ -104,9 +104,12 @@ class Figures:
         """Write hundredths of a percent, never the whole before it is whole: 61.4 %."""
         return f"{self.number(Decimal(hundredths // 10).scaleb(-1), 1)} %"
 
-    def likely(self, low_grams: int, high_grams: int) -> tuple[str, str]:
-        """Write the ends of a range to two digits in one unit, as the estimate that it is: 390, 680 kg."""
-        unit = _unit_of(high_grams)
+    def likely(self, low_grams: int, high_grams: int, headline_grams: int | None = None) -> tuple[str, str]:
+        """Write the ends of a range to two digits in one unit, as the estimate that it is: 390, 680 kg.
+
+        The unit is that of the headline, if there is one beside them, so that they can be compared with it.
+        """
+        unit = _unit_of(high_grams) if headline_grams is None else self._headline(headline_grams)[1]
         low, high = (self._two_digits(grams, unit) for grams in (low_grams, high_grams))
         return low, f"{high} {self._units[unit]}"
 
@@ -158,15 +161,14 @@ class Figures:
 
     def axis(self, low_grams: int, grams: int, high_grams: int) -> Axis:
         """Place a range on a line with some air above its high end. The last figure is the end of the line."""
-        unit = _unit_of(high_grams)
+        figure, unit = self._headline(grams)
         least = Decimal(high_grams) * Decimal("1.14")
         power = Decimal(10) ** least.adjusted()
         end = next(step * power for step in _ROUND_STEPS if step * power >= least)
         low, middle, high = (_rounded(100 * Decimal(part) / end, 1) for part in (low_grams, grams, high_grams))
-        figure, own_unit = self._headline(grams)
         figures = (
             self._two_digits(low_grams, unit),
-            figure if own_unit == unit else self.number(_rounded(Decimal(grams) / GRAMS[unit], 2), 2),
+            figure,
             self._two_digits(high_grams, unit),
             self.number(end / GRAMS[unit]),
         )

@@ -56,6 +56,8 @@ def test_money_is_written_with_two_decimals_and_a_true_minus() -> None:
 def test_a_likely_range_has_two_digits_and_one_unit() -> None:
     assert EN.likely(389_100, 676_928) == ("390", "680 kg")
     assert EN.likely(950_000, 1_310_000) == ("0.95", "1.3 t")
+    assert EN.likely(560_000, 1_180_000, 861_032) == ("560", "1,200 kg")
+    assert EN.axis(560_000, 861_032, 1_180_000).figures == ("560", "861", "1,200", "1,500")
     assert EN.likely(0, 996_000) == ("0", "1,000 kg")
 
 
