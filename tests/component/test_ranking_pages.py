@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime, timedelta
 
 import httpx
@@ -14,7 +14,10 @@ from fastapi import FastAPI
 from services.ranking import api
 from services.ranking.domain import MEASURES
 from services.ranking.handlers import Handlers
+from services.ranking.store import Store
+from shared.settings import Settings
 from shared.web import languages, problems
+from shared.web.app import database
 from shared.web.auth import hash_of
 from shared.web.pages import Pages
 from tests.tidy.test_repository import ROOT
@@ -39,9 +42,10 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def handlers() -> Handlers:
+def handlers(settings: Callable[..., Settings], clock: Clock) -> Iterator[Handlers]:
     """Two scenes in Chengdu; six people at the first, one of them named and one at both, and a company there."""
-    handlers = Handlers()
+    store = Store(database(settings("ranking")))
+    handlers = Handlers(store, clock, code="", replica="test")
     events = [scene(1), scene(2)]
     for who in range(6):
         events += [name(who, board="named" if who == 2 else "alias")]
@@ -52,7 +56,8 @@ def handlers() -> Handlers:
     events += [name(100, kind="company", board="named"), certificate(21, 100, 1, grams=2_500_000, kind="company")]
     for event in events:
         handlers.boards.fold(event)
-    return handlers
+    yield handlers
+    store.close()
 
 
 @pytest_asyncio.fixture
