@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from services.ranking.domain import Key, Standing
 from shared.refusal import Refusal
+from shared.sentence import Sentence
 
 
 class CursorUnknown(Refusal):
@@ -40,10 +41,10 @@ class Cursors:
             sealed = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
             value, moment_us, certificate_id, member = json.loads(self._cipher.decrypt(sealed, [_of(standing)]))
         except (InvalidTag, ValueError):
-            raise CursorUnknown(
-                "Start again without a cursor: this one is of another board, or its day, week, month or year is over.",
-                field="cursor",
-            ) from None
+            refused = Sentence(
+                "Start again without a cursor: this one is of another board, or its day, week, month or year is over."
+            )
+            raise CursorUnknown(refused, field="cursor") from None
         return value, moment_us, certificate_id, member
 
 

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from services.ranking.domain.windows import WindowKind
 from shared.refusal import Refusal
+from shared.sentence import Sentence
 
 Board = Literal["people", "companies", "scenes"]
 Measure = Literal["scenes", "mass_g", "share"]
@@ -54,13 +55,19 @@ def select(
         # A share has no window but all time, so whoever asks for another window means the other measure.
         measure = "mass_g" if board == "scenes" and window not in (None, "all") else MEASURES[board][0]
     if measure not in MEASURES[board]:
-        offered = " or ".join(MEASURES[board])
-        raise NotOffered(f"The board of {board} is by {offered}, not by {measure}.", field="measure")
+        first, second = MEASURES[board]
+        refused = Sentence(
+            "The board of {board} is by {first} or {second}, not by {measure}.",
+            board=board, first=first, second=second, measure=measure,
+        )  # fmt: skip
+        raise NotOffered(refused, field="measure")
     if measure == "share" and window not in (None, "all"):
-        raise NotOffered("Shares are counted over all time. Ask for the window all, or for mass_g.", field="window")
+        refused = Sentence("Shares are counted over all time. Ask for the window all, or for mass_g.")
+        raise NotOffered(refused, field="window")
     if board == "scenes" and (scene_id or city):
-        raise NotOffered("Scenes have one board. Leave scene and city out.", field="scene" if scene_id else "city")
+        refused = Sentence("Scenes have one board. Leave scene and city out.")
+        raise NotOffered(refused, field="scene" if scene_id else "city")
     if scene_id and city:
-        raise NotOffered("A scene lies in one city already. Send scene or city, not both.", field="city")
+        raise NotOffered(Sentence("A scene lies in one city already. Send scene or city, not both."), field="city")
     field = Field("scene", scene_id) if scene_id else Field("city", city) if city else None
     return Selection(board, measure, window or "all", field)

@@ -48,6 +48,7 @@ def test_b2_pages_of_every_size_show_each_member_once_and_agree_with_my_rank(
     for position, row in enumerate(rows):
         assert row == ranking.at(position)
         assert ranking.position(row.member) == position
+        assert ranking.row(row.member) == row
         assert row.rank == 1 + sum(value > row.value for value in values)
         assert row.tied == (values.count(row.value) > 1)
 
