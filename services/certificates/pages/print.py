@@ -19,9 +19,8 @@ from shared.web.languages import Language
 TEMPLATES = Path(__file__).parent.parent / "templates"
 FONTS = TEMPLATES / "fonts"
 PIXELS_PER_INCH = 96
-# The paints of the card that touch, and in how many steps an edge goes from one to the other. With their ends these are
-# more than 16 colours: then a pixel is a whole byte, and such files pack a tenth smaller than those of half bytes.
-EDGES = (("#0b5a55", "#ffffff", 5), ("#0b5a55", "#cfe6e1", 4), ("#0b5a55", "#f0c463", 3), ("#ffffff", "#13201e", 2))
+# The paints of the card that touch, and in how many steps an edge goes from one to the other.
+EDGES = (("#0b5a55", "#ffffff", 3), ("#0b5a55", "#cfe6e1", 2), ("#0b5a55", "#f0c463", 2), ("#ffffff", "#13201e", 1))
 
 
 class Unprintable(ValueError):
@@ -194,9 +193,11 @@ def _qr(url: str) -> tuple[str, int]:
 
 
 def _few_colours(png: bytes) -> bytes:
-    """Return the picture with a palette instead of four bytes a pixel: a quarter of the size, to the eye the same."""
+    """Return the picture with a palette instead of four bytes a pixel: a fifth of the size, to the eye the same."""
     few = Image.new("P", (1, 1))
-    few.putpalette([part for one, other, steps in EDGES for colour in _between(one, other, steps) for part in colour])
+    palette = [part for one, other, steps in EDGES for colour in _between(one, other, steps) for part in colour]
+    # Twice, so that they are more than 16: then a pixel is a whole byte, and that packs smaller than half bytes.
+    few.putpalette(palette * 2)
     small = BytesIO()
     with Image.open(BytesIO(png)) as picture:
         picture.convert("RGB").quantize(palette=few, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)

@@ -1,5 +1,6 @@
 """The printed certificate, read back from real PDFs."""
 
+import itertools
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -16,10 +17,12 @@ from tests.unit.certificates.views import (
     DEMO,
     EACH_LANGUAGE,
     EIGHTY_LETTERS,
+    FORTY_HANZI,
     HONOUR,
     KSHITIJ_IN_HINDI,
     LIN_YUE,
     LIN_YUE_IN_CHINESE,
+    LONG_SCENES,
     LONGEST,
     TEAL,
     blobs_of,
@@ -179,6 +182,23 @@ def test_long_names_of_scene_project_and_issuer_wrap_inside_the_frame(printer: P
         assert said.replace(" ", "") in signs_of(pdf)
     lefts, tops, rights, lows = zip(*boxes_of(pdf), strict=True)
     assert (min(lefts) > 77, min(tops) > 60, max(rights) < 1046, max(lows) < 745) == (True, True, True, True)
+
+
+@pytest.mark.parametrize("name", LONG_SCENES)
+@pytest.mark.parametrize("view", EACH_LANGUAGE, ids=attrgetter("lang"))
+def test_no_name_of_scene_or_project_leaves_the_frame_or_covers_another_text(
+    printer: Printer, view: CertificateView, name: str
+) -> None:
+    four = replace(of_mass(view, 999_014, 4), holder=FORTY_HANZI, demo=DEMO[view.lang])
+    pdf = printer.pdf(replace(four, scene_name=name.strip()[:200], project_name=name.strip()[:200]))
+    assert signs_of(pdf).count("".join(name[:200].split())) == 2
+    boxes = boxes_of(pdf, "-l", "1")
+    lefts, tops, rights, lows = zip(*boxes, strict=True)
+    assert (min(lefts) > 77, min(tops) > 60, max(rights) < 1046, max(lows) < 746) == (True, True, True, True)
+    for (left, top, right, low), (left2, top2, right2, low2) in itertools.combinations(boxes, 2):
+        # A box is as high as its font, which is higher than a line, and a full-width comma is set half as wide.
+        height = min(low - top, low2 - top2)
+        assert min(right, right2) - max(left, left2) < 8 or min(low, low2) - max(top, top2) < 0.5 * height
 
 
 @pytest.mark.parametrize(("count", "pages"), [(1, 1), (2, 1), (4, 1), (8, 2), (20, 2)])

@@ -83,6 +83,14 @@ DEMO = {
 FORTY_HANZI = "成都市环境与能源交易所低碳发展研究院首届中国数字碳中和高峰论坛组委会秘书处同仁们"
 EIGHTY_LETTERS = "Wolfgang Amadeus Maximilian von Habsburg-Lothringen and the Whole House of Ghent"
 LONG_HINDI = "क्षितिज श्रीवास्तव " * 3 + "क्षितिज श्रीवास्तव"
+# What a project or a scene may be called at the longest, and what no reader would call a word.
+LONG_SCENES = (
+    "International Conference on the Permanent Neutralisation of Trade Fairs and their Travellers in Towns " * 2,
+    "成都市环境与能源交易所低碳发展研究院" * 11,
+    "क्षितिज श्रीवास्तव " * 11,
+    "W" * 200,
+    "श्री" * 50,
+)
 LONGEST = (FORTY_HANZI, EIGHTY_LETTERS, LONG_HINDI, "W" * 80, "श्री" * 40, "m" * 39 + " " + "m" * 40)
 
 
@@ -113,9 +121,9 @@ def pages_of(pdf: bytes) -> int:
     return text_of(pdf).count("\f")
 
 
-def boxes_of(pdf: bytes) -> list[tuple[float, float, float, float]]:
+def boxes_of(pdf: bytes, *options: str) -> list[tuple[float, float, float, float]]:
     """Return left, top, right and bottom of every printed word, in CSS pixels."""
-    found = re.findall(r'<word xMin="(.+?)" yMin="(.+?)" xMax="(.+?)" yMax="(.+?)">', text_of(pdf, "-bbox"))
+    found = re.findall(r'<word xMin="(.+?)" yMin="(.+?)" xMax="(.+?)" yMax="(.+?)">', text_of(pdf, "-bbox", *options))
     return [(float(x0) / PX, float(y0) / PX, float(x1) / PX, float(y1) / PX) for x0, y0, x1, y1 in found]
 
 
