@@ -58,20 +58,20 @@ def in_language(names: Mapping[str, str], language: Language) -> str:
 
 def remember(request: Request) -> None:
     """Let every page of this request speak the language that it asks for."""
-    here = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
-    _asked.set(Asked(_language_of(request), here))
+    chosen, here = _chosen(request)
+    _asked.set(Asked((chosen if _is_file(request) else None) or _language_of(request), here))
 
 
 def choosing(request: Request, *, secure: bool) -> Response | None:
-    """Return what leads to the same address without `lang`, and keeps the choice; none when nothing is chosen."""
-    query = parse_qsl(request.url.query, keep_blank_values=True)
-    chosen = next((value for name, value in query if name == PARAMETER), None)
-    if request.method != "GET" or chosen not in LANGUAGES or request.url.path.startswith(("/v1/", "/static/")):
+    """Return what leads to the same address without `lang`, and keeps the choice; none when nothing is chosen.
+
+    A file is answered in the language that its address names: who fetches it keeps no cookie, and wants this one alone.
+    """
+    chosen, here = _chosen(request)
+    if chosen is None or request.method != "GET" or request.url.path.startswith("/v1/") or _is_file(request):
         return None
-    rest = urlencode([(name, value) for name, value in query if name != PARAMETER])
     # A path that begins with two slashes would lead to another host.
-    path = "/" + request.url.path.lstrip("/")
-    answer = RedirectResponse(f"{path}?{rest}" if rest else path, 303)
+    answer = RedirectResponse("/" + here.lstrip("/"), 303)
     answer.set_cookie(COOKIE, chosen, max_age=YEAR_SECONDS, path="/", httponly=True, samesite="lax", secure=secure)
     return answer
 
@@ -79,6 +79,21 @@ def choosing(request: Request, *, secure: bool) -> Response | None:
 def here_in(here: str, language: Language) -> str:
     """Return the address at which the same page is asked for in a language."""
     return f"{here}{'&' if '?' in here else '?'}{PARAMETER}={language}"
+
+
+def _chosen(request: Request) -> tuple[Language | None, str]:
+    """Return the language that an address names, and the address without it."""
+    path, query = request.url.path, request.url.query
+    named = parse_qsl(query, keep_blank_values=True)
+    wishes = [value for name, value in named if name == PARAMETER]
+    if wishes:
+        query = urlencode([(name, value) for name, value in named if name != PARAMETER])
+    chosen = next((language for language in LANGUAGES if language in wishes[:1]), None)
+    return chosen, f"{path}?{query}" if query else path
+
+
+def _is_file(request: Request) -> bool:
+    return "." in request.url.path.rpartition("/")[2]
 
 
 def _language_of(request: Request) -> Language:

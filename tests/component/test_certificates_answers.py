@@ -150,6 +150,8 @@ async def test_a_sheet_is_the_same_bytes_each_time_and_is_not_sent_twice(
     assert "immutable" in first.headers["cache-control"]
     assert "LinYue-Wang" in signs_of_pdf((await certificates.get(f"/c/{new}.pdf")).content)
     assert "崇州林盘" in signs_of_pdf(chinese.content)
+    named = await certificates.get(f"/c/{old}.pdf?lang=zh", headers={"Accept-Language": "hi"})
+    assert (named.status_code, named.content) == (200, chinese.content)
     await revoke(certificates, issuer, story, "issued_in_error")
     assert (await certificates.get(f"/c/{new}.pdf")).status_code == 410
 
@@ -165,6 +167,7 @@ async def test_a_card_is_kept_a_day_by_who_asked_and_is_gone_when_revoked(
     assert card.headers["cache-control"] == "private, max-age=86400, immutable"
     assert card.headers["vary"] == "Accept-Language, Cookie"
     assert card.content != chinese.content
+    assert (await certificates.get(f"/c/{code}.png?lang=zh")).content == chinese.content
     assert (await certificates.get(f"/c/{code}.png")).content == card.content
     known = await certificates.get(f"/c/{code}.png", headers={"If-None-Match": card.headers["etag"]})
     assert (known.status_code, known.content) == (304, b"")

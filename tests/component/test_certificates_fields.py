@@ -19,7 +19,7 @@ from services.certificates.domain import business_day
 from services.certificates.pages.print import CertificateView, Printer, card
 from shared.web.figures import Figures
 from shared.web.languages import Language
-from tests.component.test_certificates import Issuer, Publish, settings, stated
+from tests.component.test_certificates import Issuer, Publish, settings, stated, way_to
 from tests.component.test_certificates_answers import corrected, signs_of_pdf, text_of_page
 from tests.conftest import Infra, served
 from tests.unit.certificates.story import Story
@@ -29,6 +29,12 @@ from tests.unit.certificates.views import EIGHTY_LETTERS, FORTY_HANZI, LONG_HIND
 # The page without its frame, its style sheet and its script; the card is by far the heavier part.
 KILOBYTES_MAX = 40
 HOLDERS: dict[Language, str] = {"en": EIGHTY_LETTERS, "zh": FORTY_HANZI, "hi": LONG_HINDI}
+
+OFFSET_TITLES: dict[Language, str] = {
+    "en": "Carbon Offset Certificate of Honor",
+    "zh": "碳抵消荣誉证书",
+    "hi": "कार्बन ऑफ़सेट सम्मान प्रमाणपत्र",
+}
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -139,3 +145,22 @@ async def test_k1_page_sheet_card_and_api_show_the_same(
         assert complaints_of(file) == ""
         for mark in ("<pdfaid:part>3", "<pdfaid:conformance>A", "<pdfuaid:part>1", f"/Lang({language}"):
             assert mark.encode() in pdf
+
+
+@pytest.mark.parametrize(("language", "title"), OFFSET_TITLES.items())
+async def test_d9_where_neutral_is_no_word_it_stands_nowhere(
+    certificates: httpx.AsyncClient, publish: Publish, language: Language, title: str
+) -> None:
+    story = Story(jurisdiction="DE")
+    await publish(*story.whole())
+    code, asked = (await way_to(certificates, story))["code"], {"Accept-Language": language}
+    facts = await stated(certificates, code)
+    page = (await certificates.get(f"/c/{code}", headers=asked)).text
+    sheet = signs_of_pdf((await certificates.get(f"/c/{code}.pdf", headers=asked)).content)
+    (alternative,) = re.findall(r'<img [^>]*alt="([^"]+)"', page)
+    assert (facts["words"], facts["title"]) == ("offset", OFFSET_TITLES["en"])
+    assert title in alternative
+    for text in (page, sheet, str(facts)):
+        assert not re.search("neutral|中和|न्यूट्रल", text, re.IGNORECASE)
+    for text in (without_spaces(page), sheet):
+        assert without_spaces(title) in text

@@ -66,8 +66,19 @@ async def test_a_language_that_is_chosen_is_kept_and_leaves_the_address_as_it_wa
     assert '<html lang="en">' in (await site.get("/a")).text
 
 
+async def test_a_file_is_answered_in_the_language_of_its_address_and_nothing_is_kept(site: httpx.AsyncClient) -> None:
+    site.cookies.set("language", "hi")
+    file = await site.get("/c/7K3M-9QXD-4TVB.pdf?lang=zh&a=1", headers={"Accept-Language": "en"})
+    assert (file.status_code, "set-cookie" in file.headers) == (200, False)
+    assert '<html lang="zh-Hans">' in file.text
+    assert 'href="/c/7K3M-9QXD-4TVB.pdf?a=1&amp;lang=hi"' in file.text
+    assert '<html lang="hi">' in (await site.get("/c/7K3M-9QXD-4TVB.pdf")).text
+    assert '<html lang="hi">' in (await site.get("/v1/boards?lang=zh")).text
+
+
 async def test_what_is_no_language_of_ours_is_no_choice(site: httpx.AsyncClient) -> None:
-    assert (await site.get("/a?lang=tlh")).status_code == 200
+    strange = await site.get("/a?lang=tlh")
+    assert (strange.status_code, 'href="/a?lang=zh"' in strange.text) == (200, True)
     site.cookies.set("language", "tlh")
     assert '<html lang="hi">' in (await site.get("/a", headers={"Accept-Language": "hi-IN"})).text
 
