@@ -8,7 +8,7 @@ from typing import Literal
 
 from markupsafe import Markup
 
-State = Literal["settled", "now", "held", "void", "open", "card"]
+State = Literal["settled", "now", "held", "void", "open"]
 
 DOTS_MAX = 1_000
 BAR_DOTS_MAX = 78
@@ -17,16 +17,13 @@ BLOCK_CELLS = 100
 BLOCK_SIDE = 100
 BAR_ROW_DOTS = 26
 BAR_CELL_PIXELS = 8
-SEAL_DOTS = 100
 
-# `card` is a settled dot in the fixed white of a certificate's card; the others follow the page's colours.
 _DRAWN: dict[State, str] = {
     "settled": '<circle class="disc" cx="5" cy="5" r="3.9"/>',
     "now": '<circle class="honour" cx="5" cy="5" r="3.9"/>',
     "held": '<circle class="held" cx="5" cy="5" r="3.3"/><circle class="disc" cx="5" cy="5" r="1.5"/>',
     "void": '<path class="void" d="M2 4.2h6v1.6h-6z"/>',
     "open": '<circle class="ring" cx="5" cy="5" r="3.3"/>',
-    "card": '<circle class="card" cx="5" cy="5" r="3.9"/>',
 }
 _ORDER = tuple(_DRAWN)
 
@@ -126,18 +123,6 @@ def mark() -> Markup:
     return Markup(
         '<svg class="mark" width="29" height="14" viewBox="0 0 29 14" aria-hidden="true">'
         '<circle class="outline" cx="7" cy="7" r="5.7"/><circle class="disc" cx="22" cy="7" r="6.5"/></svg>'
-    )
-
-
-def seal() -> Markup:
-    """Draw the seal of a certificate: one hundred dots on a sunflower spiral around the mark."""
-    places = []
-    for k in range(SEAL_DOTS):
-        radius, angle = 5.15 * math.sqrt(k + 9), math.radians(137.508 * k)
-        places.append(f"M{60 + radius * math.cos(angle):.1f} {60 + radius * math.sin(angle):.1f}h0")
-    return Markup(
-        f'<svg class="seal" viewBox="0 0 120 120" aria-hidden="true"><path d="{"".join(places)}"/>'
-        '<circle class="eye" cx="55" cy="60" r="3.6"/><circle class="pupil" cx="65.5" cy="60" r="4.3"/></svg>'
     )
 
 

@@ -103,7 +103,6 @@ def _environment(folder: Path, language: Language, service: str, *, livemode: bo
         "shares": dots.shares,
         "key": dots.key,
         "mark": dots.mark,
-        "seal": dots.seal,
         "patterns": dots.patterns,
     }
     return templates

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from services.certificates.pages.print import CertificateView, Printer, Unprintable, card
+from services.certificates.pages.print import EDGES, CertificateView, Printer, Unprintable, card
 from tests.unit.certificates.views import (
     BY_MASS,
     CARD_SEAL,
@@ -24,6 +24,7 @@ from tests.unit.certificates.views import (
     islands,
     of_mass,
 )
+from tests.unit.web.test_tokens import TEXT, contrast
 
 PAINTS = {TEAL, WHITE, CARD_SEAL, (19, 32, 30)}
 KILOBYTES_MAX, LONGEST_KILOBYTES_MAX = 26, 38
@@ -62,6 +63,10 @@ def test_the_card_is_a_small_picture_of_its_size_and_the_same_each_time(
     assert printer.png(replace(view, holder="Somebody Else")) != png
     assert printer.png(view) == png
     assert Printer().png(replace(view)) == png
+
+
+def test_what_touches_on_a_card_can_be_told_apart() -> None:
+    assert all(contrast(one, other) >= TEXT for one, other, _ in EDGES)
 
 
 def test_the_card_says_each_fact_once() -> None:

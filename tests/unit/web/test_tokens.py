@@ -30,9 +30,6 @@ PAIRS = [
     ("warn", "paper", TEXT),
     ("warn", "sheet", TEXT),
     ("warn", "warntint", TEXT),
-    ("oncard", "card", TEXT),
-    ("oncardsoft", "card", TEXT),
-    ("cardseal", "card", TEXT),
     # Borders of controls and open rings, which no tool that looks at pages tests.
     ("edge", "paper", PART),
     ("edge", "sheet", PART),
@@ -82,10 +79,10 @@ def test_text_has_contrast_4_5_and_the_borders_of_controls_3(
     assert contrast(colours[front], colours[back]) >= least
 
 
-def test_every_colour_but_those_of_the_card_is_given_for_the_light_and_for_the_dark() -> None:
+def test_every_colour_but_that_around_a_code_is_given_for_the_light_and_for_the_dark() -> None:
     light, dark = tokens()
     same = {name for name in light if light[name] == dark[name]}
-    assert same == {"card", "oncard", "oncardsoft", "cardseal"}
+    assert same == {"quiet"}
 
 
 def test_no_colour_stands_outside_the_tokens() -> None:
