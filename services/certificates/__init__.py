@@ -3,6 +3,6 @@
 Owns: certificates with their versions, numbers and codes.
 Hears: offset.purchased, credits.retired, scene.published, project.listed, beneficiary.named.
 Says: certificate.issued, certificate.revoked.
-Serves: certificate page, PDF, verification; revocation by staff.
+Serves: certificate page, PDF, card, verification; revocation by staff.
 Never: changes what a certificate states; lets anything but a code open it; keeps a name that was erased.
 """

@@ -1,6 +1,11 @@
 """Puts certificates together."""
 
+import json
+from typing import Annotated
+
 from fastapi import FastAPI
+from pydantic import BeforeValidator
+from pydantic_settings import NoDecode
 
 import services.certificates as card
 from services.certificates import api, domain, stream
@@ -14,12 +19,23 @@ from shared.messaging.service import Messaging
 from shared.web.app import create, database
 from shared.web.pages import Pages
 
+ISSUER = {
+    "en": "Chengdu Environment Exchange (demo)",
+    "zh": "成都环境交易所（示例）",
+    "hi": "चेंगदू पर्यावरण एक्सचेंज (डेमो)",
+}
+
+
+def _as_told(value: object) -> object:
+    """Read what the environment tells: JSON by language, or a plain text."""
+    return json.loads(value) if isinstance(value, str) and value.startswith("{") else value
+
 
 class Settings(shared_settings.Settings):
     """What certificates is told beside what every service is."""
 
-    # Who stands on the sheet as its issuer.
-    certificate_issuer: str = "Chengdu Environment Exchange (demo)"
+    # Who stands on the sheet as its issuer, by language; a plain text stands on every sheet.
+    certificate_issuer: Annotated[domain.Texts, NoDecode, BeforeValidator(_as_told)] = ISSUER
     # From one network in an hour. A hall of guests who mistype is one network too: it stands against machines.
     unknown_codes_per_address_max: int = 300
 
@@ -29,7 +45,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or Settings()
     messaging = Messaging(settings, service="certificates")
     store = Store(database(settings), livemode=settings.livemode, wake=messaging.wake)
-    issuer = domain.Issuer(name=settings.certificate_issuer, secret=settings.secret.get_secret_value())
+    issuer = domain.Issuer(names=settings.certificate_issuer, secret=settings.secret.get_secret_value())
     handlers = Handlers(store, clock, issuer, unknown_codes_max=settings.unknown_codes_per_address_max)
     sheets = api.Sheets(Printer(), public_url=settings.public_url, livemode=settings.livemode)
     pages = Pages(FOLDER, service="certificates", livemode=settings.livemode)

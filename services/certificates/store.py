@@ -1,4 +1,4 @@
-"""What certificates remembers in MongoDB: certificates copies of scenes, projects and names, guesses by the hour."""
+"""What certificates remembers in MongoDB: certificates, copies of scenes, projects and names, guesses by the hour."""
 
 from __future__ import annotations
 

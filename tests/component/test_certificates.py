@@ -28,7 +28,7 @@ from tests.unit.certificates.story import GRAMS, TOKEN, Story, new_id
 
 Publish = Callable[..., Awaitable[None]]
 Issuer = tuple[LocalIssuer, str, str]
-ISSUER = domain.Issuer(name="Exchange (demo)", secret="secret")
+ISSUER = domain.Issuer(names={"en": "Exchange (demo)"}, secret="secret")
 
 
 def settings(infra: Infra, issuer: Issuer, **more: Any) -> Settings:

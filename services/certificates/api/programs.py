@@ -73,7 +73,7 @@ class CertificateOfHonor(BaseModel):
     project: domain.Project
     serials: tuple[domain.SerialLine, ...]
     ledger: LedgerPlace
-    issuer: str
+    issuer: dict[str, str]
     issued_at: datetime
     made_at: datetime
     superseded_by: Newer | None

@@ -93,7 +93,7 @@ class Sheets:
             serials=said(domain.serials_in_brief(lines)),
             project_name=languages.in_language(facts.project.names, language),
             standard=facts.project.standard,
-            issuer=facts.issuer,
+            issuer=languages.in_language(facts.issuer, language),
             issued_on=domain.business_day(facts.issued_at),
             demo=None if self._livemode else said(DEMO),
         )

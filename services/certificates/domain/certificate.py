@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from services.certificates.domain.claims import ClaimWords
 from services.certificates.domain.numbers import certificate_id_of
@@ -15,6 +15,14 @@ from shared.contracts import Allocation, CertificateIssued, CertificateRevoked, 
 BUSINESS_ZONE = ZoneInfo("Asia/Shanghai")
 RevocationReason = Literal["issued_in_error", "credits_reversed"]
 Status = Literal["valid", "superseded", "revoked", "affected_by_reversal"]
+
+
+def _by_language(value: object) -> object:
+    """Take a plain text as an English one."""
+    return {"en": value} if isinstance(value, str) else value
+
+
+Texts = Annotated[dict[str, str], Field(min_length=1), BeforeValidator(_by_language)]
 
 
 class Frozen(BaseModel):
@@ -64,7 +72,7 @@ class Facts(Frozen):
 
     number: str
     issued_at: datetime
-    issuer: str
+    issuer: Texts
     words: ClaimWords
     jurisdiction: str
     grams: int

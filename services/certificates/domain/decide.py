@@ -63,9 +63,9 @@ class Known(Frozen):
 
 @dataclass(frozen=True)
 class Issuer:
-    """Who issues: the name on the sheet, and the secret that numbers and codes follow from."""
+    """Who issues: the name on the sheet by language, and the secret that numbers and codes follow from."""
 
-    name: str
+    names: dict[str, str]
     secret: str = field(repr=False)
 
 
@@ -131,7 +131,7 @@ def _issued(certificate: Certificate, known: Known, *, issuer: Issuer, now: date
     facts = Facts(
         number=number_of(issuer.secret, certificate.order_id, business_day(now).year),
         issued_at=now,
-        issuer=issuer.name,
+        issuer=issuer.names,
         words=claim_words(claim.jurisdiction, business_day(now)),
         jurisdiction=claim.jurisdiction,
         grams=purchase.grams,

@@ -25,7 +25,7 @@ from shared.contracts import (
 from tests.unit.certificates.story import GRAMS, Story
 
 NOW = datetime(2026, 11, 26, 6, 2, 15, tzinfo=UTC)
-ISSUER = domain.Issuer(name="Exchange (demo)", secret="secret")
+ISSUER = domain.Issuer(names={"en": "Exchange (demo)"}, secret="secret")
 STORY = Story()
 
 
@@ -244,4 +244,4 @@ def test_a_revoked_certificate_gets_no_further_version() -> None:
 
 
 def test_an_issuers_secret_is_not_written_anywhere() -> None:
-    assert "secret" not in repr(domain.Issuer(name="Exchange", secret="secret")).replace("secret=", "")
+    assert "secret" not in repr(domain.Issuer(names={"en": "Exchange"}, secret="secret")).replace("secret=", "")
