@@ -14,6 +14,7 @@ from services.certificates.pages import FOLDER
 from services.certificates.pages.print import Printer
 from services.certificates.store import Store
 from shared import settings as shared_settings
+from shared.contracts.printable import PrintableNames
 from shared.messaging.outbox import clock
 from shared.messaging.service import Messaging
 from shared.web.app import create, database
@@ -26,16 +27,18 @@ ISSUER = {
 }
 
 
-def _as_told(value: object) -> object:
-    """Read what the environment tells: JSON by language, or a plain text."""
-    return json.loads(value) if isinstance(value, str) and value.startswith("{") else value
+def _by_language(told: object) -> object:
+    """Read what the environment tells: JSON by language, or a plain text, which is taken as an English one."""
+    if not isinstance(told, str):
+        return told
+    return json.loads(told) if told.startswith("{") else {"en": told}
 
 
 class Settings(shared_settings.Settings):
     """What certificates is told beside what every service is."""
 
-    # Who stands on the sheet as its issuer, by language; a plain text stands on every sheet.
-    certificate_issuer: Annotated[domain.Texts, NoDecode, BeforeValidator(_as_told)] = ISSUER
+    # Who stands on the sheet as its issuer, by language.
+    certificate_issuer: Annotated[PrintableNames, NoDecode, BeforeValidator(_by_language)] = ISSUER
     # From one network in an hour. A hall of guests who mistype is one network too: it stands against machines.
     unknown_codes_per_address_max: int = 300
 

@@ -22,7 +22,7 @@ from shared.web.languages import Language
 from tests.component.test_certificates import Issuer, Publish, settings, stated, way_to
 from tests.component.test_certificates_answers import corrected, signs_of_pdf, text_of_page
 from tests.conftest import Infra, served
-from tests.unit.certificates.story import Story
+from tests.unit.certificates.story import GRAMS, Story
 from tests.unit.certificates.test_card import read
 from tests.unit.certificates.views import EIGHTY_LETTERS, FORTY_HANZI, LONG_HINDI
 
@@ -113,14 +113,16 @@ async def test_k1_page_sheet_card_and_api_show_the_same(
 ) -> None:
     story = Story()
     await publish(story.published(), story.listed(), story.named(HOLDERS[language]), story.purchased(), story.retired())
-    old, new = await corrected(certificates, publish, story, HOLDERS[language][:-1])
+    second = f"{HOLDERS[language][:-1]}."
+    old, new = await corrected(certificates, publish, story, second)
     asked = {"Accept-Language": language}
-    for code, version in ((old, 1), (new, 2)):
+    for code, version, holder in ((old, 1, HOLDERS[language]), (new, 2, second)):
         facts = await stated(certificates, code)
         pdf = (await certificates.get(f"/c/{code}.pdf", headers=asked)).content
         png = (await certificates.get(f"/c/{code}.png", headers=asked)).content
         sheet = signs_of_pdf(pdf)
-        assert facts["version"] == version
+        assert (facts["version"], facts["holder"], facts["mass_g"]) == (version, holder, GRAMS)
+        assert (facts["low_g"], facts["high_g"], facts["factor_releases"]) == (390_000, 680_000, ["2026.2"])
         stated_on_paper = [*stated_by(facts, language), *facts["factor_releases"]]
         assert [text for text in stated_on_paper if without_spaces(text) not in sheet] == []
         (tmp_path / "card.png").write_bytes(png)

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Annotated, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from services.certificates.domain.claims import ClaimWords
 from services.certificates.domain.numbers import certificate_id_of
@@ -18,11 +18,11 @@ Status = Literal["valid", "superseded", "revoked", "affected_by_reversal"]
 
 
 def _by_language(value: object) -> object:
-    """Take a plain text as an English one."""
+    """Take a plain text, as earlier certificates have it, as an English one."""
     return {"en": value} if isinstance(value, str) else value
 
 
-Texts = Annotated[dict[str, str], Field(min_length=1), BeforeValidator(_by_language)]
+Texts = Annotated[dict[str, str], BeforeValidator(_by_language)]
 
 
 class Frozen(BaseModel):

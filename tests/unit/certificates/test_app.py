@@ -23,8 +23,9 @@ def test_the_issuer_is_told_by_language_or_in_one_for_all(
     assert Settings().certificate_issuer == issuer
 
 
-def test_an_issuer_without_any_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {**TOLD, "CERTIFICATE_ISSUER": "{}"}.items():
+@pytest.mark.parametrize("told", ["{}", '{"en": ""}', "Exchange 🌱"])
+def test_an_issuer_that_no_sheet_can_name_is_refused_at_the_start(monkeypatch: pytest.MonkeyPatch, told: str) -> None:
+    for name, value in {**TOLD, "CERTIFICATE_ISSUER": told}.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(ValueError, match="certificate_issuer"):
         Settings()

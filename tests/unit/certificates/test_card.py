@@ -2,6 +2,7 @@
 
 import subprocess
 from dataclasses import replace
+from datetime import timedelta
 from io import BytesIO
 from operator import attrgetter
 from pathlib import Path
@@ -84,6 +85,22 @@ def test_the_card_says_each_fact_once() -> None:
         "CDCER-CN510100-0042-2021-01-413, -414",
     )
     assert str(said) == " · ".join(("533 kg CO₂e", said.statement, said.holder, *said.lines))
+
+
+def test_the_card_draws_each_fact(printer: Printer) -> None:
+    facts = {
+        "grams": 533_015,
+        "statement": "Something else.",
+        "holder": "Lin Yu",
+        "title": "Carbon Offset Certificate of Honor",
+        "number": "DD-2026-004183",
+        "issued_on": LIN_YUE.issued_on + timedelta(days=1),
+        "serials": "CDCER-CN510100-0042-2021-01-413, -415",
+        "demo": DEMO["en"],
+        "verify_url": "HTTPS://DIANDIAN.EXAMPLE/C/7K3M9QXD4TVC",
+    }
+    views = [LIN_YUE, of_mass(LIN_YUE, 534_014)] + [replace(LIN_YUE, **{name: fact}) for name, fact in facts.items()]  # type: ignore[arg-type]
+    assert len({printer.png(view) for view in views}) == len(views)
 
 
 @pytest.mark.parametrize("view", EACH_LANGUAGE, ids=attrgetter("lang"))
