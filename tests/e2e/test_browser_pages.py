@@ -74,6 +74,15 @@ async def _addresses(copy: System, client: Any, guest: Phone) -> dict[str, str]:
     await refused.asks_for_too_much()
     late = Visitor(client)
     await late.pays_too_late()
+    renamed, mistaken = Visitor(client), Visitor(client)
+    await renamed.buys()
+    superseded = (await renamed.certificate())["code"]
+    await renamed.is_called("Guest of Another Name (demo)")
+    await mistaken.buys()
+    revoked = (await mistaken.certificate())["code"]
+    address = f"/v1/certificates/cert_{mistaken.order['order_id'].removeprefix('ord_')}/revoke"
+    staff = {"Authorization": f"Bearer {copy.token}"}
+    (await client.post(address, json={"reason": "issued_in_error"}, headers=staff)).raise_for_status()
     await copy.quiet()
     for who in (visitor, held, refused, late):
         await _hold(guest, who.order["order_id"], who.capability)
@@ -91,6 +100,8 @@ async def _addresses(copy: System, client: Any, guest: Phone) -> dict[str, str]:
         "order refunded": f"/orders/{late.order['order_id']}",
         "profile": f"/orders/profiles/{visitor.order['beneficiary_id']}",
         "certificate valid": f"/c/{code}",
+        "certificate superseded": f"/c/{superseded}",
+        "certificate revoked": f"/c/{revoked}",
         "project": f"/projects/{completed['project_id']}",
         "retirement of an order": f"/retirements/{visitor.order['order_id']}",
         "retirement of a serial": f"/retirements/{serial}",
