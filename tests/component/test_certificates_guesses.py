@@ -14,9 +14,12 @@ from fastapi import FastAPI
 
 from services.certificates import domain
 from services.certificates.app import Settings, create_app
+from services.certificates.handlers import Handlers
 from services.certificates.store import Store
+from shared.messaging.outbox import clock
 from shared.web.app import database
-from tests.component.test_certificates import Issuer, Publish, settings, way_to
+from tests.component.test_certificates import ISSUER, Issuer, Publish, settings, way_to
+from tests.component.test_certificates_answers import UNKNOWN
 from tests.conftest import Infra, served
 from tests.unit.certificates.story import Story
 
@@ -86,6 +89,29 @@ async def test_the_hosts_of_one_network_share_its_count_and_an_address_is_not_st
     opened.client.close()
     assert {frozenset(document) for document in kept} == {frozenset({"_id", "codes", "ends_at"})}
     assert not any(part in str(kept) for part in ("2001:", MACHINE, VENUE))
+
+
+class Asked(Store):
+    """The store, which counts how often it is asked for a code."""
+
+    def __init__(self, store: Store) -> None:
+        self.__dict__.update(store.__dict__)
+        self.looks = 0
+
+    async def with_code(self, code: str) -> domain.Certificate | None:
+        self.looks += 1
+        return await super().with_code(code)
+
+
+@pytest.mark.parametrize("text", UNKNOWN)
+async def test_k2_each_unknown_code_costs_the_same_look_and_counts_once(told: Settings, text: str) -> None:
+    opened, address = database(told), f"192.0.2.{UNKNOWN.index(text)}"
+    store = Asked(Store(opened, livemode=False, wake=lambda: None))
+    handlers = Handlers(store, clock, ISSUER, unknown_codes_max=UNKNOWN_MAX)
+    now = clock()
+    assert await handlers.opened(text, address=address) is None
+    assert (store.looks, await store.guesses(domain.window(ISSUER.secret, address, now))) == (1, 1)
+    opened.client.close()
 
 
 async def test_guesses_of_one_moment_are_all_counted_and_forgotten_with_their_hour(told: Settings) -> None:

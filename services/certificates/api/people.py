@@ -82,7 +82,8 @@ def page_router(handlers: Handlers, sheets: Sheets, pages: Pages, *, clock: Call
             "Cache-Control": PRINTS_CACHED,
             "Vary": "Accept-Language, Cookie",
         }
-        if if_none_match == headers["ETag"]:
+        # A list, perhaps, and a cache on the way may call it weak: W/"…".
+        if headers["ETag"] in (if_none_match or ""):
             return Response(status_code=304, headers=headers)
         name = f"{opened.facts.number}-{opened.version.version}.{ending}"
         headers["Content-Disposition"] = f'inline; filename="{name}"'
