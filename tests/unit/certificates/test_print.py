@@ -239,6 +239,12 @@ def test_s23_a_text_that_cannot_be_printed_is_refused_by_name(printer: Printer, 
     assert "🌱 (U+1F331)" in str(refused.value)
 
 
+def test_s23_a_serial_that_cannot_be_printed_is_refused_too(printer: Printer) -> None:
+    with pytest.raises(Unprintable) as refused:
+        printer.pdf(replace(LIN_YUE, allocations=(("CDCER-🌱-413", 0, 533_014),)))
+    assert (refused.value.field, refused.value.characters) == ("allocations", ("🌱",))
+
+
 @pytest.mark.parametrize(
     ("grams", "count"), [(533_014, 533), (999, 10), (12_000_000, 120), (1, 1), (101_000, 101), (1_000_000, 1_000)]
 )
