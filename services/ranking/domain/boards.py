@@ -168,7 +168,10 @@ class Boards:
         for owner in _owners(deed):
             self._deeds_of.setdefault(owner, []).append(deed)
         for standing, member in self._touched_by(deed):
-            standing.tallies.setdefault(member, Tally()).add(deed, standing.selection.board)
+            tally = standing.tallies.get(member)
+            if tally is None:
+                tally = standing.tallies[member] = Tally()
+            tally.add(deed, standing.selection.board)
             self._place(standing, member)
         self._place_scenes(self._shares.cover(deed.footprint_ids, by=1))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from sys import intern
 from typing import NamedTuple
 
 from services.ranking.domain.ranking import Reached
@@ -31,7 +32,8 @@ class Deed(NamedTuple):
             issued_us=microseconds(event.issued_at),
             beneficiary_id=event.beneficiary_id,
             kind=event.beneficiary_kind,
-            scene_id=event.scene_id,
+            # Thousands of deeds share a scene, and need not each hold its id.
+            scene_id=event.scene_id and intern(event.scene_id),
             grams=event.grams,
             footprint_ids=event.footprint_ids,
         )

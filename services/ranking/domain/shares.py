@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
+from sys import intern
 from typing import NamedTuple
 
 from shared.contracts import FootprintCalculated
@@ -30,10 +30,14 @@ class Footprint(NamedTuple):
             footprint_id=event.footprint_id,
             root=event.root,
             replaces=event.replaces,
-            scene_id=event.scene_id,
+            scene_id=intern(event.scene_id),
             grams=event.grams,
             guests=event.people if event.role == "guest" else 0,
         )
+
+
+# A footprint and those that replace it.
+Chain = tuple[Footprint, ...]
 
 
 class Balance(NamedTuple):
@@ -45,14 +49,19 @@ class Balance(NamedTuple):
     total_guests: int = 0
 
 
+_NOTHING = Balance()
+
+
 class Shares:
     """Footprints of scenes by root, and which of them certificates cover. Of a root exactly one footprint counts."""
 
     def __init__(self) -> None:
+        # Of those that replace another one; the others are their own.
         self._root_of: dict[str, str] = {}
-        self._chains: dict[str, dict[str, Footprint]] = {}
-        self._covering: Counter[str] = Counter()
-        self._counting: dict[str, tuple[Footprint, bool]] = {}
+        # By root. Nearly all are of one footprint.
+        self._chains: dict[str, Chain] = {}
+        # Footprints by the number of certificates on them; of those that are not here, none.
+        self._covering: dict[str, int] = {}
         self._balances: dict[str, Balance] = {}
 
     def share(self, scene_id: str) -> int:
@@ -64,56 +73,54 @@ class Shares:
 
     def balance(self, scene_id: str) -> Balance:
         """Return what counts at a scene."""
-        return self._balances.get(scene_id, Balance())
+        return self._balances.get(scene_id, _NOTHING)
 
     def footprints(self) -> dict[str, Footprint]:
         """Return all footprints heard, by id."""
-        return {footprint_id: one for chain in self._chains.values() for footprint_id, one in chain.items()}
+        return {footprint.footprint_id: footprint for chain in self._chains.values() for footprint in chain}
 
     def calculated(self, footprint: Footprint) -> set[str]:
         """Take a footprint in, once or again; return the scenes whose share may have changed."""
-        self._root_of[footprint.footprint_id] = footprint.root
-        self._chains.setdefault(footprint.root, {})[footprint.footprint_id] = footprint
-        return self._settle(footprint.root)
+        if footprint.root != footprint.footprint_id:
+            self._root_of[footprint.footprint_id] = footprint.root
+        chain = self._chains.get(footprint.root, ())
+        others = tuple(other for other in chain if other.footprint_id != footprint.footprint_id) if chain else ()
+        self._chains[footprint.root] = now = (*others, footprint)
+        return (self._enter(chain, -1) if chain else set()) | self._enter(now, 1)
 
     def cover(self, footprint_ids: Iterable[str], *, by: int) -> set[str]:
         """Count one certificate more (by=1) or less (by=-1) on footprints, known or not; return the scenes changed."""
         changed: set[str] = set()
         for footprint_id in footprint_ids:
-            self._covering[footprint_id] += by
-            if (root := self._root_of.get(footprint_id)) is not None:
-                changed |= self._settle(root)
+            chain = self._chains.get(self._root_of.get(footprint_id, footprint_id))
+            if chain:
+                changed |= self._enter(chain, -1)
+            self._covering[footprint_id] = self._covering.get(footprint_id, 0) + by
+            if chain:
+                changed |= self._enter(chain, 1)
         return changed
 
-    def _settle(self, root: str) -> set[str]:
-        """Put the root's counting footprint into its scene's balance in place of the one that counted before."""
-        changed = set()
-        if (before := self._counting.get(root)) is not None:
-            changed.add(self._enter(before[0], covered=before[1], sign=-1))
-        now, covered = self._counts(self._chains[root])
-        self._counting[root] = (now, covered)
-        changed.add(self._enter(now, covered=covered, sign=1))
-        return changed
-
-    def _counts(self, chain: dict[str, Footprint]) -> tuple[Footprint, bool]:
-        """Return the footprint of a chain that counts, and whether a certificate covers it."""
-        if len(chain) == 1:
-            (only,) = chain.values()
-            return only, self._covering[only.footprint_id] > 0
-        covered = [footprint for footprint in chain.values() if self._covering[footprint.footprint_id] > 0]
-        replaced = {footprint.replaces for footprint in chain.values()}
-        last = [footprint for footprint in chain.values() if footprint.footprint_id not in replaced]
-        # Of a chain heard in part there may be two, of one that bites its tail none: the least id then counts.
-        standing = covered or last or chain.values()
-        return min(standing, key=lambda footprint: footprint.footprint_id), bool(covered)
-
-    def _enter(self, footprint: Footprint, *, covered: bool, sign: int) -> str:
-        grams, guests = sign * footprint.grams, sign * footprint.guests
-        before = self.balance(footprint.scene_id)
-        self._balances[footprint.scene_id] = Balance(
+    def _enter(self, chain: Chain, sign: int) -> set[str]:
+        """Enter the footprint of a chain that counts into its scene's balance (1), or take it out (-1)."""
+        counting, covered = self._counts(chain)
+        grams, guests = sign * counting.grams, sign * counting.guests
+        before = self.balance(counting.scene_id)
+        self._balances[counting.scene_id] = Balance(
             before.covered_g + covered * grams,
             before.total_g + grams,
             before.covered_guests + covered * guests,
             before.total_guests + guests,
         )
-        return footprint.scene_id
+        return {counting.scene_id}
+
+    def _counts(self, chain: Chain) -> tuple[Footprint, bool]:
+        """Return the footprint of a chain that counts, and whether a certificate covers it."""
+        if len(chain) == 1:
+            (only,) = chain
+            return only, self._covering.get(only.footprint_id, 0) > 0
+        covered = [footprint for footprint in chain if self._covering.get(footprint.footprint_id, 0) > 0]
+        replaced = {footprint.replaces for footprint in chain}
+        last = [footprint for footprint in chain if footprint.footprint_id not in replaced]
+        # Of a chain heard in part there may be two, of one that bites its tail none: the least id then counts.
+        standing = covered or last or chain
+        return min(standing, key=lambda footprint: footprint.footprint_id), bool(covered)

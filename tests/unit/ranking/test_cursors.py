@@ -9,10 +9,10 @@ import pytest
 
 from services.ranking.api import Cursors
 from services.ranking.api.cursors import CursorUnknown
-from services.ranking.domain import Boards, select
+from services.ranking.domain import Boards, Ranking, select
 from tests.unit.ranking.stories import NOW
 
-KEY = (-7, 1_700_000_000_000_000, "cert_7", "ben_7")
+KEY = Ranking([("ben_7", 7, (1_700_000_000_000_000, "cert_7"))]).at(0).key
 
 
 def test_a_cursor_opens_to_its_place_on_every_replica() -> None:

@@ -76,6 +76,11 @@ def test_ties_stand_by_the_time_and_then_the_id_of_their_last_certificate() -> N
     assert [row.member for row in ranking.rows(0, 3)] == ["z", "a", "late"]
 
 
+def test_a_value_up_to_the_greatest_and_a_moment_before_1970_stand_where_they_should() -> None:
+    ranking = Ranking([("a", 2**63 - 1, (5, "x")), ("b", 1, (-7, "x")), ("c", 1, (-8, "x")), ("d", 1, (0, "x"))])
+    assert [(row.member, row.value) for row in ranking.rows(0, 4)] == [("a", 2**63 - 1), ("c", 1), ("b", 1), ("d", 1)]
+
+
 def test_a_cursor_goes_on_behind_its_place_although_the_member_has_moved_away() -> None:
     ranking = Ranking((name, value, (0, name)) for name, value in {"a": 9, "b": 7, "c": 5, "d": 3}.items())
     cursor = ranking.rows(0, 2)[-1].key
