@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from playwright.async_api import Browser, BrowserContext, Page, Response, async_playwright
 
 CHROMIUM = "/usr/bin/chromium"
+# Without the fonts of a language its signs are boxes, which are wider.
+FONTS = Path(__file__).with_name("fonts.conf")
 PHONE = {"width": 390, "height": 844}
 Scheme = Literal["light", "dark"]
 
@@ -38,7 +42,9 @@ async def chromium() -> AsyncIterator[Browser]:
     """Run the browser."""
     async with async_playwright() as playwright:
         # Debian's Chromium, as root in a container: it has no sandbox there.
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"], env={**os.environ, "FONTCONFIG_FILE": str(FONTS)}
+        )
         try:
             yield browser
         finally:
