@@ -1,6 +1,14 @@
 """What is true of footprints with network, clock and database unplugged."""
 
-from services.calculator.domain.airports import DETOURS, Cities, great_circle_km, is_city, land_km, search_airports
+from services.calculator.domain.airports import (
+    DETOURS,
+    Cities,
+    MainAirports,
+    great_circle_km,
+    is_city,
+    land_km,
+    search_airports,
+)
 from services.calculator.domain.answers import (
     BYTES_MAX,
     DISHES,
@@ -78,6 +86,7 @@ __all__ = [
     "Flight",
     "Footprint",
     "Line",
+    "MainAirports",
     "Meals",
     "NoFactor",
     "Part",

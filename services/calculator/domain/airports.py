@@ -12,6 +12,8 @@ from services.calculator.domain.factors import Airport, Release
 
 # How cities are called in other languages than English, by country and English name.
 Cities = Mapping[tuple[str, str], Mapping[str, str]]
+# Airports that lead among those of their city, by IATA code, with their place.
+MainAirports = Mapping[str, int]
 
 RESULTS_MAX = 10
 QUERY_LETTERS_MIN = 2
@@ -33,12 +35,12 @@ def land_km(circle_km: Decimal, mode: str) -> Decimal:
     return (circle_km * DETOURS[mode]).quantize(TENTH, ROUND_HALF_EVEN)
 
 
-def search_airports(text: str, release: Release, cities: Cities) -> tuple[Airport, ...]:
+def search_airports(text: str, release: Release, cities: Cities, main: MainAirports) -> tuple[Airport, ...]:
     """Return at most ten airports that the text means, the best first.
 
     The exact code goes first, then a city of that name in any language, then what begins a city or name, then what
-    stands inside one; of equals those of the cities that we name in three languages, then international ones, where
-    most guests come from.
+    stands inside one; of equals those of the cities that we name in three languages, then the main ones of their city,
+    then international ones, where most guests come from.
     """
     sought = _plain(text)
     # One sign says as much in Chinese as a few letters do elsewhere.
@@ -51,6 +53,7 @@ def search_airports(text: str, release: Release, cities: Cities) -> tuple[Airpor
         key=lambda found: (
             found[0],
             (found[1].country, found[1].city) not in cities,
+            main.get(found[1].iata, len(main)),
             "International" not in found[1].name,
             found[1].iata,
         )

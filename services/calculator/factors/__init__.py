@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from services.calculator.domain.airports import Cities
+from services.calculator.domain.airports import Cities, MainAirports
 from services.calculator.domain.factors import Release, UnknownRelease, release_of
 
 LATEST: Final = "2026.2"
@@ -23,6 +23,13 @@ def load_release(name: str = LATEST, *, folder: Path = Path(__file__).parent) ->
         raise UnknownRelease(f"There is no factor release {name}. Known are {', '.join(DIGESTS)}.")
     files = {file.name: file.read_bytes() for file in (folder / name).iterdir() if file.is_file()}
     return release_of(files, digest=DIGESTS[name])
+
+
+@cache
+def main_airports() -> MainAirports:
+    """Return the place of an airport among those of its city, by IATA code: 0 has most passengers."""
+    with (Path(__file__).parent / "main_airports.csv").open(encoding="utf-8", newline="") as file:
+        return {iata: place for row in csv.DictReader(file) for place, iata in enumerate(row["airports"].split())}
 
 
 @cache

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from services.calculator import domain
 from services.calculator.domain import Airport, Release
-from services.calculator.factors import city_names
+from services.calculator.factors import city_names, main_airports
 from shared.sentence import Sentence
 from shared.web.languages import Language
 
@@ -31,7 +31,7 @@ def written(airport: Airport, language: Language) -> str:
 
 def found(text: str, release: Release) -> tuple[Airport, ...]:
     """Return the airports that a text means, the best first."""
-    return domain.search_airports(text, release, city_names())
+    return domain.search_airports(text, release, city_names(), main_airports())
 
 
 def meant(text: str, release: Release, language: Language, *, any_of_city: bool = False) -> Airport:

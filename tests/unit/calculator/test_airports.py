@@ -1,16 +1,19 @@
 """How far airports are apart, and which ones a few letters find."""
 
+import csv
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
+from services.calculator import factors
 from services.calculator.domain import great_circle_km, is_city
 from services.calculator.domain import search_airports as search
-from services.calculator.factors import city_names
+from services.calculator.factors import city_names, main_airports
 
 
 def search_airports(text, release):
-    return search(text, release, city_names())
+    return search(text, release, city_names(), main_airports())
 
 
 @pytest.mark.parametrize(
@@ -45,6 +48,23 @@ def test_both_airports_of_chengdu_are_found(release):
 def test_the_city_that_we_name_in_three_languages_comes_before_its_namesakes(release):
     found = [airport for airport in search_airports("london", release) if airport.city == "London"]
     assert [airport.country for airport in found] == sorted((airport.country for airport in found), key="GB".__ne__)
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [("London", ["LHR", "LGW", "STN"]), ("伦敦", ["LHR"]), ("लंदन", ["LHR"]), ("tokyo", ["HND", "NRT"]),
+     ("washington", ["IAD", "DCA"]), ("Chicago", ["ORD", "MDW"])],
+)  # fmt: skip
+def test_the_main_airports_of_a_city_come_first(release, text, first):
+    assert [airport.iata for airport in search_airports(text, release)[: len(first)]] == first
+
+
+def test_main_airports_are_airports_of_the_city_that_they_are_said_to_be_of(release):
+    with (Path(factors.__file__).parent / "main_airports.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            for iata in row["airports"].split():
+                airport = release.airports[iata]
+                assert (airport.country, airport.city) == (row["country"], row["city"])
 
 
 def test_a_city_is_itself_in_every_language_and_no_other(release):
