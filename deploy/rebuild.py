@@ -11,7 +11,8 @@ import httpx
 
 # A replica looks for rebuilds every two seconds; who has not begun after so long does not run.
 BEGIN_SECONDS_MAX = 6
-STILL_SECONDS_MAX = 60
+# Boards of a million members are compared in some ten seconds each.
+STILL_SECONDS_MAX = 300
 LOOK_SECONDS = 0.5
 Say = Callable[[str], None]
 

@@ -49,7 +49,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         statuses=api.STATUSES,
         store=store,
         pages=pages,
-        parts=[reader, Periodic("upkeep of boards", upkeep.turn, seconds=LOOK_SECONDS)],
+        parts=[
+            reader,
+            Periodic("rebuilds known", upkeep.look, seconds=LOOK_SECONDS),
+            Periodic("upkeep of boards", upkeep.work, seconds=LOOK_SECONDS),
+        ],
     )
 
 

@@ -9,12 +9,12 @@ from datetime import datetime
 import structlog
 from prometheus_client import Gauge
 
-from services.ranking.domain import Boards, Progress, compare
-from services.ranking.store import KEPT, Head, Partition, Store, Torn
+from services.ranking.domain import Boards, Comparison, Progress, differing
+from services.ranking.store import Head, Partition, Store, Torn
 from shared.contracts import Envelope, Event
 
 SNAPSHOT_MINUTES = 10
-KEPT_AT = Gauge("diandian_ranking_snapshot_seconds", "When this replica last wrote a snapshot, in seconds since 1970")
+TAKEN_AT = Gauge("diandian_ranking_snapshot_seconds", "When this replica last wrote a snapshot, in seconds since 1970")
 
 log = structlog.get_logger()
 
@@ -31,7 +31,7 @@ class Fold:
         self.offsets: dict[Partition, int] = dict(offsets or {})
 
     def passed(self, offsets: Mapping[Partition, int]) -> None:
-        """Note up to where partitions are folded, or were before; it never goes back."""
+        """Note up to where partitions are folded at least."""
         for partition, offset in offsets.items():
             self.offsets[partition] = max(offset, self.offsets.get(partition, 0))
 
@@ -46,7 +46,7 @@ class Handlers:
         # Held while a batch is folded, and by whoever needs folds and their offsets to stand still.
         self.turn = asyncio.Lock()
         self._log = ""
-        self._last_slot = ""
+        self._last_name = ""
 
     @property
     def boards(self) -> Boards:
@@ -65,7 +65,7 @@ class Handlers:
         self._log, rebuild = log_id, await self._store.last_rebuild()
         # Whoever begins now has nothing to rebuild, and cannot end what it was at before.
         await self._store.forget_unfinished(self._replica)
-        for head in await self._store.heads(self._code, log_id, since=self._clock() - KEPT):
+        for head in await self._store.heads(self._code, log_id, now=self._clock()):
             # What lies beyond an end was folded from a log that has lost it.
             beyond = any(offset > ends.get(partition, 0) for partition, offset in head.offsets.items())
             if head.rebuild < rebuild or beyond:
@@ -89,12 +89,19 @@ class Handlers:
         """Write a snapshot if it is time for one and no other replica has begun to."""
         now = self._clock()
         slot = f"{now.replace(minute=now.minute - now.minute % SNAPSHOT_MINUTES):%Y-%m-%dT%H:%MZ}"
-        if slot == self._last_slot:
+        name = f"{slot} {self._code[:16]} {self.live.rebuild}"
+        if name == self._last_name:
+            return
+        # The database may have been wiped since.
+        await self._store.prepare()
+        claimed = await self._store.claim(name, now)
+        self._last_name = name
+        if not claimed:
             return
         async with self.turn:
             fold, facts = self.live, self.live.boards.facts()
             head = Head(
-                name=f"{slot} {self._code[:16]} {fold.rebuild}",
+                name=name,
                 taken_at=now,
                 code=self._code,
                 log=self._log,
@@ -103,8 +110,7 @@ class Handlers:
                 offsets=dict(fold.offsets),
             )
         if await self._store.keep(head, facts):
-            KEPT_AT.set(now.timestamp())
-        self._last_slot = slot
+            TAKEN_AT.set(now.timestamp())
 
     async def ask_rebuild(self, key: str, *, by: str) -> int:
         """Ask every replica to fold everything again, once for each key; return the number of the rebuild."""
@@ -115,6 +121,10 @@ class Handlers:
         asked_at = await self._store.asked_at(number)
         return (asked_at, await self._store.progress(number)) if asked_at else None
 
+    async def see(self, number: int) -> None:
+        """Say that this replica knows of a rebuild; what it has said since stays."""
+        await self._store.see(number, self._replica)
+
     async def note(self, number: int, folded: int, to_fold: int) -> None:
         """Say how far this replica is: messages folded of those to fold."""
         await self._store.note(number, Progress(self._replica, folded, to_fold))
@@ -124,17 +134,38 @@ class Handlers:
         number = await self._store.last_rebuild()
         return number if number > self.live.rebuild else None
 
-    def feed(self, fold: Fold | None) -> dict[Partition, int]:
-        """Fold from now on into this one too, or into none; return up to where the live one is. Needs the turn."""
-        self._beside = fold
-        return dict(self.live.offsets)
+    async def feed(self, fold: Fold) -> dict[Partition, int]:
+        """Fold from now on into this one too; return up to where the live one is."""
+        async with self.turn:
+            self._beside = fold
+            return dict(self.live.offsets)
+
+    def feed_live_alone(self) -> None:
+        """Fold into no other one any more."""
+        self._beside = None
+
+    def let_go(self) -> None:
+        """Forget boards that nobody asks for."""
+        self.live.boards.let_go(self._clock())
+
+    async def build(self, rebuilt: Fold) -> None:
+        """Build the boards that the live fold has, while nobody else knows this one."""
+        selections = [standing.selection for standing in self.live.boards.standings()]
+        await asyncio.to_thread(rebuilt.boards.build, selections, self._clock())
 
     async def swap(self, rebuilt: Fold, folded: int) -> None:
-        """Compare the live fold with one that was told the same, say what was found, and swap. Needs the turn."""
-        found = await asyncio.to_thread(compare, self.live.boards, rebuilt.boards, self._clock())
+        """Compare the live fold with one that is told the same, say what was found, and put that in its place."""
+        async with self.turn:
+            boards, boards_differ = await asyncio.to_thread(self.live.boards.differing, rebuilt.boards)
+            mine, theirs = await asyncio.to_thread(lambda: (self.live.boards.facts(), rebuilt.boards.facts()))
+        facts, facts_differ = await asyncio.to_thread(differing, mine, theirs)
+        found = Comparison(facts, facts_differ, boards, boards_differ)
         say = log.error if found.facts_differ or found.boards_differ else log.info
         say("boards rebuilt", rebuild=rebuilt.rebuild, facts=found.facts_differ, boards=found.boards_differ)
         # Before the swap: who asked waits for it, and after the swap nothing would be due any more.
         await self._store.note(rebuilt.rebuild, Progress(self._replica, folded, folded, found))
-        rebuilt.passed(self.live.offsets)
-        self.live, self._beside = rebuilt, None
+        async with self.turn:
+            rebuilt.passed(self.live.offsets)
+            self.live, self._beside = rebuilt, None
+        # No snapshot of before is of use any more.
+        self._last_name = ""

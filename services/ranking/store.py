@@ -5,22 +5,26 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import zlib
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from services.ranking.domain import FACTS, Comparison, Fact, Facts, Progress
 
+Document = dict[str, Any]
 # A partition by topic and number.
 Partition = tuple[str, int]
 # An erased name may be in a snapshot for so long, and not longer (D8).
-KEPT = timedelta(hours=24)
-# Some megabytes before they are packed; a document may have sixteen.
+SNAPSHOT_AGE_MAX = timedelta(hours=24)
+# A clock that is further ahead would let a snapshot live on.
+AHEAD_MAX = timedelta(hours=1)
 PART_ROWS = 10_000
+# A document may have sixteen megabytes, and some certificates cover hundreds of footprints.
+PART_BYTES_MAX = 8_000_000
 _ROWS: dict[str, TypeAdapter[Any]] = {kind: TypeAdapter(list[fact]) for kind, fact in FACTS.items()}  # type: ignore[valid-type]
 
 
@@ -59,7 +63,7 @@ class Store:
     async def prepare(self) -> None:
         """Create the indexes. Old snapshots expire even when no replica runs."""
         for collection in (self._snapshots, self._parts):
-            await collection.create_index("taken_at", expireAfterSeconds=int(KEPT.total_seconds()))
+            await collection.create_index("taken_at", expireAfterSeconds=int(SNAPSHOT_AGE_MAX.total_seconds()))
         await self._parts.create_index([("snapshot", 1), ("number", 1)], unique=True)
         await self._rebuilds.create_index("key", unique=True)
         await self._progress.create_index([("rebuild", 1), ("replica", 1)], unique=True)
@@ -74,45 +78,50 @@ class Store:
 
     # Snapshots.
 
-    async def keep(self, head: Head, facts: Facts) -> bool:
-        """Write a snapshot, and drop those before the last but one; false when one of this name is there already.
-
-        It is whole when its head names its parts, which is written last.
-        """
-        document = {
-            "_id": head.name,
-            "taken_at": head.taken_at,
-            "code": head.code,
-            "log": head.log,
-            "rebuild": head.rebuild,
-            # The database would cut microseconds off.
-            "as_of": head.as_of and head.as_of.isoformat(),
-            "offsets": [[topic, number, offset] for (topic, number), offset in head.offsets.items()],
-        }
+    async def claim(self, name: str, at: datetime) -> bool:
+        """Begin a snapshot; false when one of this name was begun before, here or by another replica."""
         try:
-            await self._snapshots.insert_one(document)
+            await self._snapshots.insert_one({"_id": name, "taken_at": at})
         except DuplicateKeyError:
             return False
-        parts = []
-        for number, (kind, rows) in enumerate(_slices(facts)):
-            packed = await asyncio.to_thread(_packed, kind, rows)
-            part = {"snapshot": head.name, "number": number, "kind": kind, "rows": packed, "taken_at": head.taken_at}
-            await self._parts.insert_one(part)
-            parts.append(hashlib.sha256(packed).hexdigest())
-        await self._snapshots.update_one({"_id": head.name}, {"$set": {"parts": parts}})
-        await self._drop_old()
         return True
 
-    async def _drop_old(self) -> None:
-        whole = self._snapshots.find({"parts": {"$exists": True}}, {"taken_at": 1}).sort("taken_at", -1)
-        async for last_but_one in whole.skip(1).limit(1):
-            older = {"taken_at": {"$lt": last_but_one["taken_at"]}}
-            await self._parts.delete_many(older)
-            await self._snapshots.delete_many(older)
+    async def keep(self, head: Head, facts: Facts) -> bool:
+        """Write what was claimed, and drop those before the last but one; false when it was dropped meanwhile.
 
-    async def heads(self, code: str, log: str, *, since: datetime) -> list[Head]:
-        """Return the heads of whole snapshots of this code and log that are not older, the newest first."""
-        fitting = {"code": code, "log": log, "taken_at": {"$gte": since}, "parts": {"$exists": True}}
+        A snapshot is whole when its head names its parts, which is written last.
+        """
+        parts: list[str] = []
+        try:
+            async for kind, rows in _packed(facts):
+                part = {"snapshot": head.name, "number": len(parts), "kind": kind, "taken_at": head.taken_at}
+                await self._parts.insert_one({**part, "rows": rows})
+                parts.append(_digest(kind, rows))
+            written = await self._snapshots.update_one({"_id": head.name}, {"$set": _document(head, parts)})
+        except PyMongoError:
+            await self._drop(head.name)
+            raise
+        if written.matched_count == 0:
+            await self._drop(head.name)
+            return False
+        await self._drop_old(head.taken_at)
+        return True
+
+    async def _drop_old(self, now: datetime) -> None:
+        whole = self._snapshots.find({"parts": {"$exists": True}, "taken_at": {"$lte": now}}, {"taken_at": 1})
+        async for last_but_one in whole.sort("taken_at", -1).skip(1).limit(1):
+            unfit = {"$or": [{"taken_at": {"$lt": last_but_one["taken_at"]}}, {"taken_at": {"$gt": now + AHEAD_MAX}}]}
+            await self._parts.delete_many(unfit)
+            await self._snapshots.delete_many(unfit)
+
+    async def _drop(self, name: str) -> None:
+        await self._parts.delete_many({"snapshot": name})
+        await self._snapshots.delete_one({"_id": name})
+
+    async def heads(self, code: str, log: str, *, now: datetime) -> list[Head]:
+        """Return the heads of whole snapshots of this code and log that may be used, the newest first."""
+        taken_at = {"$gt": now - SNAPSHOT_AGE_MAX, "$lt": now + AHEAD_MAX}
+        fitting = {"code": code, "log": log, "taken_at": taken_at, "parts": {"$exists": True}}
         return [
             Head(
                 name=found["_id"],
@@ -131,12 +140,14 @@ class Store:
         """Yield the facts of a snapshot, part by part. Raises Torn."""
         for number, digest in enumerate(head.parts):
             part = await self._parts.find_one({"snapshot": head.name, "number": number})
-            if part is None or hashlib.sha256(part["rows"]).hexdigest() != digest:
+            if part is None or _digest(part["kind"], part["rows"]) != digest:
                 raise Torn(f"part {number} of {head.name} is {'another' if part else 'missing'}")
             try:
                 yield await asyncio.to_thread(_unpacked, part["kind"], part["rows"])
             except ValidationError as unknown:
-                raise Torn(f"part {number} of {head.name} holds no {part['kind']}: {unknown}") from None
+                # What it holds may be names, which belong in no log.
+                wrong = unknown.errors(include_input=False, include_context=False)[0]
+                raise Torn(f"part {number} of {head.name}: {wrong['loc']}, {wrong['type']}") from None
 
     # Rebuilds.
 
@@ -146,7 +157,8 @@ class Store:
             if (found := await self._rebuilds.find_one({"key": key})) is not None:
                 return int(found["_id"])
             try:
-                number = await self.last_rebuild() + 1
+                # Greater than all before, in a database that was wiped too.
+                number = max(await self.last_rebuild() + 1, int(at.timestamp() * 1000))
                 await self._rebuilds.insert_one({"_id": number, "key": key, "asked_at": at, "asked_by": by})
             except DuplicateKeyError:
                 # Another was asked for in the same moment, or this one was.
@@ -159,6 +171,11 @@ class Store:
         async for found in self._rebuilds.find({}, {"_id": 1}).sort("_id", -1).limit(1):
             return int(found["_id"])
         return 0
+
+    async def see(self, rebuild: int, replica: str) -> None:
+        """Remember that a replica has not begun, unless it has."""
+        begun = asdict(Progress(replica, folded=0, to_fold=0))
+        await self._progress.update_one({"rebuild": rebuild, "replica": replica}, {"$setOnInsert": begun}, upsert=True)
 
     async def note(self, rebuild: int, progress: Progress) -> None:
         """Remember how far a replica has come."""
@@ -187,16 +204,40 @@ class Store:
         ]
 
 
-def _slices(facts: Facts) -> Iterator[tuple[str, list[Fact]]]:
+def _document(head: Head, parts: list[str]) -> Document:
+    return {
+        "code": head.code,
+        "log": head.log,
+        "rebuild": head.rebuild,
+        # The database would cut microseconds off.
+        "as_of": head.as_of and head.as_of.isoformat(),
+        "offsets": [[topic, number, offset] for (topic, number), offset in head.offsets.items()],
+        "parts": parts,
+    }
+
+
+async def _packed(facts: Facts) -> AsyncIterator[tuple[str, bytes]]:
+    """Yield facts of a kind, so many that they go into a document."""
     for kind in FACTS:
         rows = list(facts[kind].values())
-        for start in range(0, len(rows), PART_ROWS):
-            yield kind, rows[start : start + PART_ROWS]
+        slices = [rows[start : start + PART_ROWS] for start in range(0, len(rows), PART_ROWS)]
+        while slices:
+            some = slices.pop(0)
+            packed = await asyncio.to_thread(_pack, kind, some)
+            if len(packed) > PART_BYTES_MAX and len(some) > 1:
+                middle = len(some) // 2
+                slices[:0] = [some[:middle], some[middle:]]
+            else:
+                yield kind, packed
 
 
-def _packed(kind: str, rows: list[Fact]) -> bytes:
+def _pack(kind: str, rows: list[Fact]) -> bytes:
     return zlib.compress(_ROWS[kind].dump_json(rows), level=1)
 
 
 def _unpacked(kind: str, rows: bytes) -> list[Fact]:
     return _ROWS[kind].validate_json(zlib.decompress(rows))  # type: ignore[no-any-return]
+
+
+def _digest(kind: str, rows: bytes) -> str:
+    return hashlib.sha256(kind.encode() + b"\0" + rows).hexdigest()

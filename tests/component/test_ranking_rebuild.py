@@ -105,8 +105,8 @@ async def test_a_rebuild_finds_what_the_log_does_not_say_and_it_is_gone_for_good
     store = Store(database(chosen))
     # A snapshot that holds up, and tells of a certificate that was never issued.
     with stored(chosen) as found:
-        written = found["snapshots"].find_one({})
-    (head,) = await store.heads(written["code"], written["log"], since=written["taken_at"])
+        written = found["snapshots"].find_one({"parts": {"$exists": True}})
+    head = (await store.heads(written["code"], written["log"], now=datetime.now(UTC)))[0]
     facts: Facts = {kind: {} for kind in FACTS}
     async for part in store.facts(head):
         for fact in part:
@@ -114,7 +114,9 @@ async def test_a_rebuild_finds_what_the_log_does_not_say_and_it_is_gone_for_good
             facts[kind][str(fact)] = fact
     issued = next(fact for fact in facts["certificates"].values() if isinstance(fact, Deed))
     facts["certificates"]["never"] = issued._replace(certificate_id=new_id("cert"), scene_id=scene.scene_id)
-    await store.keep(replace(head, name="later", taken_at=datetime.now(UTC)), facts)
+    later = replace(head, name="later", taken_at=datetime.now(UTC))
+    assert await store.claim(later.name, later.taken_at)
+    assert await store.keep(later, facts)
     store.close()
     async with served(create_app(chosen)) as ranking:
         assert await rows(ranking, city=town.city) != right
@@ -135,10 +137,47 @@ async def test_every_replica_rebuilds_once_whatever_is_asked_twice(
     other = chosen.model_copy(update={"replica": f"{chosen.replica}.b"})
     async with served(create_app(chosen)) as one, served(create_app(other)) as two:
         asked = await ask(one, staff, "the same wish")
-        assert (await ask(two, staff, "the same wish"))["rebuild"] == asked["rebuild"] == 1
-        assert len(await done(two, staff, 1, replicas=2)) == 2
-        assert (await ask(two, staff))["rebuild"] == 2
-        assert len(await done(one, staff, 2, replicas=2)) == 2
+        assert (await ask(two, staff, "the same wish"))["rebuild"] == asked["rebuild"]
+        assert len(await done(two, staff, asked["rebuild"], replicas=2)) == 2
+        later = await ask(two, staff)
+        assert later["rebuild"] > asked["rebuild"]
+        assert len(await done(one, staff, later["rebuild"], replicas=2)) == 2
+
+
+async def test_after_a_rebuild_a_start_goes_on_from_a_snapshot_of_it(
+    settings: Make, town: Town, staff: dict[str, str]
+) -> None:
+    chosen = settings("ranking")
+    before = await with_a_snapshot(chosen, town)
+    async with served(create_app(chosen)) as ranking:
+        asked = await ask(ranking, staff)
+        await done(ranking, staff, asked["rebuild"])
+
+        async def kept() -> Any:
+            with stored(chosen) as found:
+                return found["snapshots"].find_one({"rebuild": asked["rebuild"], "parts": {"$exists": True}})
+
+        await until(kept)
+    with stored(chosen) as found:
+        found["snapshots"].update_many({"rebuild": asked["rebuild"]}, {"$set": {"as_of": "2099-01-01T00:00:00+00:00"}})
+    async with served(create_app(chosen)) as ranking:
+        assert (await ranking.get("/v1/boards/people")).json()["as_of"] > "2099"
+        assert await rows(ranking, city=town.city) == before
+
+
+async def test_a_database_wiped_while_ranking_runs_takes_rebuilds_all_the_same(
+    settings: Make, town: Town, staff: dict[str, str]
+) -> None:
+    chosen = settings("ranking")
+    await four_guests(town)
+    async with served(create_app(chosen)) as ranking:
+        first = await ask(ranking, staff)
+        await done(ranking, staff, first["rebuild"])
+        with stored(chosen) as found:
+            found.client.drop_database(found.name)
+        second = await ask(ranking, staff)
+        assert second["rebuild"] > first["rebuild"]
+        await done(ranking, staff, second["rebuild"])
 
 
 async def test_rebuilds_are_for_staff_and_named_by_number(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+import secrets
+import zlib
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,7 +17,9 @@ from pymongo import MongoClient
 
 from services.ranking.app import create_app
 from services.ranking.domain import Boards, Facts
-from services.ranking.store import KEPT, PART_ROWS, Head, Store
+from services.ranking.domain.deeds import Deed
+from services.ranking.domain.facts import Revoked
+from services.ranking.store import AHEAD_MAX, PART_ROWS, SNAPSHOT_AGE_MAX, Head, Store
 from shared.settings import Settings
 from shared.web.app import database
 from tests.component.test_ranking import Town, four_guests, new_id, rows
@@ -31,7 +35,7 @@ def town(publish: Any) -> Town:
 
 
 @contextlib.contextmanager
-def stored(chosen: Settings) -> Any:
+def stored(chosen: Settings) -> Iterator[Any]:
     """Yield the database of a replica, as one who tampers with it would have it."""
     with MongoClient[Document](chosen.mongodb_url, tz_aware=True) as client:
         yield client.get_default_database()
@@ -78,27 +82,33 @@ async def test_a_start_goes_on_from_the_snapshot_and_hears_only_what_came_since(
         assert folded() == 5
 
 
-def _tear_part(found: Any) -> None:
-    part = found["snapshot_parts"].find_one({"kind": "certificates"})
-    found["snapshot_parts"].update_one({"_id": part["_id"]}, {"$set": {"rows": part["rows"][:-7]}})
+def _tear_parts(found: Any) -> None:
+    for part in found["snapshot_parts"].find({"kind": "certificates"}):
+        found["snapshot_parts"].update_one({"_id": part["_id"]}, {"$set": {"rows": part["rows"][:-7]}})
 
 
 def _beyond(found: Any) -> None:
-    (head,) = found["snapshots"].find({})
-    offsets = [[topic, number, offset + 1_000_000] for topic, number, offset in head["offsets"]]
-    found["snapshots"].update_one({"_id": head["_id"]}, {"$set": {"offsets": offsets}})
+    for head in found["snapshots"].find({}):
+        offsets = [[topic, number, offset + 1_000_000] for topic, number, offset in head["offsets"]]
+        found["snapshots"].update_one({"_id": head["_id"]}, {"$set": {"offsets": offsets}})
+
+
+def _set(**fields: Any) -> Callable[[Any], Any]:
+    return lambda found: found["snapshots"].update_many({}, {"$set": fields})
 
 
 UNFIT: dict[str, Callable[[Any], Any]] = {
-    "an altered part": _tear_part,
-    "a missing part": lambda found: found["snapshot_parts"].delete_one({"number": 0}),
-    "no end": lambda found: found["snapshots"].update_many({}, {"$unset": {"parts": ""}}),
-    "other code": lambda found: found["snapshots"].update_many({}, {"$set": {"code": "0" * 64}}),
-    "another Kafka": lambda found: found["snapshots"].update_many({}, {"$set": {"log": "another"}}),
-    "offsets that this Kafka has not reached": _beyond,
-    "an age of a day": lambda found: found["snapshots"].update_many(
-        {}, {"$set": {"taken_at": datetime.now(UTC) - KEPT}}
+    "an altered part": _tear_parts,
+    "a part of another kind": lambda found: found["snapshot_parts"].update_many(
+        {"kind": "certificates"}, {"$set": {"kind": "names"}}
     ),
+    "a missing part": lambda found: found["snapshot_parts"].delete_many({"number": 0}),
+    "no end": lambda found: found["snapshots"].update_many({}, {"$unset": {"parts": ""}}),
+    "other code": _set(code="0" * 64),
+    "another Kafka": _set(log="another"),
+    "offsets that this Kafka has not reached": _beyond,
+    "an age of a day": _set(taken_at=datetime.now(UTC) - SNAPSHOT_AGE_MAX),
+    "a moment that is far ahead": _set(taken_at=datetime.now(UTC) + timedelta(days=3)),
     "a rebuild asked for since": lambda found: found["rebuilds"].insert_one({"_id": 1, "key": "k"}),
 }
 
@@ -128,12 +138,11 @@ async def test_a_snapshot_that_fits_is_told_by_the_same_sign(settings: Make, tow
         assert await rows(ranking, city=town.city) == before
 
 
-HEAD = Head("one", datetime.now(UTC).replace(microsecond=0), "code", "log", 0, None, {("certificate.issued", 3): 17})
+NOW = datetime.now(UTC).replace(microsecond=0)
+HEAD = Head("one", NOW, "code", "log", 0, None, {("certificate.issued", 3): 17})
 
 
 def some_facts(count: int) -> Facts:
-    from services.ranking.domain.facts import Revoked
-
     return {**Boards().facts(), "revocations": {f"cert_{index}": Revoked(f"cert_{index}") for index in range(count)}}
 
 
@@ -145,29 +154,73 @@ async def store(settings: Make) -> AsyncIterator[Store]:
     made.close()
 
 
+async def kept(store: Store, head: Head, facts: Facts) -> bool:
+    return await store.claim(head.name, head.taken_at) and await store.keep(head, facts)
+
+
 async def test_what_is_kept_in_several_parts_comes_back_whole(store: Store) -> None:
     facts = some_facts(2 * PART_ROWS + 1)
-    assert await store.keep(HEAD, facts)
-    (head,) = await store.heads("code", "log", since=HEAD.taken_at)
+    assert await kept(store, HEAD, facts)
+    (head,) = await store.heads("code", "log", now=NOW)
     assert replace(head, parts=()) == HEAD
     assert len(head.parts) == 3
     assert [fact async for part in store.facts(head) for fact in part] == list(facts["revocations"].values())
 
 
+async def test_certificates_that_cover_hundreds_of_footprints_each_go_into_parts_that_fit(store: Store) -> None:
+    def wide(number: int) -> Deed:
+        covered = tuple(secrets.token_hex(13) for _ in range(500))
+        return Deed(f"cert_{number}", 0, "ben_1", "person", None, 1, covered)
+
+    certificates = {f"cert_{number}": wide(number) for number in range(2_000)}
+    assert await kept(store, HEAD, {**Boards().facts(), "certificates": {**certificates}})
+    (head,) = await store.heads("code", "log", now=NOW)
+    assert len(head.parts) > 1
+    assert [fact async for part in store.facts(head) for fact in part] == list(certificates.values())
+
+
 async def test_of_two_replicas_that_keep_one_moment_one_writes(store: Store) -> None:
-    assert await store.keep(HEAD, some_facts(1))
-    assert not await store.keep(HEAD, some_facts(2))
-    (head,) = await store.heads("code", "log", since=HEAD.taken_at)
+    assert await kept(store, HEAD, some_facts(1))
+    assert not await kept(store, HEAD, some_facts(2))
+    (head,) = await store.heads("code", "log", now=NOW)
     assert len([fact async for part in store.facts(head) for fact in part]) == 1
 
 
-async def test_the_last_two_are_kept_and_all_expire_within_a_day(store: Store, settings: Make) -> None:
-    times = [HEAD.taken_at + timedelta(minutes=10 * number) for number in range(4)]
+async def test_the_last_two_are_kept_and_all_expire_within_a_day(settings: Make) -> None:
+    chosen = settings("ranking")
+    store = Store(database(chosen))
+    await store.prepare()
+    times = [NOW + timedelta(minutes=10 * number) for number in range(4)]
+    await kept(store, replace(HEAD, name="ahead", taken_at=NOW + AHEAD_MAX + timedelta(days=1)), some_facts(1))
     for number, at in enumerate(times):
-        await store.keep(replace(HEAD, name=str(number), taken_at=at), some_facts(1))
-    assert [head.name for head in await store.heads("code", "log", since=times[0])] == ["3", "2"]
-    parts = store._parts.find({})
-    assert sorted([part["snapshot"] async for part in parts]) == ["2", "3"]
-    for collection in (store._snapshots, store._parts):
-        indexes = await collection.index_information()
-        assert indexes["taken_at_1"]["expireAfterSeconds"] == 24 * 3600
+        await kept(store, replace(HEAD, name=str(number), taken_at=at), some_facts(1))
+    assert [head.name for head in await store.heads("code", "log", now=times[-1])] == ["3", "2"]
+    store.close()
+    with stored(chosen) as found:
+        assert sorted(part["snapshot"] for part in found["snapshot_parts"].find({})) == ["2", "3"]
+        for name in ("snapshots", "snapshot_parts"):
+            assert found[name].index_information()["taken_at_1"]["expireAfterSeconds"] == 24 * 3600
+
+
+async def test_a_snapshot_that_was_dropped_while_it_was_written_leaves_nothing(settings: Make) -> None:
+    chosen = settings("ranking")
+    store = Store(database(chosen))
+    await store.prepare()
+    # Nothing of this name is claimed: as after two newer ones were whole before it.
+    assert not await store.keep(HEAD, some_facts(1))
+    store.close()
+    with stored(chosen) as found:
+        assert found["snapshot_parts"].count_documents({}) == 0
+
+
+async def test_an_erased_name_is_in_no_snapshot_that_is_taken_since(settings: Make, town: Town) -> None:
+    chosen = settings("ranking")
+    guest = new_id("ben")
+    await town.name(guest, "Ginkgo of the Erased", board="named")
+    await town.certify(guest, await town.scene())
+    await town.name(guest, None, sequence=2)
+    await with_a_snapshot(chosen, town)
+    with stored(chosen) as found:
+        told = b"".join(zlib.decompress(part["rows"]) for part in found["snapshot_parts"].find({"kind": "names"}))
+    assert guest.encode() in told
+    assert b"Ginkgo of the Erased" not in told

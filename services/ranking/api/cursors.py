@@ -28,7 +28,7 @@ class Cursors:
     """
 
     def __init__(self, secret: str) -> None:
-        self._cipher = AESSIV(hmac.digest(secret.encode(), b"board cursor", "sha512"))
+        self._cipher = AESSIV(hmac.digest(secret.encode(), b"board cursor 2", "sha512"))
 
     def seal(self, standing: Standing, key: Key) -> str:
         """Return the cursor that goes on after this place."""

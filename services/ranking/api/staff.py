@@ -20,7 +20,7 @@ Key = Annotated[
         examples=["rebuild of 28 November"],
     ),
 ]
-Number = Annotated[int, Path(ge=1, le=10**9)]
+Number = Annotated[int, Path(ge=1, le=10**15)]
 
 
 class Rebuild(BaseModel):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import weakref
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +15,7 @@ from fastapi.responses import HTMLResponse
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from services.ranking.api.asking import no_scene
-from services.ranking.domain import Wall, wall_of
+from services.ranking.domain import Boards, Wall, wall_of
 from services.ranking.handlers import Handlers
 from shared.web import dots
 from shared.web.pages import Pages
@@ -44,7 +45,9 @@ class Walls:
 
     def __init__(self, handlers: Handlers, clock: Callable[[], datetime]) -> None:
         self._handlers, self._clock = handlers, clock
-        self._made: dict[str, tuple[object, int, Snapshot]] = {}
+        self._made: dict[str, tuple[int, Snapshot]] = {}
+        # Boards that were swapped for others may go, and what was made of them with them.
+        self._made_of: weakref.ref[Boards] | None = None
 
     def of(self, scene: str) -> Snapshot:
         """Return the wall of a scene, by id or code. Raises NothingThere."""
@@ -52,14 +55,16 @@ class Walls:
         found = boards.scene(scene)
         if found is None:
             raise no_scene(scene)
+        if self._made_of is None or self._made_of() is not boards:
+            self._made_of = weakref.ref(boards)
+            self._made.clear()
         made = self._made.get(found.scene_id)
-        same = made is not None and made[0] is boards and made[1] == boards.heard
         # Where nothing was heard, only what is "just now" can have changed.
-        if made is not None and same and not any(one.just_now for one in made[2].wall.latest):
-            snapshot = Snapshot(made[2].wall, now)
+        if made is not None and made[0] == boards.heard and not any(one.just_now for one in made[1].wall.latest):
+            snapshot = Snapshot(made[1].wall, now)
         else:
             snapshot = Snapshot(wall_of(boards, found, now), now)
-        self._made[found.scene_id] = (boards, boards.heard, snapshot)
+        self._made[found.scene_id] = (boards.heard, snapshot)
         return snapshot
 
 

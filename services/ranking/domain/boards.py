@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from heapq import nlargest
 
 from services.ranking.domain.deeds import LISTED_KINDS, Deed, Tally
@@ -12,28 +11,21 @@ from services.ranking.domain.facts import Fact, Facts, Named, Published, Revoked
 from services.ranking.domain.ranking import Ranking
 from services.ranking.domain.selection import Board, Field, Selection
 from services.ranking.domain.shares import Balance, Footprint, Shares
+from services.ranking.domain.standing import Standing
 from services.ranking.domain.windows import Window, window_at
 from shared.contracts import Envelope, Event, ScenePublished
 
 # The figures of a smaller group would tell the figures of one of its members.
 GROUP_MEMBERS_MIN = 5
-
-
-@dataclass(slots=True)
-class Standing:
-    """One board as it stands in one window: its members' tallies, and the ranking of those who are listed."""
-
-    selection: Selection
-    window: Window
-    tallies: dict[str, Tally]
-    ranking: Ranking
+# Anybody may ask for any board, and each takes memory as long as it is kept up to date.
+UNASKED_MAX = timedelta(hours=1)
 
 
 class Boards:
     """What the stream has said so far, and the boards that follow from it.
 
     A board is built when it is first asked for, and from then on kept up to date event by event. So a fold from offset
-    zero pays for no board that nobody looks at, and no window that has passed is kept.
+    zero pays for no board that nobody looks at; and it is forgotten when its window is over, or nobody asks any more.
     """
 
     def __init__(self) -> None:
@@ -90,15 +82,38 @@ class Boards:
         built = self._built.get(selection.field, {})
         standing = built.get(selection)
         if standing is None or standing.window != window:
-            standing = self._build(selection, window)
+            standing = self._build(selection, window, now)
             # Whoever asks for a scene or city that nobody knows leaves nothing behind.
             if selection.field is None or standing.tallies:
                 self._built.setdefault(selection.field, {})[selection] = standing
+        standing.asked_at = now
         return standing
 
     def standings(self) -> list[Standing]:
         """Return all boards that are built: those that somebody has looked at."""
         return [standing for built in list(self._built.values()) for standing in list(built.values())]
+
+    def build(self, selections: Iterable[Selection], now: datetime) -> None:
+        """Build boards before anybody asks for them."""
+        for selection in selections:
+            self.standing(selection, now)
+
+    def differing(self, other: Boards) -> tuple[int, int]:
+        """Return how many boards both have built in the same window, and how many of them differ."""
+        theirs = {(standing.selection, standing.window): standing.ranking for standing in other.standings()}
+        pairs = [(mine.ranking, theirs.get((mine.selection, mine.window))) for mine in self.standings()]
+        both = [(mine, their) for mine, their in pairs if their is not None]
+        return len(both), sum(mine != their for mine, their in both)
+
+    def let_go(self, now: datetime) -> None:
+        """Forget the boards whose window is over, and those that nobody has asked for during an hour."""
+        for field, built in list(self._built.items()):
+            for selection, standing in list(built.items()):
+                over = standing.window != window_at(selection.window, now)
+                if over or now - standing.asked_at > UNASKED_MAX:
+                    del built[selection]
+            if not built:
+                del self._built[field]
 
     def name(self, member: str) -> str:
         """Return what a listed member is called on boards: a scene in English if it can be, a person as they chose."""
@@ -202,14 +217,14 @@ class Boards:
 
     # How boards follow.
 
-    def _build(self, selection: Selection, window: Window) -> Standing:
+    def _build(self, selection: Selection, window: Window, now: datetime) -> Standing:
         tallies: dict[str, Tally] = {}
         for deed in self._candidates(selection.field):
             member = self._member(deed, selection, window)
             if member is not None:
                 tallies.setdefault(member, Tally()).add(deed, selection.board)
         listed = ((member, self._value(selection, member, tally), tally.reached) for member, tally in tallies.items())
-        return Standing(selection, window, tallies, Ranking(line for line in listed if line[1] > 0))
+        return Standing(selection, window, tallies, Ranking(line for line in listed if line[1] > 0), now)
 
     def _candidates(self, field: Field | None) -> Iterable[Deed]:
         """Return the deeds to look at for a board: those of its field, so that a small one is soon built."""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
-from services.ranking.domain.boards import Boards
-from services.ranking.domain.facts import FACTS
+from services.ranking.domain.facts import FACTS, Facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +27,8 @@ class Progress:
     comparison: Comparison | None = None
 
 
-def compare(live: Boards, rebuilt: Boards, now: datetime) -> Comparison:
-    """Compare what both were told and what follows from it, in the windows of this moment. Builds those boards."""
-    mine, theirs = live.facts(), rebuilt.facts()
-    differing = sum(
-        mine[kind].get(one) != theirs[kind].get(one)
-        for kind in FACTS
-        for one in mine[kind].keys() | theirs[kind].keys()
-    )
-    pairs = [(standing, rebuilt.standing(standing.selection, now)) for standing in live.standings()]
-    same_window = [(one.ranking, other.ranking) for one, other in pairs if one.window == other.window]
-    return Comparison(
-        facts=sum(map(len, theirs.values())),
-        facts_differ=differing,
-        boards=len(same_window),
-        boards_differ=sum(one != other for one, other in same_window),
-    )
+def differing(mine: Facts, theirs: Facts) -> tuple[int, int]:
+    """Return how many facts there are, and how many of them one side lacks or has otherwise."""
+    both = [(mine[kind], theirs[kind]) for kind in FACTS]
+    differ = sum(one.get(about) != other.get(about) for one, other in both for about in one.keys() | other.keys())
+    return sum(len(other) for _, other in both), differ

@@ -27,10 +27,16 @@ class Upkeep:
     def __init__(self, settings: Settings, reader: Reader, handlers: Handlers) -> None:
         self._settings, self._reader, self._handlers = settings, reader, handlers
 
-    async def turn(self) -> None:
-        """Do what is due. Raises KafkaError and PyMongoError; the next turn begins anew then."""
+    async def look(self) -> None:
+        """Say at once that a rebuild is known, for it may have to wait. Raises PyMongoError."""
+        if (number := await self._handlers.rebuild_due()) is not None:
+            await self._handlers.see(number)
+
+    async def work(self) -> None:
+        """Do what is due. Raises KafkaError and PyMongoError; the next time it begins anew then."""
         if await self._reader.fares() is not None:
             return
+        self._handlers.let_go()
         if (number := await self._handlers.rebuild_due()) is not None:
             await self._rebuild(number)
         await self._handlers.keep()
@@ -50,17 +56,15 @@ class Upkeep:
         try:
             await consumer.start()
             fold.passed(await consumer.beginning_offsets(self._reader.partitions))
-            again = _Again(self._reader, consumer, fold)
+            again = _Rereading(self._reader, consumer, fold)
             notes = _Notes(self._handlers, number)
             await again.read(dict(self._handlers.live.offsets), notes)
+            await self._handlers.build(fold)
             # The rest is little. What comes from now on goes into both folds, so they meet.
-            async with self._handlers.turn:
-                upto = self._handlers.feed(fold)
-            await again.read(upto, notes)
-            async with self._handlers.turn:
-                await self._handlers.swap(fold, again.folded)
+            await again.read(await self._handlers.feed(fold), notes)
+            await self._handlers.swap(fold, again.folded)
         finally:
-            self._handlers.feed(None)
+            self._handlers.feed_live_alone()
             await consumer.stop()
 
 
@@ -77,7 +81,7 @@ class _Notes:
             self._noted = time.monotonic()
 
 
-class _Again:
+class _Rereading:
     """Reads every partition into a fold, up to given offsets and no further."""
 
     def __init__(self, reader: Reader, consumer: AIOKafkaConsumer, fold: Fold) -> None:
@@ -115,4 +119,4 @@ class _Again:
         except Exception as failure:
             # The live reader has met it too, and put it on the dead letters.
             place = [record.partition, record.offset]
-            log.warning("message skipped", topic=record.topic, at=place, reason=str(failure)[:300])
+            log.warning("message skipped", topic=record.topic, at=place, reason=type(failure).__name__)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.ranking.domain import FACTS, MEASURES, Boards, Comparison, Field, Selection, compare, select
+from services.ranking.domain import FACTS, MEASURES, Boards, Field, Selection, differing, select
+from services.ranking.domain.facts import Named
 from services.ranking.domain.windows import WindowKind
 from shared.contracts import Envelope, Event
 from tests.unit.ranking.plain import Line, plain_board
@@ -80,7 +82,8 @@ def test_boards_that_take_the_facts_of_others_in_any_order_are_the_same(
         restored.take(fact)
     for selection in EVERY_BOARD:
         assert board_of(restored, selection) == board_of(heard, selection), selection
-    assert compare(heard, restored, NOW) == Comparison(len(facts), 0, len(heard.standings()), 0)
+    assert differing(heard.facts(), restored.facts()) == (len(facts), 0)
+    assert heard.differing(restored) == (len(heard.standings()), 0)
 
 
 def test_a_comparison_counts_each_fact_that_one_side_lacks_or_has_otherwise_and_the_boards_that_follow() -> None:
@@ -90,7 +93,35 @@ def test_a_comparison_counts_each_fact_that_one_side_lacks_or_has_otherwise_and_
         live.fold(event)
     for event in [*events, footprint(9, 1, grams=1)]:
         rebuilt.fold(event)
-    live.standing(select("people"), NOW)
-    live.standing(select("companies"), NOW)
-    # A certificate too many, a name otherwise, a footprint too few; of two boards that were looked at one shows it.
-    assert compare(live, rebuilt, NOW) == Comparison(facts=6, facts_differ=3, boards=2, boards_differ=1)
+    selections = [select("people"), select("companies")]
+    for boards in (live, rebuilt):
+        boards.build(selections, NOW)
+    live.standing(select("scenes"), NOW)
+    # A certificate too many, a name otherwise, a footprint too few; of two boards that both have one shows it.
+    assert differing(live.facts(), rebuilt.facts()) == (6, 3)
+    assert live.differing(rebuilt) == (2, 1)
+
+
+def test_a_board_is_forgotten_when_its_window_is_over_or_nobody_has_asked_for_an_hour() -> None:
+    boards = Boards()
+    for event in [scene(1), name(1), certificate(1, 1, 1)]:
+        boards.fold(event)
+    boards.build([select("people", window="day"), select("people"), select("companies")], NOW)
+    boards.standing(select("people"), NOW + timedelta(minutes=30))
+    boards.let_go(NOW + timedelta(minutes=59))
+    assert len(boards.standings()) == 3
+    boards.let_go(NOW + timedelta(minutes=61))
+    assert [standing.selection for standing in boards.standings()] == [select("people")]
+    boards.standing(select("people", window="day"), NOW + timedelta(minutes=61))
+    boards.standing(select("people"), NOW + timedelta(days=1))
+    boards.let_go(NOW + timedelta(days=1))
+    assert [standing.selection for standing in boards.standings()] == [select("people")]
+
+
+def test_what_is_remembered_of_an_erased_name_is_no_name() -> None:
+    boards = Boards()
+    for event in [name(1, board="named"), name(1, sequence=2, erased=True)]:
+        boards.fold(event)
+    (told,) = boards.facts()["names"].values()
+    assert isinstance(told, Named)
+    assert (told.shown, told.profile_hash) == (None, None)
