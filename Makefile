@@ -38,6 +38,6 @@ lint: ready ## Check style, types, who imports whom, and that pages are whole in
 	@.local/venv/bin/lint-imports
 	@$(PYTHON) -m deploy.catalogues --check
 
-bench: ready ## Measure; boards need redis-server, which is installed or named
+bench: ready ## Measure all, or PARTS="boards" (of ledger, boards, system); redis-server is installed or named
 	@sh deploy/local/tools.sh benchmarks redis-server:redis-server
-	@$(PYTHON) -m benchmarks
+	@$(PYTHON) -m benchmarks $(PARTS)

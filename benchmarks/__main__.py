@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -107,20 +108,30 @@ async def _all(measured: AsyncIterator[Found]) -> list[Found]:
     return found
 
 
-def main(home: Path) -> None:
-    """Measure, say and keep."""
+def main(home: Path, parts: Sequence[str]) -> None:
+    """Measure these parts, or all; say and keep. Raises SystemExit when one is not known."""
+    if unknown := set(parts) - set(PARTS):
+        raise SystemExit(f"There is no {', '.join(sorted(unknown))}. Parts are {', '.join(PARTS)}.")
     began, on = datetime.now(UTC), machine()
     print(", ".join(f"{what} {text}" for what, text in on.items()), flush=True)
-    with embedded(home / "parts") as (kafka, mongodb):
-        found = asyncio.run(_all(ledger_and_relay(kafka, mongodb)))
-    found += asyncio.run(_all(million_members(home / "boards")))
-    found += asyncio.run(_all(whole_system(home / "system")))
+    found = [one for part in parts or PARTS for one in PARTS[part](home / part)]
     run = run_of(found, began=began, on=on)
     file = keep(run, RESULTS)
     page.draw(run, file.with_suffix(".html"))
     print(f"kept in {file.relative_to(Path.cwd())} and as a page beside it")
 
 
+def _ledger(home: Path) -> list[Found]:
+    with embedded(home) as (kafka, mongodb):
+        return asyncio.run(_all(ledger_and_relay(kafka, mongodb)))
+
+
+PARTS: dict[str, Callable[[Path], list[Found]]] = {
+    "ledger": _ledger,
+    "boards": lambda home: asyncio.run(_all(million_members(home))),
+    "system": lambda home: asyncio.run(_all(whole_system(home))),
+}
+
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        main(Path(folder))
+        main(Path(folder), sys.argv[1:])
