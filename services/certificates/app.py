@@ -27,18 +27,18 @@ ISSUER = {
 }
 
 
-def _by_language(told: object) -> object:
-    """Read what the environment tells: JSON by language, or a plain text, which is taken as an English one."""
-    if not isinstance(told, str):
-        return told
-    return json.loads(told) if told.startswith("{") else {"en": told}
+def _decoded(told: object) -> object:
+    """Read what the environment tells: JSON by language, or a plain text."""
+    return json.loads(told) if isinstance(told, str) and told.startswith("{") else told
 
 
 class Settings(shared_settings.Settings):
     """What certificates is told beside what every service is."""
 
     # Who stands on the sheet as its issuer, by language.
-    certificate_issuer: Annotated[PrintableNames, NoDecode, BeforeValidator(_by_language)] = ISSUER
+    certificate_issuer: Annotated[
+        PrintableNames, NoDecode, BeforeValidator(domain.by_language), BeforeValidator(_decoded)
+    ] = ISSUER
     # From one network in an hour. A hall of guests who mistype is one network too: it stands against machines.
     unknown_codes_per_address_max: int = 300
 

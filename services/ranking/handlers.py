@@ -9,31 +9,14 @@ from datetime import datetime
 import structlog
 from prometheus_client import Gauge
 
-from services.ranking.domain import Boards, Comparison, Progress, differing
-from services.ranking.store import Head, Partition, Store, Torn
+from services.ranking.domain import Boards, Comparison, Fold, Partition, Progress, differing
+from services.ranking.store import Head, Store, Torn
 from shared.contracts import Envelope, Event
 
 SNAPSHOT_MINUTES = 10
 TAKEN_AT = Gauge("diandian_ranking_snapshot_seconds", "When this replica last wrote a snapshot, in seconds since 1970")
 
 log = structlog.get_logger()
-
-
-class Fold:
-    """Boards, and beside them the offset in each partition before which everything is folded into them.
-
-    `rebuild` is the number of the last rebuild asked for when this fold began at offset zero.
-    """
-
-    def __init__(self, rebuild: int = 0, offsets: Mapping[Partition, int] | None = None) -> None:
-        self.boards = Boards()
-        self.rebuild = rebuild
-        self.offsets: dict[Partition, int] = dict(offsets or {})
-
-    def passed(self, offsets: Mapping[Partition, int]) -> None:
-        """Note up to where partitions are folded at least."""
-        for partition, offset in offsets.items():
-            self.offsets[partition] = max(offset, self.offsets.get(partition, 0))
 
 
 class Handlers:

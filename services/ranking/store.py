@@ -13,11 +13,9 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from services.ranking.domain import FACTS, Comparison, Fact, Facts, Progress
+from services.ranking.domain import FACTS, Comparison, Fact, Facts, Partition, Progress
 
 Document = dict[str, Any]
-# A partition by topic and number.
-Partition = tuple[str, int]
 # An erased name may be in a snapshot for so long, and not longer (D8).
 SNAPSHOT_AGE_MAX = timedelta(hours=24)
 # A clock that is further ahead would let a snapshot live on.

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Annotated, Any
 
 import rfc8785
+from fastapi import Header
 
 from shared.refusal import Refusal
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 KEY_LENGTH_MIN, KEY_LENGTH_MAX = 8, 255
+# Of the parameter `idempotency_key`. It may be missing, so that `checked` can say what to send.
+Key = Annotated[
+    str | None,
+    Header(
+        description=f"new and random for each new wish, the same for each repeat; {KEY_LENGTH_MIN} to {KEY_LENGTH_MAX}"
+        " characters"
+    ),
+]
 
 
 class KeyMissing(Refusal):

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
 from shared.messaging import broker
 from shared.settings import Settings
 from shared.web.app import database
+from tests.component.town import Publish, Town
 from tests.conftest import Infra
 
 
@@ -26,3 +28,8 @@ async def orders(settings: Callable[..., Settings]) -> AsyncIterator[Any]:
     collection = database(settings("messaging"))["orders"]
     yield collection
     collection.database.client.close()
+
+
+@pytest.fixture
+def town(publish: Publish) -> Town:
+    return Town(publish)

@@ -14,22 +14,17 @@ import pytest
 
 from deploy.issuer import LocalIssuer
 from services.ranking.app import create_app
-from services.ranking.domain import FACTS, Facts
+from services.ranking.domain import FACTS, Fact
 from services.ranking.domain.deeds import Deed
 from services.ranking.store import Store
 from shared.settings import Settings
 from shared.web.app import database
-from tests.component.test_ranking import Town, four_guests, new_id, rows
 from tests.component.test_ranking_snapshots import stored, with_a_snapshot
+from tests.component.town import Town, four_guests, new_id, rows
 from tests.conftest import served, until
 
 Make = Callable[..., Settings]
 PUBLISHERS = 20
-
-
-@pytest.fixture
-def town(publish: Any) -> Town:
-    return Town(publish)
 
 
 @pytest.fixture
@@ -107,7 +102,7 @@ async def test_a_rebuild_finds_what_the_log_does_not_say_and_it_is_gone_for_good
     with stored(chosen) as found:
         written = found["snapshots"].find_one({"parts": {"$exists": True}})
     head = (await store.heads(written["code"], written["log"], now=datetime.now(UTC)))[0]
-    facts: Facts = {kind: {} for kind in FACTS}
+    facts: dict[str, dict[str, Fact]] = {kind: {} for kind in FACTS}
     async for part in store.facts(head):
         for fact in part:
             (kind,) = [kind for kind, shape in FACTS.items() if isinstance(fact, shape)]

@@ -22,16 +22,11 @@ from services.ranking.domain.facts import Revoked
 from services.ranking.store import AHEAD_MAX, PART_ROWS, SNAPSHOT_AGE_MAX, Head, Store
 from shared.settings import Settings
 from shared.web.app import database
-from tests.component.test_ranking import Town, four_guests, new_id, rows
+from tests.component.town import Town, four_guests, new_id, rows
 from tests.conftest import served, until
 
 Make = Callable[..., Settings]
 Document = dict[str, Any]
-
-
-@pytest.fixture
-def town(publish: Any) -> Town:
-    return Town(publish)
 
 
 @contextlib.contextmanager

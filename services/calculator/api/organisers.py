@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.calculator import domain
@@ -20,7 +20,7 @@ from services.calculator.handlers import Handlers
 from services.calculator.store import Store
 from shared.web.app import cause_of
 from shared.web.auth import Forbidden
-from shared.web.idempotency import checked
+from shared.web.idempotency import Key, checked
 
 ScenePath = Annotated[str, Path(pattern=r"^scn_[0-9A-HJKMNP-TV-Z]{26}$")]
 
@@ -56,7 +56,7 @@ def organiser_router(store: Store, handlers: Handlers, *, secret: str, livemode:
         response: Response,
         scene_id: ScenePath,
         asked: AccountAsked,
-        idempotency_key: Annotated[str | None, Header()] = None,
+        idempotency_key: Key = None,
     ) -> FootprintShown:
         """Count what the organiser's own people emitted, by the same rules as guests; it joins the scene's balance."""
         organiser_id = organiser_of(request)

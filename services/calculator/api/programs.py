@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.calculator import domain
@@ -17,7 +17,7 @@ from shared.sentence import Sentence
 from shared.web import languages
 from shared.web.app import cause_of
 from shared.web.auth import Forbidden, Unauthenticated, hash_of, shown, token_of
-from shared.web.idempotency import body_hash, checked, id_of
+from shared.web.idempotency import Key, body_hash, checked, id_of
 
 
 class SceneShown(BaseModel):
@@ -130,7 +130,7 @@ def api_router(store: Store, handlers: Handlers, *, secret: str, livemode: bool)
         request: Request,
         response: Response,
         asked: FootprintAsked,
-        idempotency_key: Annotated[str | None, Header()] = None,
+        idempotency_key: Key = None,
     ) -> FootprintShown:
         """Count a visit; the answer shows the capability that may neutralise it."""
         key = checked(idempotency_key)

@@ -13,6 +13,7 @@ from services.certificates.domain.certificate import (
     Status,
     Version,
     business_day,
+    by_language,
     opened,
     told,
 )
@@ -76,6 +77,7 @@ __all__ = [
     "Version",
     "Window",
     "business_day",
+    "by_language",
     "certificate_id_of",
     "claim_words",
     "code_of",

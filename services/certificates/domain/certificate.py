@@ -17,12 +17,12 @@ RevocationReason = Literal["issued_in_error", "credits_reversed"]
 Status = Literal["valid", "superseded", "revoked", "affected_by_reversal"]
 
 
-def _by_language(value: object) -> object:
-    """Take a plain text, as earlier certificates have it, as an English one."""
+def by_language(value: object) -> object:
+    """Take a plain text, as earlier certificates and settings have it, as an English one."""
     return {"en": value} if isinstance(value, str) else value
 
 
-Texts = Annotated[dict[str, str], BeforeValidator(_by_language)]
+Texts = Annotated[dict[str, str], BeforeValidator(by_language)]
 
 
 class Frozen(BaseModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from services.orders import domain
 from services.orders.api.asking import minted
@@ -22,7 +22,7 @@ from services.orders.api.shapes import (
 from services.orders.handlers import Claiming
 from shared.web.app import cause_of
 from shared.web.auth import Forbidden
-from shared.web.idempotency import id_of
+from shared.web.idempotency import Key, id_of
 
 ScenePath = Annotated[str, Path(pattern=r"^scn_[0-9A-HJKMNP-TV-Z]{26}$", examples=["scn_" + "0" * 25 + "1"])]
 FootprintPath = Annotated[str, Path(pattern=r"^fp_[0-9A-HJKMNP-TV-Z]{26}$", examples=["fp_" + "0" * 25 + "1"])]
@@ -93,7 +93,7 @@ def balance_router(served: Served) -> APIRouter:
         response: Response,
         scene_id: ScenePath,
         asked: RestAsked,
-        idempotency_key: Annotated[str | None, Header()] = None,
+        idempotency_key: Key = None,
     ) -> OrderMade:
         """Make the next order over what is left of a closed scene: up to 500 footprints. Ask again until none is."""
         organiser_id = organiser_of(request)

@@ -24,7 +24,7 @@ from services.orders.api.shapes import (
 )
 from services.orders.handlers import Started
 from shared.web.app import cause_of
-from shared.web.idempotency import body_hash, checked, id_of
+from shared.web.idempotency import Key, body_hash, checked, id_of
 
 SANDBOX_NOTICES = "/v1/payments/notices/sandbox"
 PaymentPath = Annotated[str, Path(pattern=r"^pay_[0-9A-HJKMNP-TV-Z]{26}$", examples=["pay_" + "0" * 25 + "1"])]
@@ -65,7 +65,7 @@ def payment_router(served: Served) -> APIRouter:
         response: Response,
         order_id: OrderPath,
         asked: PaymentAsked | None = None,
-        idempotency_key: Annotated[str | None, Header()] = None,
+        idempotency_key: Key = None,
     ) -> PaymentStarted:
         """Start a payment of a held order and return the page to pay on; nothing is charged before that."""
         method = (asked or PaymentAsked()).method
@@ -89,7 +89,7 @@ def payment_router(served: Served) -> APIRouter:
         order_id: OrderPath,
         payment_id: PaymentPath,
         asked: RefundSettled,
-        idempotency_key: Annotated[str | None, Header()] = None,
+        idempotency_key: Key = None,
     ) -> PaymentShown:
         """Note that a refund which the provider does not make was paid by another way; it is not tried any more.
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from services.orders import domain
@@ -28,6 +28,7 @@ from services.orders.api.shapes import (
 from services.orders.store import Loaded
 from shared.refusal import Refusal
 from shared.web.app import cause_of
+from shared.web.idempotency import Key
 
 PROGRESS_SECONDS = 0.3
 KEEP_ALIVE_SECONDS = 15
@@ -95,7 +96,7 @@ def api_router(served: Served) -> APIRouter:
         request: Request,
         response: Response,
         asked: OrderAsked,
-        idempotency_key: Annotated[str | None, Header()] = None,
+        idempotency_key: Key = None,
     ) -> OrderMade:
         """Make an order; a repeat with the same key and body gets the same answer, marked Idempotency-Replayed."""
         made, replayed = await make_order(

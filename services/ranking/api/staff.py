@@ -5,21 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path, Request
+from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, Field
 
 from services.ranking.api.asking import NothingThere
 from services.ranking.domain import Progress
 from services.ranking.handlers import Handlers
-from shared.web.idempotency import KEY_LENGTH_MAX, KEY_LENGTH_MIN, checked, id_of
+from shared.web.idempotency import Key, checked, id_of
 
-Key = Annotated[
-    str | None,
-    Header(
-        description=f"Required, {KEY_LENGTH_MIN} to {KEY_LENGTH_MAX} characters: the same for each repeat of one wish",
-        examples=["rebuild of 28 November"],
-    ),
-]
 Number = Annotated[int, Path(ge=1, le=10**15)]
 
 

@@ -3,6 +3,7 @@
 from services.ranking.domain.boards import GROUP_MEMBERS_MIN, Boards
 from services.ranking.domain.comparison import Comparison, Progress, differing
 from services.ranking.domain.facts import FACTS, Fact, Facts
+from services.ranking.domain.fold import Fold, Partition
 from services.ranking.domain.ranking import Key, Ranking, Row
 from services.ranking.domain.selection import MEASURES, Board, Field, Measure, NotOffered, Selection, select
 from services.ranking.domain.shares import WHOLE_SHARE, Balance
@@ -22,10 +23,12 @@ __all__ = [
     "Fact",
     "Facts",
     "Field",
+    "Fold",
     "Key",
     "Latest",
     "Measure",
     "NotOffered",
+    "Partition",
     "Progress",
     "Ranking",
     "Row",

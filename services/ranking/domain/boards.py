@@ -71,7 +71,7 @@ class Boards:
             "names": dict(self._named),
             "revocations": dict(self._revoked),
             "certificates": dict(self._deeds),
-            "footprints": dict(self._shares.footprints()),
+            "footprints": self._shares.footprints(),
         }
 
     # What is asked.

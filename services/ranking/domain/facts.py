@@ -5,6 +5,7 @@ Facts are named tuples, not dataclasses: one is made for every event, at a third
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from services.ranking.domain.deeds import Deed
@@ -61,7 +62,7 @@ class Revoked(NamedTuple):
 
 Fact = Published | Named | Revoked | Deed | Footprint
 # By kind, and under the id of what each is about. Who takes facts in this order never counts a deed only to drop it.
-Facts = dict[str, dict[str, Fact]]
+Facts = Mapping[str, Mapping[str, Fact]]
 FACTS: dict[str, type[Fact]] = {
     "scenes": Published,
     "names": Named,

@@ -18,8 +18,8 @@ from faststream import AckPolicy
 from faststream.kafka import TopicPartition
 from faststream.kafka.message import KafkaMessage
 
+from services.ranking.domain import Partition
 from services.ranking.handlers import Handlers
-from services.ranking.store import Partition
 from services.ranking.stream.dead_letters import DeadLetters, Guilty
 from shared.contracts import PARTITIONS, Envelope, Event, from_record
 from shared.messaging import broker

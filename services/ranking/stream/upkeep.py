@@ -9,8 +9,8 @@ from collections.abc import Mapping
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
-from services.ranking.handlers import Fold, Handlers
-from services.ranking.store import Partition
+from services.ranking.domain import Fold, Partition
+from services.ranking.handlers import Handlers
 from services.ranking.stream.reader import Reader
 from shared.messaging import broker
 from shared.settings import Settings
@@ -56,46 +56,33 @@ class Upkeep:
         try:
             await consumer.start()
             fold.passed(await consumer.beginning_offsets(self._reader.partitions))
-            again = _Rereading(self._reader, consumer, fold)
-            notes = _Notes(self._handlers, number)
-            await again.read(dict(self._handlers.live.offsets), notes)
+            again = _Rereading(self._reader, self._handlers, consumer, fold)
+            await again.read(dict(self._handlers.live.offsets))
             await self._handlers.build(fold)
             # The rest is little. What comes from now on goes into both folds, so they meet.
-            await again.read(await self._handlers.feed(fold), notes)
+            await again.read(await self._handlers.feed(fold))
             await self._handlers.swap(fold, again.folded)
         finally:
             self._handlers.feed_live_alone()
             await consumer.stop()
 
 
-class _Notes:
-    """Tells those who asked how far it is, now and then."""
-
-    def __init__(self, handlers: Handlers, rebuild: int) -> None:
-        self._handlers, self._rebuild = handlers, rebuild
-        self._noted = -NOTES_EVERY_SECONDS
-
-    async def note(self, folded: int, to_fold: int) -> None:
-        if time.monotonic() - self._noted >= NOTES_EVERY_SECONDS:
-            await self._handlers.note(self._rebuild, folded, to_fold)
-            self._noted = time.monotonic()
-
-
 class _Rereading:
-    """Reads every partition into a fold, up to given offsets and no further."""
+    """Reads every partition into a fold, up to given offsets and no further, and says now and then how far it is."""
 
-    def __init__(self, reader: Reader, consumer: AIOKafkaConsumer, fold: Fold) -> None:
-        self._reader, self._consumer, self._fold = reader, consumer, fold
+    def __init__(self, reader: Reader, handlers: Handlers, consumer: AIOKafkaConsumer, fold: Fold) -> None:
+        self._reader, self._handlers, self._consumer, self._fold = reader, handlers, consumer, fold
+        self._noted = -NOTES_EVERY_SECONDS
         self.folded = 0
 
-    async def read(self, upto: Mapping[Partition, int], notes: _Notes) -> None:
+    async def read(self, upto: Mapping[Partition, int]) -> None:
         """Return when all before these offsets is folded."""
         offsets = self._fold.offsets
         self._consumer.resume(*self._reader.partitions)
         while True:
             behind = {partition: end - offsets[partition] for partition, end in upto.items()}
             done = [partition for partition in self._reader.partitions if behind.get(partition, 0) <= 0]
-            await notes.note(self.folded, self.folded + sum(max(0, count) for count in behind.values()))
+            await self._note(sum(max(0, count) for count in behind.values()))
             if len(done) == len(self._reader.partitions):
                 return
             self._consumer.pause(*done)
@@ -110,6 +97,11 @@ class _Rereading:
                 self.folded += len(inside)
             # Records that lie ready are handed over at once, and guests wait meanwhile.
             await asyncio.sleep(0)
+
+    async def _note(self, behind: int) -> None:
+        if time.monotonic() - self._noted >= NOTES_EVERY_SECONDS:
+            await self._handlers.note(self._fold.rebuild, self.folded, self.folded + behind)
+            self._noted = time.monotonic()
 
     def _hear(self, record: ConsumerRecord) -> None:
         try:

@@ -21,13 +21,9 @@ from services.registry.store import Store
 from shared.refusal import Refusal
 from shared.sentence import Sentence
 from shared.web.app import cause_of
-from shared.web.idempotency import checked, id_of
+from shared.web.idempotency import Key, checked, id_of
 from shared.web.problems import Problem
 
-Key = Annotated[
-    str | None,
-    Header(description="new and random for each new wish, the same for each repeat; 8 to 255 characters"),
-]
 # What an operation with a key answers beside its own.
 KEYED: dict[int | str, dict[str, Any]] = {
     201: {
