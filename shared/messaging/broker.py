@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient
@@ -32,10 +32,33 @@ PARTITION_FETCH_BYTES_MAX = 4 * 1024 * 1024
 REQUEST_TIMEOUT_MS = 10_000
 # A hot key fills one partition's batch; while that is under way, whoever sends waits.
 BATCH_BYTES_MAX = 128 * 1024
+CONNECT_GRACE_SECONDS = 1.0
 
 
 class TopicDiffers(RuntimeError):
     """A topic is missing or is not as the table of topics says; the message names each difference."""
+
+
+class Startable(Protocol):
+    """A producer, consumer, admin or broker: it connects when it is started."""
+
+    async def start(self) -> None:
+        """Connect."""
+
+
+async def connect(client: Startable) -> None:
+    """Start a client, to the end even if this is cancelled meanwhile, but for no longer than a second then.
+
+    aiokafka forgets the connection that it is opening when its start is cut off: nobody closes that one any more.
+    """
+    starting = asyncio.ensure_future(client.start())
+    try:
+        await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await asyncio.wait({starting}, timeout=CONNECT_GRACE_SECONDS)
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+        raise
 
 
 def reader(bootstrap_servers: str, *, replica: str) -> KafkaBroker:
@@ -73,7 +96,7 @@ class Producer:
             request_timeout_ms=REQUEST_TIMEOUT_MS,
             max_request_size=RECORD_BYTES_MAX,
         )
-        await self._producer.start()
+        await connect(self._producer)
 
     async def stop(self) -> None:
         """Send what is under way and disconnect."""
@@ -142,8 +165,8 @@ async def verify_topics(bootstrap_servers: str) -> None:
     Raises TopicDiffers when one is missing or differs, KafkaError when Kafka does not answer.
     """
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers.split(","), request_timeout_ms=REQUEST_TIMEOUT_MS)
-    await admin.start()
     try:
+        await connect(admin)
         found = {topic["topic"]: topic for topic in await admin.describe_topics([topic.name for topic in TOPICS])}
         answers = await admin.describe_configs(
             [ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in TOPICS if topic.name in found]

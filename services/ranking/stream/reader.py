@@ -101,7 +101,7 @@ class Reader:
                 await self._producer.start()
                 # What is fetched before the fold has found where it begins, waits.
                 async with self._handlers.turn:
-                    await self._broker.start()
+                    await broker.connect(self._broker)
                     await self._begin()
             except broker.TopicDiffers as differs:
                 log.critical("refusing to run", service="ranking", reason=str(differs))
@@ -128,8 +128,8 @@ class Reader:
     async def _log_id(self) -> str:
         """Return the name that Kafka gave itself when its log was new."""
         admin = AIOKafkaAdminClient(bootstrap_servers=self._settings.kafka_bootstrap_servers.split(","))
-        await admin.start()
         try:
+            await broker.connect(admin)
             return str((await admin.describe_cluster())["cluster_id"])
         finally:
             await admin.close()

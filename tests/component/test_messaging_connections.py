@@ -1,0 +1,43 @@
+"""A replica that is stopped while it connects leaves no connection behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+
+import pytest
+from aiokafka.conn import AIOKafkaConnection
+
+from shared.contracts import TOPICS
+from shared.messaging import broker
+from tests.conftest import Infra
+
+STARTS = 100
+STEP_SECONDS = 0.000_1
+
+
+def connections() -> set[AIOKafkaConnection]:
+    # By type, because `isinstance` asks weak proxies whose objects are gone.
+    return {found for found in gc.get_objects() if type(found) is AIOKafkaConnection and found.connected()}
+
+
+@pytest.mark.parametrize("what", ["check", "producer", "reader"])
+async def test_a_start_that_is_cut_off_at_any_moment_leaves_no_connection_open(infra: Infra, what: str) -> None:
+    before = connections()
+    for number in range(STARTS):
+        producer, reader = broker.Producer(infra.kafka, replica="cut"), broker.reader(infra.kafka, replica="cut")
+        reader.subscriber(TOPICS[0].name)
+        starts = {
+            "check": lambda: broker.verify_topics(infra.kafka),
+            "producer": producer.start,
+            "reader": lambda reader=reader: broker.connect(reader),
+        }
+        starting = asyncio.ensure_future(starts[what]())
+        await asyncio.sleep(number * STEP_SECONDS)
+        starting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await starting
+        await producer.stop()
+        await reader.stop()
+    assert not connections() - before
