@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from itertools import accumulate, islice
+from itertools import islice
 from operator import eq, or_
 from struct import Struct
 from typing import NamedTuple
@@ -101,13 +101,12 @@ class Ranking:
         first = max(start - 1, 0)
         keys: list[Key] = self._order[first : stop + 1]
         values = [key[:_VALUE_BYTES] for key in keys]
-        as_before = [False, *map(eq, values, values[1:])]
-        ties = map(or_, as_before, [*as_before[1:], False])
+        as_before = list(map(eq, values, values[1:]))
         # Whoever differs from the one before stands where they stand; whoever does not shares their rank.
-        places = [0 if same else place for place, same in enumerate(as_before, first + 1)]
-        if len(keys) > 1 and as_before[1]:
-            places[0] = 1 + self._order.bisect_left(values[0])
-        rows = map(_row, zip(accumulate(places, max), ties, keys, strict=False))
+        rank = 1 + (self._order.bisect_left(values[0]) if as_before[:1] == [True] else first)
+        ranks = [rank, *[rank := rank if same else place for place, same in enumerate(as_before, first + 2)]]
+        ties = map(or_, [False, *as_before], [*as_before, False])
+        rows = map(_row, zip(ranks, ties, keys, strict=False))
         return list(islice(rows, start - first, stop - first))
 
 
