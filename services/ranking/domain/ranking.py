@@ -22,6 +22,8 @@ _NUMBERS = Struct(">QQ")
 _VALUE_BYTES = 8
 # Greater values stand first; and moments before 1970 sort too.
 _VALUE_MAX, _MOMENT_MIN = 2**63, -(2**62)
+# No moment begins with a byte as great as this.
+_AFTER_MOMENTS = b"\xff"
 
 
 class Row(NamedTuple):
@@ -87,9 +89,8 @@ class Ranking:
         if key is None:
             return None
         value = key[:_VALUE_BYTES]
-        first = self._order.bisect_left(value)
-        second: list[Key] = self._order[first + 1 : first + 2]
-        return Row(first + 1, bool(second) and second[0].startswith(value), key)
+        first, after = self._order.bisect_left(value), self._order.bisect_left(value + _AFTER_MOMENTS)
+        return _row((first + 1, after - first > 1, key))
 
     def at(self, position: int) -> Row:
         """Return the line at a position below the number of members."""
