@@ -43,7 +43,10 @@ CALLS = 5_000
 PIPELINED = 100
 EVENTS = 60_000
 BUILT_ONE_BY_ONE = 100_000
-LIMIT = "the memory of one core: a million keys lie far apart, and each step of a search fetches another one"
+LIMIT = (
+    "the memory of one core: a million keys lie far apart, and each step of a search fetches another one; "
+    "of a page, making twenty rows in Python"
+)
 FOLD_LIMIT = "making sense of JSON and headers, which both sides do"
 Asked = Literal["rank", "page", "update", "build"]
 # How many times as fast as Redis asked one by one, which is how a service would ask it for a guest.
