@@ -30,6 +30,7 @@ class Handlers:
         self.turn = asyncio.Lock()
         self._log = ""
         self._last_name = ""
+        self._untold: Progress | None = None
 
     @property
     def boards(self) -> Boards:
@@ -145,10 +146,15 @@ class Handlers:
         found = Comparison(facts, facts_differ, boards, boards_differ)
         say = log.error if found.facts_differ or found.boards_differ else log.info
         say("boards rebuilt", rebuild=rebuilt.rebuild, facts=found.facts_differ, boards=found.boards_differ)
-        # Before the swap: who asked waits for it, and after the swap nothing would be due any more.
-        await self._store.note(rebuilt.rebuild, Progress(self._replica, folded, folded, found))
         async with self.turn:
             rebuilt.passed(self.live.offsets)
             self.live, self._beside = rebuilt, None
         # No snapshot of before is of use any more.
-        self._last_name = ""
+        self._last_name, self._untold = "", Progress(self._replica, folded, folded, found)
+        await self.tell()
+
+    async def tell(self) -> None:
+        """Say what the last rebuild found, unless that is said: after its swap, for who asked looks at boards then."""
+        if self._untold is not None:
+            await self._store.note(self.live.rebuild, self._untold)
+            self._untold = None

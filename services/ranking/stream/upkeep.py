@@ -37,6 +37,8 @@ class Upkeep:
         if await self._reader.fares() is not None:
             return
         self._handlers.let_go()
+        # If the database was away when it was to be said.
+        await self._handlers.tell()
         if (number := await self._handlers.rebuild_due()) is not None:
             await self._rebuild(number)
         await self._handlers.keep()
