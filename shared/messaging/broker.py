@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
@@ -32,33 +33,11 @@ PARTITION_FETCH_BYTES_MAX = 4 * 1024 * 1024
 REQUEST_TIMEOUT_MS = 10_000
 # A hot key fills one partition's batch; while that is under way, whoever sends waits.
 BATCH_BYTES_MAX = 128 * 1024
-CONNECT_GRACE_SECONDS = 1.0
+BOOTSTRAP_GRACE_SECONDS = 1.0
 
 
 class TopicDiffers(RuntimeError):
     """A topic is missing or is not as the table of topics says; the message names each difference."""
-
-
-class Startable(Protocol):
-    """A producer, consumer, admin or broker: it connects when it is started."""
-
-    async def start(self) -> None:
-        """Connect."""
-
-
-async def connect(client: Startable) -> None:
-    """Start a client, to the end even if this is cancelled meanwhile, but for no longer than a second then.
-
-    aiokafka forgets the connection that it is opening when its start is cut off: nobody closes that one any more.
-    """
-    starting = asyncio.ensure_future(client.start())
-    try:
-        await asyncio.shield(starting)
-    except asyncio.CancelledError:
-        await asyncio.wait({starting}, timeout=CONNECT_GRACE_SECONDS)
-        starting.cancel()
-        await asyncio.gather(starting, return_exceptions=True)
-        raise
 
 
 def reader(bootstrap_servers: str, *, replica: str) -> KafkaBroker:
@@ -96,7 +75,7 @@ class Producer:
             request_timeout_ms=REQUEST_TIMEOUT_MS,
             max_request_size=RECORD_BYTES_MAX,
         )
-        await connect(self._producer)
+        await self._producer.start()
 
     async def stop(self) -> None:
         """Send what is under way and disconnect."""
@@ -166,7 +145,7 @@ async def verify_topics(bootstrap_servers: str) -> None:
     """
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers.split(","), request_timeout_ms=REQUEST_TIMEOUT_MS)
     try:
-        await connect(admin)
+        await admin.start()
         found = {topic["topic"]: topic for topic in await admin.describe_topics([topic.name for topic in TOPICS])}
         answers = await admin.describe_configs(
             [ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in TOPICS if topic.name in found]
@@ -191,3 +170,19 @@ async def verify_topics(bootstrap_servers: str) -> None:
         )
     if differences:
         raise TopicDiffers("; ".join(differences) + ". Run `python -m deploy.topics`, or mend the topic.")
+
+
+async def _bootstrap(client: AIOKafkaClient, bootstrap: Callable[..., Any] = AIOKafkaClient.bootstrap) -> None:
+    """Find the brokers, to the end even if this is cancelled meanwhile, but for no longer than a second then."""
+    finding = asyncio.ensure_future(bootstrap(client))
+    try:
+        await asyncio.shield(finding)
+    except asyncio.CancelledError:
+        await asyncio.wait({finding}, timeout=BOOTSTRAP_GRACE_SECONDS)
+        finding.cancel()
+        await asyncio.gather(finding, return_exceptions=True)
+        raise
+
+
+# aiokafka 0.14 forgets the connection that it is opening when a start is cut off, and then nobody closes that one.
+AIOKafkaClient.bootstrap = _bootstrap

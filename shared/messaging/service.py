@@ -99,7 +99,7 @@ class Messaging:
             try:
                 await broker.verify_topics(self._settings.kafka_bootstrap_servers)
                 await self._producer.start()
-                await broker.connect(self._broker)
+                await self._broker.start()
             except broker.TopicDiffers as differs:
                 log.critical("refusing to run", service=self._service, reason=str(differs))
                 os.kill(os.getpid(), signal.SIGTERM)

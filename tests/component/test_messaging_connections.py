@@ -31,7 +31,7 @@ async def test_a_start_that_is_cut_off_at_any_moment_leaves_no_connection_open(i
         starts = {
             "check": lambda: broker.verify_topics(infra.kafka),
             "producer": producer.start,
-            "reader": lambda reader=reader: broker.connect(reader),
+            "reader": reader.start,
         }
         starting = asyncio.ensure_future(starts[what]())
         await asyncio.sleep(number * STEP_SECONDS)

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from shared.contracts import PARTITIONS, BeneficiaryNamed
-from shared.messaging.broker import Producer, connect
+from shared.messaging.broker import Producer
 from shared.messaging.delivery import DEAD
 
 TOPIC = "dead.ranking"
@@ -72,7 +72,7 @@ class DeadLetters:
         )
         consumer.assign(list(self._next))
         try:
-            await connect(consumer)
+            await consumer.start()
             first, ends = await consumer.beginning_offsets(self._next), await consumer.end_offsets(self._next)
             for partition, offset in self._next.items():
                 self._next[partition] = max(offset, first[partition])

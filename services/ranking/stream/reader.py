@@ -101,7 +101,7 @@ class Reader:
                 await self._producer.start()
                 # What is fetched before the fold has found where it begins, waits.
                 async with self._handlers.turn:
-                    await broker.connect(self._broker)
+                    await self._broker.start()
                     await self._begin()
             except broker.TopicDiffers as differs:
                 log.critical("refusing to run", service="ranking", reason=str(differs))
@@ -129,7 +129,7 @@ class Reader:
         """Return the name that Kafka gave itself when its log was new."""
         admin = AIOKafkaAdminClient(bootstrap_servers=self._settings.kafka_bootstrap_servers.split(","))
         try:
-            await broker.connect(admin)
+            await admin.start()
             return str((await admin.describe_cluster())["cluster_id"])
         finally:
             await admin.close()

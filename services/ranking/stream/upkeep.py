@@ -56,7 +56,7 @@ class Upkeep:
         )
         consumer.assign(self._reader.partitions)
         try:
-            await broker.connect(consumer)
+            await consumer.start()
             fold.passed(await consumer.beginning_offsets(self._reader.partitions))
             again = _Rereading(self._reader, self._handlers, consumer, fold)
             await again.read(dict(self._handlers.live.offsets))
