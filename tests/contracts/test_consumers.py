@@ -23,6 +23,8 @@ from tests.conftest import Infra, served, until
 from tests.contracts.test_events import examples
 
 GROUPS = tuple(service for service in SERVICES if service != "ranking")
+# On the topics lies whatever the tests before have told, some thousand messages: each service reads all of it first.
+ALL_READ_SECONDS = 120.0
 SUBJECTS = {message["headers"]["ce_subject"] for _, message in examples()}
 
 
@@ -77,7 +79,7 @@ async def test_every_message_ever_committed_is_taken_by_each_service_that_hears_
     # Ranking has no group; it is ready when it has folded all that lay there at its start.
     async with running(service, settings):
         if service in GROUPS:
-            await until(lambda: log.is_read_by(service))
+            await until(lambda: log.is_read_by(service), seconds=ALL_READ_SECONDS)
     assert await letters(infra, service, told_at) == []
 
 
@@ -95,7 +97,7 @@ async def test_a_message_that_breaks_its_contract_is_seen_among_the_dead_letters
     for topic, message in broken:
         await (await producer.send(f"replay.{service}", record(message, replayed_from=topic)))
     async with running(service, settings):
-        await until(lambda: log.is_read_by(service, f"replay.{service}"))
+        await until(lambda: log.is_read_by(service, f"replay.{service}"), seconds=ALL_READ_SECONDS)
     found = await letters(infra, service, began)
     assert sorted((letter.topic, letter.subject) for letter in found) == sorted(
         (topic, message["headers"]["ce_subject"]) for topic, message in broken
