@@ -21,17 +21,13 @@ from typing import Any, Literal
 import redis
 
 from services.ranking.app import COLLECTED_AFTER
-from services.ranking.domain import Boards, Ranking, select
-from shared.contracts import (
-    BeneficiaryNamed,
-    CertificateIssued,
-    Envelope,
-    Event,
-    FootprintCalculated,
-    from_record,
-    to_record,
-)
-from shared.contracts.event import Record
+from services.ranking.domain.boards import Boards
+from services.ranking.domain.ranking import Ranking
+from services.ranking.domain.selection import select
+from shared.contracts.calculator import FootprintCalculated
+from shared.contracts.certificates import CertificateIssued
+from shared.contracts.event import Envelope, Event, Record, from_record, to_record
+from shared.contracts.orders import BeneficiaryNamed
 from shared.web.idempotency import id_of
 from tests.embedded import free_port
 

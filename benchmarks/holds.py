@@ -16,10 +16,11 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from motor.motor_asyncio import AsyncIOMotorClient
 
 from services.registry import app, stream
-from services.registry.domain import ListingContent, Report
+from services.registry.domain.commands import ListingContent, Report
 from services.registry.handlers import Handlers
 from services.registry.store import Store
-from shared.contracts import Cause, Envelope, OrderPlaced, to_record
+from shared.contracts.event import Cause, Envelope, to_record
+from shared.contracts.orders import OrderPlaced
 from shared.messaging import broker
 from shared.messaging.broker import Producer
 from shared.messaging.delivery import Delivery
@@ -69,7 +70,7 @@ async def _ours(kafka: str, database: Any, producer: Producer) -> AsyncIterator[
     store = Store(database, livemode=False, wake=lambda: None)
     await store.prepare()
     handlers = Awaited(store, clock)
-    delivery = Delivery(stream.hears(handlers), service="registry", livemode=False, dead_letters=producer)
+    delivery = Delivery(stream.consumes(handlers), service="registry", livemode=False, dead_letters=producer)
     reader = broker.reader(kafka, replica="bench")
     group = f"bench-{secrets.token_hex(4)}"
     subscriber = broker.subscribe(reader, delivery.topics, delivery, group=group, replica="bench")

@@ -21,8 +21,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.issuer import LocalIssuer
-from deploy.local import Local
-from shared.contracts import PARTITIONS
+from deploy.local.runtime import Local
+from shared.contracts.event import PARTITIONS
 from shared.web.auth import CAPABILITY_HEADER
 from shared.web.idempotency import id_of
 from tests.embedded import free_port

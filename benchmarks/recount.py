@@ -11,7 +11,10 @@ from typing import Any
 from motor.motor_asyncio import AsyncIOMotorClient
 
 from benchmarks.holds import CAUSE, CONCERNS
-from services.registry import domain
+from services.registry.domain.at_hand import AtHand
+from services.registry.domain.commands import ChangeListing, Command, Hold, Issue, ListingContent, Post, Report
+from services.registry.domain.decide import next_page
+from services.registry.domain.ledger import Page
 from services.registry.handlers import Handlers
 from services.registry.store import Store
 from shared.messaging.outbox import clock
@@ -56,24 +59,24 @@ async def running(mongodb: str) -> AsyncIterator[Seconds]:
     client.close()
 
 
-def _pages(project_id: str, allocations: int) -> Iterator[domain.Page]:
+def _pages(project_id: str, allocations: int) -> Iterator[Page]:
     """Yield a ledger in which so many orders are held and posted, in polls of POLL."""
-    content = domain.ListingContent(
+    content = ListingContent(
         names={"en": "Bench (demo)"}, standard="CDCER", type="bench", owner_id="own", place="CN510100", code="1",
         unit_price_fen=1,
     )  # fmt: skip
-    report = domain.Report(report="1", verifier="bench", verified_tonnes=10**6, tonnes=10**6, vintage=2024)
-    hand = domain.AtHand(None)
+    report = Report(report="1", verifier="bench", verified_tonnes=10**6, tonnes=10**6, vintage=2024)
+    hand = AtHand(None)
 
-    def turned(*commands: domain.Command) -> domain.Page:
-        page = domain.next_page(project_id, hand.last, hand.known(commands), commands, day="2026-11-24")
+    def turned(*commands: Command) -> Page:
+        page = next_page(project_id, hand.last, hand.known(commands), commands, day="2026-11-24")
         assert page is not None
         hand.turn(page)
         return page
 
-    yield turned(domain.ChangeListing(content=content, seen=0, cause=CAUSE))
-    yield turned(domain.Issue(report=report, batch_id=id_of("bat", "1"), cause=CAUSE))
+    yield turned(ChangeListing(content=content, seen=0, cause=CAUSE))
+    yield turned(Issue(report=report, batch_id=id_of("bat", "1"), cause=CAUSE))
     for first in range(0, allocations, POLL):
         orders = [id_of("ord", str(number)) for number in range(first, min(first + POLL, allocations))]
-        yield turned(*(domain.Hold(order_id=one, grams=GRAMS, listing_version=1, cause=CAUSE) for one in orders))
-        yield turned(*(domain.Post(order_id=one, cause=CAUSE) for one in orders))
+        yield turned(*(Hold(order_id=one, grams=GRAMS, listing_version=1, cause=CAUSE) for one in orders))
+        yield turned(*(Post(order_id=one, cause=CAUSE) for one in orders))

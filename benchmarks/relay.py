@@ -16,11 +16,12 @@ from typing import Any, Literal
 from motor.motor_asyncio import AsyncIOMotorClient
 
 from benchmarks.holds import CONCERNS
-from services.registry.domain import ListingContent, Report
+from services.registry.domain.commands import ListingContent, Report
 from services.registry.handlers import Handlers
 from services.registry.store import Store
-from shared.contracts import Cause, CreditsHeld, Envelope, Event, OrderPlaced, to_record
-from shared.contracts.event import Record
+from shared.contracts.event import Cause, Envelope, Event, Record, to_record
+from shared.contracts.orders import OrderPlaced
+from shared.contracts.registry import CreditsHeld
 from shared.messaging.broker import Producer
 from shared.messaging.outbox import Outbox, Parcel, Source, clock
 from shared.messaging.relay import Relay

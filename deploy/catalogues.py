@@ -15,7 +15,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
-from shared.contracts import SERVICES
+from shared.contracts.topics import SERVICES
 from shared.web.languages import LANGUAGES, SOURCE, Language
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -12,13 +12,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from shared.contracts import EVENTS, SERVICES, TOPICS, Event
+from shared.contracts.event import Event
+from shared.contracts.topics import EVENTS, SERVICES, TOPICS
 from shared.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMAS = Path("shared/contracts/schemas")
 REFERENCE = Path("docs/reference")
-CARD_LINES = ("Owns", "Hears", "Says", "Serves", "Never")
+CARD_LINES = ("Owns", "Consumes", "Publishes", "Serves", "Never")
 
 
 class _Anything:
@@ -38,15 +39,15 @@ def generated() -> dict[Path, str]:
     return files
 
 
-def heard_by(service: str) -> tuple[type[Event], ...]:
-    """Return what a service hears by its stream table."""
+def consumed_by(service: str) -> tuple[type[Event], ...]:
+    """Return what a service consumes by its stream table."""
     stream = importlib.import_module(f"services.{service}.stream")
-    return tuple(stream.hears(_Anything()))
+    return tuple(stream.consumes(_Anything()))
 
 
-def said_by(service: str) -> tuple[type[Event], ...]:
-    """Return what a service says by its stream table."""
-    return tuple(importlib.import_module(f"services.{service}.stream").SAYS)
+def published_by(service: str) -> tuple[type[Event], ...]:
+    """Return what a service publishes by its stream table."""
+    return tuple(importlib.import_module(f"services.{service}.stream").PUBLISHES)
 
 
 def card(service: str) -> dict[str, str]:
@@ -74,7 +75,7 @@ def openapi(service: str) -> dict[str, Any]:
 
 def asyncapi(service: str) -> dict[str, Any]:
     """Return a service's AsyncAPI 3.0 document: channels are topics, messages are events."""
-    hears, says = heard_by(service), said_by(service)
+    consumes, publishes = consumed_by(service), published_by(service)
     channels = {
         event.topic: {
             "address": event.topic,
@@ -82,11 +83,11 @@ def asyncapi(service: str) -> dict[str, Any]:
             "messages": {event.__name__: {"$ref": f"#/components/messages/{event.__name__}"}},
             "bindings": {"kafka": {"topic": event.topic, "partitions": _topic(event).partitions}},
         }
-        for event in (*hears, *says)
+        for event in (*consumes, *publishes)
     }
     operations = {
         f"{verb}.{event.topic}": {"action": action, "channel": {"$ref": f"#/channels/{event.topic.replace('/', '~1')}"}}
-        for verb, action, events in (("hear", "receive", hears), ("say", "send", says))
+        for verb, action, events in (("consume", "receive", consumes), ("publish", "send", publishes))
         for event in events
     }
     messages = {
@@ -110,7 +111,7 @@ def asyncapi(service: str) -> dict[str, Any]:
             "payload": {"$ref": f"/schemas/{event.topic}.v{event.version}.json"},
             "bindings": {"kafka": {"key": {"type": "string", "description": event.key}}},
         }
-        for event in (*hears, *says)
+        for event in (*consumes, *publishes)
     }
     return {
         "asyncapi": "3.0.0",
@@ -154,17 +155,19 @@ def _services_table() -> str:
         f"| {service} | " + " | ".join(card(service)[line].rstrip(".") for line in CARD_LINES) + " |"
         for service in SERVICES
     ]
-    return "\n".join(["| service | owns | hears | says | serves | never |", "|---|---|---|---|---|---|", *rows])
+    return "\n".join(["| service | owns | consumes | publishes | serves | never |", "|---|---|---|---|---|---|", *rows])
 
 
 def _topics_table() -> str:
-    listeners = {event: [service for service in SERVICES if event in heard_by(service)] for event in EVENTS}
+    listeners = {event: [service for service in SERVICES if event in consumed_by(service)] for event in EVENTS}
     rows = [
         f"| `{event.topic}` | `{event.key}` | {_topic(event).partitions} | {event.kept} | {event.publisher} |"
         f" {', '.join(listeners[event])} |"
         for event in EVENTS
     ]
-    return "\n".join(["| topic | key | partitions | kept | said by | heard by |", "|---|---|---|---|---|---|", *rows])
+    return "\n".join(
+        ["| topic | key | partitions | kept | published by | consumed by |", "|---|---|---|---|---|---|", *rows]
+    )
 
 
 def _json(document: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from shared.contracts import PARTITIONS
+from shared.contracts.event import PARTITIONS
 
 
 async def whole(bootstrap_servers: str, *topics: str) -> AsyncIterator[Any]:

@@ -7,7 +7,7 @@ import sys
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
-from shared.contracts import TOPICS
+from shared.contracts.topics import TOPICS
 from shared.messaging.broker import TopicDiffers, verify_topics
 
 CREATE_TIMEOUT_MS = 30_000

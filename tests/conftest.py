@@ -23,7 +23,8 @@ from fastapi import FastAPI
 
 from deploy.issuer import LocalIssuer
 from deploy.log import whole
-from shared.contracts import EVENTS, Cause, Envelope, Event, from_record, to_record
+from shared.contracts.event import Cause, Envelope, Event, from_record, to_record
+from shared.contracts.topics import EVENTS
 from shared.messaging import broker
 from shared.settings import Settings
 
@@ -124,7 +125,7 @@ async def until(condition: Callable[[], Awaitable[Any]], *, seconds: float = PAT
         await asyncio.sleep(0.02)
 
 
-def told(event: Event, *, sequence: int = 1, at: datetime | None = None) -> Envelope[Event]:
+def enveloped(event: Event, *, sequence: int = 1, at: datetime | None = None) -> Envelope[Event]:
     """Wrap an event as its publisher would."""
     cause = Cause(id="test")
     return Envelope(
@@ -151,7 +152,7 @@ async def publish(infra: Infra) -> AsyncIterator[Callable[..., Awaitable[None]]]
     await producer.stop()
 
 
-async def heard(infra: Infra, *contracts: type[Event]) -> list[Envelope[Event]]:
+async def consumed(infra: Infra, *contracts: type[Event]) -> list[Envelope[Event]]:
     """Return all that lies on the topics of the contracts (all when none is named), in order within a partition."""
     by_topic = {contract.topic: contract for contract in contracts or EVENTS}
     return [

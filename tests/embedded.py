@@ -9,7 +9,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from deploy.local import Local
+from deploy.local.runtime import Local
 from deploy.topics import create
 
 PORTS_NEEDED = 20

@@ -10,8 +10,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from deploy.generate import heard_by
-from shared.contracts import PARTITIONS
+from deploy.generate import consumed_by
+from shared.contracts.event import PARTITIONS
 
 Offsets = dict[TopicPartition, int]
 
@@ -38,7 +38,7 @@ class Log:
                 return False
             raise
         read = {partition: place.offset for partition, place in committed.items()}
-        return has_passed(read, await self.ends(*topics, *(event.topic for event in heard_by(service))))
+        return has_passed(read, await self.ends(*topics, *(event.topic for event in consumed_by(service))))
 
 
 @contextlib.asynccontextmanager

@@ -20,6 +20,3 @@ async def recount(kafka: str, mongodb: str) -> list[Finding]:
 def check(books: Books) -> list[Finding]:
     """Return what the books say of each invariant."""
     return [*check_credits(books), *check_money(books), *check_orders(books), *check_events(books)]
-
-
-__all__ = ["Books", "Finding", "check", "read", "recount"]

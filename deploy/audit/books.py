@@ -10,7 +10,7 @@ from typing import Any
 from motor.motor_asyncio import AsyncIOMotorClient
 
 from deploy.log import whole
-from shared.contracts import EVENTS
+from shared.contracts.topics import EVENTS
 
 Document = dict[str, Any]
 # Where aggregates lie that tell events: the publisher's database, the collection, and what its ids are called.

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 
 from deploy.audit.books import AGGREGATES, Books, Document, Message
 from deploy.audit.findings import Finding, finding
-from services.registry.domain import Page, events_of
-from shared.contracts import EVENTS, BeneficiaryNamed
+from services.registry.domain.events import events_of
+from services.registry.domain.ledger import Page
+from shared.contracts.orders import BeneficiaryNamed
+from shared.contracts.topics import EVENTS
 
 COMPACTED = frozenset(event.topic for event in EVENTS if event.kept == "compacted")
 NAME_LENGTH_MIN = 4

@@ -9,23 +9,3 @@ it started itself. `make up` uses it, and tests start several copies side by sid
     copy.start("orders")
     copy.down()
 """
-
-from deploy.local.bootstrap import CommandFailed
-from deploy.local.parts import PARTS, SERVICES, Part
-from deploy.local.place import ROOT, Place
-from deploy.local.ports import PortTaken
-from deploy.local.runtime import Local, OtherPort, PartFailed, PartStatus
-
-__all__ = [
-    "PARTS",
-    "ROOT",
-    "SERVICES",
-    "CommandFailed",
-    "Local",
-    "OtherPort",
-    "Part",
-    "PartFailed",
-    "PartStatus",
-    "Place",
-    "PortTaken",
-]

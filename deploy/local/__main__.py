@@ -5,8 +5,10 @@ import os
 import sys
 from pathlib import Path
 
-from deploy.local import ROOT, CommandFailed, Local, OtherPort, PartFailed, PortTaken
-from deploy.local.place import PORT_OFFSETS
+from deploy.local.bootstrap import CommandFailed
+from deploy.local.place import PORT_OFFSETS, ROOT
+from deploy.local.ports import PortTaken
+from deploy.local.runtime import Local, OtherPort, PartFailed
 
 PORT_MAX = 65_535 - max(PORT_OFFSETS.values())
 

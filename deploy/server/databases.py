@@ -12,7 +12,7 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
 from deploy.server.keys import HOST, KEYS, REPLICA_SET
-from shared.contracts import SERVICES
+from shared.contracts.topics import SERVICES
 
 PATIENCE_MS = 60_000
 NOT_YET_INITIATED, THERE_ALREADY = 94, 51003

@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 
 from deploy.issuer import LocalIssuer
-from shared.contracts import SERVICES
+from shared.contracts.topics import SERVICES
 
 KEYS = Path("/keys")
 HOST = "mongodb:27017"

@@ -8,6 +8,10 @@ from fastapi import FastAPI
 
 import services.calculator as card
 from services.calculator import api, stream
+from services.calculator.api.forms import form_router
+from services.calculator.api.organisers import organiser_router
+from services.calculator.api.people import page_router
+from services.calculator.api.programs import api_router
 from services.calculator.factors import LATEST, load_release
 from services.calculator.handlers import Handlers
 from services.calculator.store import Store
@@ -45,17 +49,17 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], datetime
     )
     pages = Pages(Path(__file__).parent / "pages", service="calculator", livemode=settings.livemode)
     load_release(LATEST)
-    messaging.hears(stream.hears(handlers))
-    messaging.publishes(*store.outboxes)
+    messaging.consume(stream.consumes(handlers))
+    messaging.publish(*store.outboxes)
     return create(
         settings,
         service="calculator",
         description=card.__doc__ or "",
         routers=[
-            api.api_router(store, handlers, secret=secret, livemode=settings.livemode),
-            api.organiser_router(store, handlers, secret=secret, livemode=settings.livemode),
-            api.page_router(store, handlers, pages, public_url=settings.public_url),
-            api.form_router(store, handlers, pages, secret=secret, secure=secure),
+            api_router(store, handlers, secret=secret, livemode=settings.livemode),
+            organiser_router(store, handlers, secret=secret, livemode=settings.livemode),
+            page_router(store, handlers, pages, public_url=settings.public_url),
+            form_router(store, handlers, pages, secret=secret, secure=secure),
         ],
         access=api.ACCESS,
         statuses=api.STATUSES,

@@ -6,14 +6,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.calculator import domain
+from services.calculator.domain import crowd
+from services.calculator.domain import reduction as reduction_
+from services.calculator.domain.answers import Answers, Place, read_answers
+from services.calculator.domain.crowd import too_many
+from services.calculator.domain.engine import compute
+from services.calculator.domain.factors import Release
+from services.calculator.domain.footprint import Footprint, Role, first, replace
+from services.calculator.domain.lines import Result
+from services.calculator.domain.reduction import Reduction
+from services.calculator.domain.scenes import Scene, must_be_of, must_be_open
 from services.calculator.store import Store, StoredFootprint
-from shared.contracts import Cause, CertificateIssued, CertificateRevoked, Envelope, ProjectListed
+from shared.contracts.certificates import CertificateIssued, CertificateRevoked
+from shared.contracts.event import Cause, Envelope
+from shared.contracts.registry import ProjectListed
 from shared.refusal import Refusal
 from shared.sentence import Sentence
 from shared.web.idempotency import check_same
 
-Load = Callable[[str], domain.Release]
+Load = Callable[[str], Release]
 
 
 class UnknownScene(Refusal):
@@ -45,9 +56,9 @@ class Wanted:
     claim_hash: str
     request_hash: str
     scene_code: str | None
-    answers: domain.Answers
+    answers: Answers
     replaces: str | None
-    role: domain.Role = "guest"
+    role: Role = "guest"
     address: str | None = None
     country: str = HOME
 
@@ -69,11 +80,11 @@ class Handlers:
         self._secret, self._footprints_max = secret, footprints_per_address_max
 
     @property
-    def release(self) -> domain.Release:
+    def release(self) -> Release:
         """The release that new footprints are computed with."""
         return self._load(self._latest)
 
-    async def scene(self, code: str) -> tuple[str, domain.Scene]:
+    async def scene(self, code: str) -> tuple[str, Scene]:
         """Return a scene and its id. Raises UnknownScene."""
         found = await self._store.scene(code.upper())
         if found is None or found[1].status == "draft":
@@ -82,22 +93,20 @@ class Handlers:
             )
         return found
 
-    async def publish_scene(
-        self, scene_id: str, scene: domain.Scene, *, organiser_id: str | None, cause: Cause
-    ) -> None:
+    async def publish_scene(self, scene_id: str, scene: Scene, *, organiser_id: str | None, cause: Cause) -> None:
         """Write a scene as it is to be, once, for its organiser, or for staff that acts for none.
 
         Raises SceneNotYours or CodeTaken.
         """
-        domain.must_be_of(organiser_id, scene)
+        must_be_of(organiser_id, scene)
         await self._store.publish_scene(scene_id, scene, organiser_id=organiser_id, now=self._clock(), cause=cause)
 
-    async def scene_of(self, scene_id: str, organiser_id: str | None) -> domain.Scene:
+    async def scene_of(self, scene_id: str, organiser_id: str | None) -> Scene:
         """Return a scene of the organiser. Raises UnknownScene or SceneNotYours."""
         scene = await self._store.scene_by_id(scene_id)
         if scene is None:
             raise UnknownScene(Sentence("There is no scene {scene_id}.", scene_id=scene_id), field="scene_id")
-        domain.must_be_of(organiser_id, scene)
+        must_be_of(organiser_id, scene)
         return scene
 
     async def calculate(self, wanted: Wanted, *, cause: Cause) -> tuple[StoredFootprint, bool]:
@@ -109,9 +118,9 @@ class Handlers:
         if there := await self._store.footprint(wanted.footprint_id):
             return _as_asked(there, wanted), True
         scene_id, place = await self._where(wanted)
-        result = domain.compute(wanted.answers, scene=place, release=self.release)
+        result = compute(wanted.answers, scene=place, release=self.release)
         now = self._clock()
-        footprint = domain.first(
+        footprint = first(
             wanted.footprint_id,
             scene_id=scene_id,
             role=wanted.role,
@@ -123,7 +132,7 @@ class Handlers:
         )
         if wanted.replaces is not None:
             old = await self._old(wanted.replaces, footprint)
-            footprint = domain.replace(
+            footprint = replace(
                 old,
                 footprint_id=wanted.footprint_id,
                 place=place,
@@ -143,26 +152,26 @@ class Handlers:
         """Delete what is kept of addresses once its hour is over."""
         await self._store.forget_windows(self._clock())
 
-    async def _where(self, wanted: Wanted) -> tuple[str | None, domain.Place]:
+    async def _where(self, wanted: Wanted) -> tuple[str | None, Place]:
         if wanted.scene_code is None:
-            return None, domain.Place(country=wanted.country)
+            return None, Place(country=wanted.country)
         scene_id, scene = await self.scene(wanted.scene_code)
-        domain.must_be_open(scene)
+        must_be_open(scene)
         return scene_id, scene.location
 
     async def _admit(self, wanted: Wanted, scene_id: str | None, now: datetime) -> None:
         if wanted.address is None:
             return
-        window = domain.window(self._secret, scene_id or LIFE, wanted.address, now)
+        window = crowd.window(self._secret, scene_id or LIFE, wanted.address, now)
         if not await self._store.admit(window, footprints_max=self._footprints_max):
-            raise domain.too_many(self._footprints_max, window.ends_at, now)
+            raise too_many(self._footprints_max, window.ends_at, now)
 
-    async def _old(self, footprint_id: str, like: domain.Footprint) -> domain.Footprint:
+    async def _old(self, footprint_id: str, like: Footprint) -> Footprint:
         """Return what is to be replaced, as far as a replacement looks at it."""
         stored = await self._store.footprint(footprint_id)
         if stored is None or (stored.scene_id, stored.role) != (like.scene_id, like.role):
             raise UnknownFootprint(Sentence("There is no such footprint of this scene to change."), field="replaces")
-        return domain.Footprint(
+        return Footprint(
             footprint_id=stored.footprint_id,
             scene_id=stored.scene_id,
             role=stored.role,
@@ -177,19 +186,19 @@ class Handlers:
             made_at=stored.made_at,
         )
 
-    def release_of(self, stored: StoredFootprint) -> domain.Release:
+    def release_of(self, stored: StoredFootprint) -> Release:
         """Return the release that the footprint was computed with."""
         return self._load(stored.release)
 
-    def recompute(self, stored: StoredFootprint) -> domain.Result:
+    def recompute(self, stored: StoredFootprint) -> Result:
         """Return the lines of an old footprint from its own place, answers, distances and release (F2)."""
-        answers, release = domain.read_answers(stored.answers), self.release_of(stored)
-        return domain.compute(answers, scene=stored.place, release=release, distances_km=stored.distances_km)
+        answers, release = read_answers(stored.answers), self.release_of(stored)
+        return compute(answers, scene=stored.place, release=release, distances_km=stored.distances_km)
 
-    def reduction(self, stored: StoredFootprint, computed: domain.Result) -> domain.Reduction | None:
+    def reduction(self, stored: StoredFootprint, computed: Result) -> Reduction | None:
         """Return how the guest of a footprint, computed again, could have travelled lighter."""
-        answers, release = domain.read_answers(stored.answers), self.release_of(stored)
-        return domain.reduction(answers, computed, scene=stored.place, release=release)
+        answers, release = read_answers(stored.answers), self.release_of(stored)
+        return reduction_.reduction(answers, computed, scene=stored.place, release=release)
 
     async def listed(self, events: Sequence[Envelope[ProjectListed]]) -> None:
         """Keep prices to show what neutralising costs."""

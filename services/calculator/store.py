@@ -10,19 +10,12 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
-from services.calculator.domain import (
-    AlreadyReplaced,
-    CodeTaken,
-    Footprint,
-    Place,
-    Role,
-    Scene,
-    Window,
-    calculated,
-    must_be_of,
-    published,
-)
-from shared.contracts import Cause, Envelope, ProjectListed
+from services.calculator.domain.answers import Place
+from services.calculator.domain.crowd import Window
+from services.calculator.domain.footprint import AlreadyReplaced, Footprint, Role, calculated
+from services.calculator.domain.scenes import CodeTaken, Scene, must_be_of, published
+from shared.contracts.event import Cause, Envelope
+from shared.contracts.registry import ProjectListed
 from shared.messaging.copies import keep_greatest
 from shared.messaging.outbox import Outbox
 

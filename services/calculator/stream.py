@@ -1,11 +1,13 @@
 """What the calculator hears, and by whom; what it says."""
 
 from services.calculator.handlers import Handlers
-from shared.contracts import CertificateIssued, CertificateRevoked, FootprintCalculated, ProjectListed, ScenePublished
-from shared.messaging.delivery import Hears
+from shared.contracts.calculator import FootprintCalculated, ScenePublished
+from shared.contracts.certificates import CertificateIssued, CertificateRevoked
+from shared.contracts.registry import ProjectListed
+from shared.messaging.delivery import Subscriptions
 
 
-def hears(handlers: Handlers) -> Hears:
+def consumes(handlers: Handlers) -> Subscriptions:
     """Return the table of topics."""
     return {
         ProjectListed: handlers.listed,
@@ -14,4 +16,4 @@ def hears(handlers: Handlers) -> Hears:
     }
 
 
-SAYS = (ScenePublished, FootprintCalculated)
+PUBLISHES = (ScenePublished, FootprintCalculated)

@@ -8,7 +8,12 @@ from pydantic import BeforeValidator
 from pydantic_settings import NoDecode
 
 import services.certificates as card
-from services.certificates import api, domain, stream
+from services.certificates import api, stream
+from services.certificates.api.people import page_router
+from services.certificates.api.programs import api_router
+from services.certificates.api.sheet import Sheets
+from services.certificates.domain.certificate import by_language
+from services.certificates.domain.decide import Issuer
 from services.certificates.handlers import Handlers
 from services.certificates.pages import FOLDER
 from services.certificates.pages.print import Printer
@@ -36,9 +41,9 @@ class Settings(shared_settings.Settings):
     """What certificates is told beside what every service is."""
 
     # Who stands on the sheet as its issuer, by language.
-    certificate_issuer: Annotated[
-        PrintableNames, NoDecode, BeforeValidator(domain.by_language), BeforeValidator(_decoded)
-    ] = ISSUER
+    certificate_issuer: Annotated[PrintableNames, NoDecode, BeforeValidator(by_language), BeforeValidator(_decoded)] = (
+        ISSUER
+    )
     # From one network in an hour. A hall of guests who mistype is one network too: it stands against machines.
     unknown_codes_per_address_max: int = 300
 
@@ -48,19 +53,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or Settings()
     messaging = Messaging(settings, service="certificates")
     store = Store(database(settings), livemode=settings.livemode, wake=messaging.wake)
-    issuer = domain.Issuer(names=settings.certificate_issuer, secret=settings.secret.get_secret_value())
+    issuer = Issuer(names=settings.certificate_issuer, secret=settings.secret.get_secret_value())
     handlers = Handlers(store, clock, issuer, unknown_codes_max=settings.unknown_codes_per_address_max)
-    sheets = api.Sheets(Printer(), public_url=settings.public_url, livemode=settings.livemode)
+    sheets = Sheets(Printer(), public_url=settings.public_url, livemode=settings.livemode)
     pages = Pages(FOLDER, service="certificates", livemode=settings.livemode)
-    messaging.hears(stream.hears(handlers))
-    messaging.publishes(store.outbox)
+    messaging.consume(stream.consumes(handlers))
+    messaging.publish(store.outbox)
     return create(
         settings,
         service="certificates",
         description=card.__doc__ or "",
         routers=[
-            api.api_router(handlers, clock=clock, public_url=settings.public_url, livemode=settings.livemode),
-            api.page_router(handlers, sheets, pages, clock=clock),
+            api_router(handlers, clock=clock, public_url=settings.public_url, livemode=settings.livemode),
+            page_router(handlers, sheets, pages, clock=clock),
         ],
         access=api.ACCESS,
         statuses=api.STATUSES,

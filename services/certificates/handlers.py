@@ -8,19 +8,18 @@ from datetime import datetime
 from functools import reduce
 from itertools import islice
 
-from services.certificates import domain
+from services.certificates.domain import certificate as certificate_
+from services.certificates.domain import decide, guesses
+from services.certificates.domain.certificate import Certificate, Opened, RevocationReason, told
+from services.certificates.domain.decide import Issuer, PurchaseUnknown, revoked, settled
+from services.certificates.domain.guesses import too_many
+from services.certificates.domain.names import erases
+from services.certificates.domain.numbers import certificate_id_of, read_code
 from services.certificates.store import Store
-from shared.contracts import (
-    BeneficiaryNamed,
-    Cause,
-    CreditsRetired,
-    Envelope,
-    Event,
-    OffsetPurchased,
-    ProjectListed,
-    ScenePublished,
-)
-from shared.contracts.event import EventT
+from shared.contracts.calculator import ScenePublished
+from shared.contracts.event import Cause, Envelope, Event, EventT
+from shared.contracts.orders import BeneficiaryNamed, OffsetPurchased
+from shared.contracts.registry import CreditsRetired, ProjectListed
 from shared.messaging.delivery import LostRace
 
 ATTEMPTS_BY_HTTP_MAX = 5
@@ -32,9 +31,7 @@ Heard = Mapping[str, Sequence[Envelope[Event]]]
 class Handlers:
     """The acts of certificates."""
 
-    def __init__(
-        self, store: Store, clock: Callable[[], datetime], issuer: domain.Issuer, *, unknown_codes_max: int
-    ) -> None:
+    def __init__(self, store: Store, clock: Callable[[], datetime], issuer: Issuer, *, unknown_codes_max: int) -> None:
         self._store = store
         self._clock = clock
         self._issuer = issuer
@@ -44,7 +41,7 @@ class Handlers:
         """Take what was told of orders into their certificates. Raises LostRace when another writer was first."""
         heard: dict[str, list[Envelope[Event]]] = {}
         for event in events:
-            heard.setdefault(domain.certificate_id_of(event.data.order_id), []).append(event)
+            heard.setdefault(certificate_id_of(event.data.order_id), []).append(event)
         await self._settle(heard)
 
     async def scenes_published(self, events: Sequence[Envelope[ScenePublished]]) -> None:
@@ -63,43 +60,41 @@ class Handlers:
         """Keep names, then issue what waited for them, correct what they correct, or take them out everywhere."""
         await self._store.keep_names(events)
         latest = _latest(events)
-        erased = [beneficiary_id for beneficiary_id, event in latest.items() if domain.erases(event.data)]
-        corrected = {
-            domain.certificate_id_of(order_id): event.subject for event in events for order_id in event.data.corrects
-        }
+        erased = [beneficiary_id for beneficiary_id, event in latest.items() if erases(event.data)]
+        corrected = {certificate_id_of(order_id): event.subject for event in events for order_id in event.data.corrects}
         waiting = await self._store.waiting_for_holders(latest)
         await self._settle_touched(corrected | waiting | await self._store.held_by(erased), latest)
 
-    async def opened(self, text: str, *, address: str | None) -> domain.Opened | None:
+    async def opened(self, text: str, *, address: str | None) -> Opened | None:
         """Return what a code opens, however it was typed; whatever opens nothing costs the same look.
 
         Only such codes count against the network that asks, so a crowd that checks its certificates is never refused.
         Raises TooManyCodes when the network has tried too many of them.
         """
         now = self._clock()
-        window = domain.window(self._issuer.secret, address, now) if address else None
+        window = guesses.window(self._issuer.secret, address, now) if address else None
         if window and await self._store.guesses(window) >= self._unknown_codes_max:
-            raise domain.too_many(window.ends_at, now)
-        code = domain.read_code(text)
-        opened = domain.opened(await self._store.with_code(code or NO_CODE), code)
+            raise too_many(window.ends_at, now)
+        code = read_code(text)
+        opened = certificate_.opened(await self._store.with_code(code or NO_CODE), code)
         if window and opened is None:
             await self._store.count_guess(window)
         return opened
 
-    async def of_order(self, order_id: str) -> domain.Opened | None:
+    async def of_order(self, order_id: str) -> Opened | None:
         """Return the newest version of an order's certificate; none while it awaits something."""
-        return domain.opened(await self._store.of_order(order_id))
+        return certificate_.opened(await self._store.of_order(order_id))
 
     async def order_hash(self, order_id: str) -> str:
         """Return the hash of the order's capability. Raises PurchaseUnknown."""
         certificate = await self._store.of_order(order_id)
         if certificate is None or certificate.purchase is None:
-            raise domain.PurchaseUnknown(
+            raise PurchaseUnknown(
                 "No purchase of this order is known here. If it was paid this minute, ask again in a moment."
             )
         return certificate.purchase.order_hash
 
-    async def revoke(self, certificate_id: str, reason: domain.RevocationReason, *, cause: Cause) -> domain.Certificate:
+    async def revoke(self, certificate_id: str, reason: RevocationReason, *, cause: Cause) -> Certificate:
         """Revoke a certificate, once. Raises the refusals of `domain.revoked`, or LostRace after five tries."""
         for _ in range(ATTEMPTS_BY_HTTP_MAX - 1):
             try:
@@ -108,13 +103,13 @@ class Handlers:
                 continue
         return await self._revoke(certificate_id, reason, cause)
 
-    async def _revoke(self, certificate_id: str, reason: domain.RevocationReason, cause: Cause) -> domain.Certificate:
+    async def _revoke(self, certificate_id: str, reason: RevocationReason, cause: Cause) -> Certificate:
         now = self._clock()
         loaded = (await self._store.certificates([certificate_id])).get(certificate_id)
         before = loaded.certificate if loaded else None
-        after = domain.revoked(before, reason, now=now)
+        after = revoked(before, reason, now=now)
         if after != before:
-            await self._store.record(loaded, after, domain.told(before, after), now=now, cause=cause)
+            await self._store.record(loaded, after, told(before, after), now=now, cause=cause)
         return after
 
     async def _settle_touched(self, touched: Mapping[str, str], latest: Mapping[str, Envelope[Event]]) -> None:
@@ -140,7 +135,7 @@ class Handlers:
             }
             known = await self._store.known(taken)
             after = {
-                certificate_id: domain.settled(certificate, known[certificate_id], issuer=self._issuer, now=now)
+                certificate_id: settled(certificate, known[certificate_id], issuer=self._issuer, now=now)
                 for certificate_id, certificate in taken.items()
             }
             changed = [
@@ -152,7 +147,7 @@ class Handlers:
                 self._store.record(
                     loaded.get(certificate_id),
                     after[certificate_id],
-                    domain.told(before.get(certificate_id), after[certificate_id]),
+                    told(before.get(certificate_id), after[certificate_id]),
                     now=now,
                     cause=heard[certificate_id][-1].cause,
                 )
@@ -164,8 +159,8 @@ class Handlers:
             heard = {certificate_id: heard[certificate_id] for certificate_id in changed}
 
 
-def _taken(certificate: domain.Certificate | None, events: Sequence[Envelope[Event]]) -> domain.Certificate | None:
-    return reduce(lambda so_far, event: domain.taken(so_far, event.data), events, certificate)
+def _taken(certificate: Certificate | None, events: Sequence[Envelope[Event]]) -> Certificate | None:
+    return reduce(lambda so_far, event: decide.taken(so_far, event.data), events, certificate)
 
 
 def _latest(events: Sequence[Envelope[EventT]]) -> dict[str, Envelope[EventT]]:

@@ -12,17 +12,15 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
-from services.certificates.domain import (
-    Certificate,
-    Holder,
-    Known,
-    Project,
-    Scene,
-    Window,
-    certificate_id_of,
-    erases,
-)
-from shared.contracts import BeneficiaryNamed, Cause, Envelope, Event, ProjectListed, ScenePublished
+from services.certificates.domain.certificate import Certificate, Project, Scene
+from services.certificates.domain.decide import Known
+from services.certificates.domain.guesses import Window
+from services.certificates.domain.names import Holder, erases
+from services.certificates.domain.numbers import certificate_id_of
+from shared.contracts.calculator import ScenePublished
+from shared.contracts.event import Cause, Envelope, Event
+from shared.contracts.orders import BeneficiaryNamed
+from shared.contracts.registry import ProjectListed
 from shared.messaging.copies import keep_greatest
 from shared.messaging.delivery import LostRace
 from shared.messaging.outbox import Outbox

@@ -1,19 +1,14 @@
 """What certificates hears, and by whom; what it says."""
 
 from services.certificates.handlers import Handlers
-from shared.contracts import (
-    BeneficiaryNamed,
-    CertificateIssued,
-    CertificateRevoked,
-    CreditsRetired,
-    OffsetPurchased,
-    ProjectListed,
-    ScenePublished,
-)
-from shared.messaging.delivery import Hears
+from shared.contracts.calculator import ScenePublished
+from shared.contracts.certificates import CertificateIssued, CertificateRevoked
+from shared.contracts.orders import BeneficiaryNamed, OffsetPurchased
+from shared.contracts.registry import CreditsRetired, ProjectListed
+from shared.messaging.delivery import Subscriptions
 
 
-def hears(handlers: Handlers) -> Hears:
+def consumes(handlers: Handlers) -> Subscriptions:
     """Return the table of topics: both that tell of an order make its certificate, the others are copied."""
     return {
         OffsetPurchased: handlers.poll,
@@ -24,4 +19,4 @@ def hears(handlers: Handlers) -> Hears:
     }
 
 
-SAYS = (CertificateIssued, CertificateRevoked)
+PUBLISHES = (CertificateIssued, CertificateRevoked)

@@ -8,10 +8,19 @@ from fastapi import FastAPI
 
 import services.orders as card
 from services.orders import api, stream
-from services.orders.handlers import Balances, Handlers, Payments, Sandbox
-from services.orders.store import Store
+from services.orders.api.balances import balance_router
+from services.orders.api.payments import SANDBOX_NOTICES, payment_router
+from services.orders.api.people import page_router
+from services.orders.api.profiles import profile_router
+from services.orders.api.programs import api_router
+from services.orders.api.served import Served
+from services.orders.handlers.balances import Balances
+from services.orders.handlers.handlers import Handlers
+from services.orders.handlers.payments import Payments
+from services.orders.handlers.sandbox import Sandbox
+from services.orders.store.store import Store
 from shared import settings as shared_settings
-from shared.contracts import BeneficiaryNamed
+from shared.contracts.orders import BeneficiaryNamed
 from shared.messaging import outbox
 from shared.messaging.service import Messaging
 from shared.web.app import create, database
@@ -48,26 +57,26 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], datetime
         store.sandbox,
         clock,
         secret=settings.secret.get_secret_value(),
-        notice_url=settings.sandbox_notice_url or settings.public_url + api.SANDBOX_NOTICES,
+        notice_url=settings.sandbox_notice_url or settings.public_url + SANDBOX_NOTICES,
     )
     handlers = Handlers(store, clock, fee_fen=settings.fee_fen)
     balances = Balances(store, handlers, clock)
     payments = Payments(store, sandbox, clock)
     pages = Pages(Path(__file__).parent / "pages", service="orders", livemode=settings.livemode)
-    served = api.Served(settings, store, handlers, balances, payments, sandbox, pages, clock, fee_fen=settings.fee_fen)
-    messaging.hears(stream.hears(handlers))
-    messaging.publishes(*store.sources)
-    messaging.beats(BeneficiaryNamed)
+    served = Served(settings, store, handlers, balances, payments, sandbox, pages, clock, fee_fen=settings.fee_fen)
+    messaging.consume(stream.consumes(handlers))
+    messaging.publish(*store.sources)
+    messaging.heartbeat(BeneficiaryNamed)
     return create(
         settings,
         service="orders",
         description=card.__doc__ or "",
         routers=[
-            api.api_router(served),
-            api.payment_router(served),
-            api.profile_router(served),
-            api.balance_router(served),
-            api.page_router(served),
+            api_router(served),
+            payment_router(served),
+            profile_router(served),
+            balance_router(served),
+            page_router(served),
         ],
         access=api.ACCESS,
         statuses=api.STATUSES,

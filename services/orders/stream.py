@@ -1,23 +1,14 @@
 """What orders hears, and by whom; what it says."""
 
-from services.orders.handlers import Handlers
-from shared.contracts import (
-    BeneficiaryNamed,
-    CertificateIssued,
-    CreditsHeld,
-    CreditsRefused,
-    CreditsRetired,
-    FootprintCalculated,
-    OffsetPurchased,
-    OrderClosed,
-    OrderPlaced,
-    ProjectListed,
-    ScenePublished,
-)
-from shared.messaging.delivery import Hears
+from services.orders.handlers.handlers import Handlers
+from shared.contracts.calculator import FootprintCalculated, ScenePublished
+from shared.contracts.certificates import CertificateIssued
+from shared.contracts.orders import BeneficiaryNamed, OffsetPurchased, OrderClosed, OrderPlaced
+from shared.contracts.registry import CreditsHeld, CreditsRefused, CreditsRetired, ProjectListed
+from shared.messaging.delivery import Subscriptions
 
 
-def hears(handlers: Handlers) -> Hears:
+def consumes(handlers: Handlers) -> Subscriptions:
     """Return the table of topics: four of them answer an order, so one poll of them makes one write per order."""
     return {
         ScenePublished: handlers.scenes,
@@ -30,4 +21,4 @@ def hears(handlers: Handlers) -> Hears:
     }
 
 
-SAYS = (OrderPlaced, OrderClosed, OffsetPurchased, BeneficiaryNamed)
+PUBLISHES = (OrderPlaced, OrderClosed, OffsetPurchased, BeneficiaryNamed)

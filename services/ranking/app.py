@@ -8,8 +8,15 @@ from fastapi import FastAPI
 
 import services.ranking as card
 from services.ranking import api, stream
+from services.ranking.api.cursors import Cursors
+from services.ranking.api.pages import page_router
+from services.ranking.api.programs import api_router
+from services.ranking.api.staff import staff_router
+from services.ranking.api.wall import wall_router
 from services.ranking.handlers import Handlers
 from services.ranking.store import Store
+from services.ranking.stream.reader import Reader
+from services.ranking.stream.upkeep import Upkeep
 from shared import contracts
 from shared.messaging.outbox import clock
 from shared.settings import Settings
@@ -30,20 +37,20 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     gc.set_threshold(*COLLECTED_AFTER)
     store = Store(database(settings))
     handlers = Handlers(store, clock, code=_code(), replica=settings.replica)
-    reader = stream.Reader(settings, stream.hears(handlers), handlers)
-    upkeep = stream.Upkeep(settings, reader, handlers)
+    reader = Reader(settings, stream.consumes(handlers), handlers)
+    upkeep = Upkeep(settings, reader, handlers)
     pages = Pages(FOLDER / "pages", service="ranking", livemode=settings.livemode)
-    cursors = api.Cursors(settings.secret.get_secret_value())
+    cursors = Cursors(settings.secret.get_secret_value())
     return create(
         settings,
         service="ranking",
         description=card.__doc__ or "",
         routers=[
-            api.api_router(handlers, clock, cursors, livemode=settings.livemode),
+            api_router(handlers, clock, cursors, livemode=settings.livemode),
             # Before the boards, for their addresses would be some of theirs.
-            api.staff_router(handlers, livemode=settings.livemode),
-            api.wall_router(handlers, clock, pages, public_url=settings.public_url),
-            api.page_router(handlers, clock, cursors, pages),
+            staff_router(handlers, livemode=settings.livemode),
+            wall_router(handlers, clock, pages, public_url=settings.public_url),
+            page_router(handlers, clock, cursors, pages),
         ],
         access=api.ACCESS,
         statuses=api.STATUSES,

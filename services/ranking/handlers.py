@@ -9,9 +9,11 @@ from datetime import datetime
 import structlog
 from prometheus_client import Gauge
 
-from services.ranking.domain import Boards, Comparison, Fold, Partition, Progress, differing
+from services.ranking.domain.boards import Boards
+from services.ranking.domain.comparison import Comparison, Progress, differing
+from services.ranking.domain.fold import Fold, Partition
 from services.ranking.store import Head, Store, Torn
-from shared.contracts import Envelope, Event
+from shared.contracts.event import Envelope, Event
 
 SNAPSHOT_MINUTES = 10
 TAKEN_AT = Gauge("diandian_ranking_snapshot_seconds", "When this replica last wrote a snapshot, in seconds since 1970")

@@ -13,7 +13,9 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from services.ranking.domain import FACTS, Comparison, Fact, Facts, Partition, Progress
+from services.ranking.domain.comparison import Comparison, Progress
+from services.ranking.domain.facts import FACTS, Fact, Facts
+from services.ranking.domain.fold import Partition
 
 Document = dict[str, Any]
 # An erased name may be in a snapshot for so long, and not longer (D8).

@@ -7,6 +7,8 @@ from fastapi import FastAPI
 
 import services.registry as card
 from services.registry import api, stream
+from services.registry.api.people import page_router
+from services.registry.api.programs import api_router
 from services.registry.handlers import Handlers
 from services.registry.store import Store
 from shared.messaging.outbox import clock
@@ -32,15 +34,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     store = Store(database(settings), livemode=settings.livemode, wake=messaging.wake)
     handlers = Handlers(store, clock)
     pages = Pages(Path(__file__).parent / "pages", service="registry", livemode=settings.livemode)
-    messaging.hears(stream.hears(handlers))
-    messaging.publishes(store)
+    messaging.consume(stream.consumes(handlers))
+    messaging.publish(store)
     return create(
         settings,
         service="registry",
         description=card.__doc__ or "",
         routers=[
-            api.api_router(store, handlers, livemode=settings.livemode),
-            api.page_router(store, handlers, pages, livemode=settings.livemode),
+            api_router(store, handlers, livemode=settings.livemode),
+            page_router(store, handlers, pages, livemode=settings.livemode),
         ],
         access=api.ACCESS,
         statuses=api.STATUSES,

@@ -10,7 +10,9 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
-from services.registry.domain import Entry, Known, Page, events_of
+from services.registry.domain.book import Known
+from services.registry.domain.events import events_of
+from services.registry.domain.ledger import Entry, Page
 from shared.messaging.delivery import LostRace
 from shared.messaging.outbox import LEASE_SECONDS, SET_ASIDE_SECONDS, Parcel, clock
 

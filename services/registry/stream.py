@@ -1,19 +1,12 @@
 """What the registry hears, and by whom; what it says."""
 
 from services.registry.handlers import Handlers
-from shared.contracts import (
-    CreditsHeld,
-    CreditsRefused,
-    CreditsRetired,
-    OffsetPurchased,
-    OrderClosed,
-    OrderPlaced,
-    ProjectListed,
-)
-from shared.messaging.delivery import Hears
+from shared.contracts.orders import OffsetPurchased, OrderClosed, OrderPlaced
+from shared.contracts.registry import CreditsHeld, CreditsRefused, CreditsRetired, ProjectListed
+from shared.messaging.delivery import Subscriptions
 
 
-def hears(handlers: Handlers) -> Hears:
+def consumes(handlers: Handlers) -> Subscriptions:
     """Return the table of topics: all three are commands to the ledger, so one poll of them makes one page."""
     return {
         OrderPlaced: handlers.poll,
@@ -22,4 +15,4 @@ def hears(handlers: Handlers) -> Hears:
     }
 
 
-SAYS = (ProjectListed, CreditsHeld, CreditsRefused, CreditsRetired)
+PUBLISHES = (ProjectListed, CreditsHeld, CreditsRefused, CreditsRetired)

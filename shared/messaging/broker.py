@@ -15,9 +15,8 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage
 
-from shared.contracts import TOPICS
 from shared.contracts.event import Record
-from shared.contracts.topics import RECORD_BYTES_MAX
+from shared.contracts.topics import RECORD_BYTES_MAX, TOPICS
 
 if TYPE_CHECKING:
     from faststream.kafka.subscriber.usecase import BatchSubscriber

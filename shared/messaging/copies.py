@@ -8,7 +8,7 @@ from typing import Any
 from motor.motor_asyncio import AsyncIOMotorCollection
 from pymongo.errors import DuplicateKeyError
 
-from shared.contracts import Envelope, Event
+from shared.contracts.event import Envelope, Event
 
 
 async def keep_greatest(

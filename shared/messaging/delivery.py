@@ -20,11 +20,12 @@ from aiokafka.errors import KafkaError
 from prometheus_client import Counter
 from pymongo.errors import ExecutionTimeout, OperationFailure, PyMongoError, WTimeoutError
 
-from shared.contracts import BeneficiaryNamed, Envelope, Event, MalformedEvent, from_record
+from shared.contracts.event import Envelope, Event, MalformedEvent, from_record
+from shared.contracts.orders import BeneficiaryNamed
 from shared.messaging.broker import Producer
 
 Handler = Callable[[Sequence[Any]], Awaitable[None]]
-Hears = Mapping[type[Event], Handler]
+Subscriptions = Mapping[type[Event], Handler]
 
 ATTEMPTS_MAX = 3
 DEAD_IN_A_ROW_MAX = 100
@@ -70,7 +71,7 @@ def is_infrastructure(failure: BaseException) -> bool:
 class Delivery:
     """The way from a poll of one service to its handlers; `halted` says why it stopped, if it did."""
 
-    def __init__(self, hears: Hears, *, service: str, livemode: bool, dead_letters: Producer) -> None:
+    def __init__(self, hears: Subscriptions, *, service: str, livemode: bool, dead_letters: Producer) -> None:
         self._hears = hears
         self._contracts = {event.topic: event for event in hears}
         self._service = service

@@ -20,18 +20,18 @@ AGAIN_SECONDS = 10
 log = structlog.get_logger()
 
 
-async def beat(producer: Producer, topic: str) -> None:
+async def heartbeat(producer: Producer, topic: str) -> None:
     """Put a null under a key of its own on every partition. Raises KafkaError."""
     for partition in range(PARTITIONS):
         nothing: Record = (f"heartbeat-{partition}".encode(), None, [])
         await (await producer.send(topic, nothing, partition=partition))
 
 
-async def beat_daily(producer: Producer, topic: str) -> None:
+async def heartbeat_daily(producer: Producer, topic: str) -> None:
     """Beat for ever; while Kafka does not take it, try again soon rather than tomorrow."""
     while True:
         try:
-            await beat(producer, topic)
+            await heartbeat(producer, topic)
         except (KafkaError, OSError) as failure:
             log.warning("heartbeat waits", topic=topic, failure=repr(failure)[:200])
             await asyncio.sleep(AGAIN_SECONDS)

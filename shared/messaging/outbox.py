@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from motor.motor_asyncio import AsyncIOMotorCollection
 from pymongo.errors import DuplicateKeyError
 
-from shared.contracts import Cause, Envelope, Event
+from shared.contracts.event import Cause, Envelope, Event
 from shared.messaging.broker import REQUEST_TIMEOUT_MS
 from shared.messaging.delivery import LostRace
 from shared.messaging.packing import from_document, packed, to_document

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.contracts import EVENTS, Cause, Envelope, Event
+from shared.contracts.event import Cause, Envelope, Event
+from shared.contracts.topics import EVENTS
 
 CONTRACTS = {event.topic: event for event in EVENTS}
 

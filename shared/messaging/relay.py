@@ -17,7 +17,7 @@ import structlog
 from aiokafka.errors import MessageSizeTooLargeError
 from prometheus_client import Counter, Gauge, Histogram
 
-from shared.contracts import Envelope, Event, to_record
+from shared.contracts.event import Envelope, Event, to_record
 from shared.messaging.broker import REQUEST_TIMEOUT_MS, Producer
 from shared.messaging.delivery import is_infrastructure
 from shared.messaging.outbox import LEASE_SECONDS, Parcel, Source
@@ -56,7 +56,7 @@ class Relay:
         for woken in self._woken.values():
             woken.set()
 
-    async def fares(self) -> str | None:
+    async def health(self) -> str | None:
         """Return none while everything can be published, else how much has been set aside."""
         return f"{len(self._aside)} outboxes cannot be published: {sorted(self._aside)[:3]}" if self._aside else None
 

@@ -1,4 +1,4 @@
-"""The messaging of one replica: reads what the service hears, publishes what it says, and says how it fares."""
+"""The messaging of one replica: reads what the service hears, publishes what it says, and says how it health."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import structlog
 from aiokafka.errors import KafkaError
 from faststream.kafka.subscriber.usecase import BatchSubscriber
 
-from shared.contracts import Event
+from shared.contracts.event import Event
 from shared.messaging import broker
-from shared.messaging.delivery import Delivery, Hears
-from shared.messaging.heartbeat import beat_daily
+from shared.messaging.delivery import Delivery, Subscriptions
+from shared.messaging.heartbeat import heartbeat_daily
 from shared.messaging.outbox import Source
 from shared.messaging.relay import Relay
 from shared.settings import Settings
@@ -43,7 +43,7 @@ class Messaging:
         """Say that there is something new to publish."""
         self.relay.wake()
 
-    def hears(self, table: Hears) -> None:
+    def consume(self, table: Subscriptions) -> None:
         """Read these topics, each batch to its handler."""
         self.delivery = Delivery(
             table, service=self._service, livemode=self._settings.livemode, dead_letters=self._producer
@@ -52,16 +52,16 @@ class Messaging:
             self._broker, self.delivery.topics, self.delivery, group=self._service, replica=self._settings.replica
         )
 
-    def publishes(self, *sources: Source) -> None:
+    def publish(self, *sources: Source) -> None:
         """Publish what lies in these sources."""
         for source in sources:
             self.relay.add(source)
 
-    def beats(self, contract: type[Event]) -> None:
+    def heartbeat(self, contract: type[Event]) -> None:
         """Keep the contract's topic from standing still, so that it is compacted even if nothing is told on it."""
         self._beating.append(contract.topic)
 
-    async def fares(self) -> str | None:
+    async def health(self) -> str | None:
         """Return none while all goes on, else why messages are not read or not published.
 
         Kafka's absence is no reason: commands are accepted meanwhile.
@@ -69,7 +69,7 @@ class Messaging:
         if self._work_task is not None and self._work_task.done():
             return "messaging has ended; see the log"
         halted = self.delivery.halted if self.delivery else None
-        return halted or await self.relay.fares()
+        return halted or await self.relay.health()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -92,7 +92,7 @@ class Messaging:
     async def _work(self) -> None:
         await self._connect()
         log.info("reading and publishing", service=self._service, replica=self._settings.replica)
-        await asyncio.gather(self.relay.run(), *(beat_daily(self._producer, topic) for topic in self._beating))
+        await asyncio.gather(self.relay.run(), *(heartbeat_daily(self._producer, topic) for topic in self._beating))
 
     async def _connect(self) -> None:
         while True:

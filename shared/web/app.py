@@ -16,7 +16,7 @@ from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo.errors import PyMongoError
 from starlette.exceptions import HTTPException
 
-from shared.contracts import Cause
+from shared.contracts.event import Cause
 from shared.messaging.delivery import is_infrastructure
 from shared.refusal import Refusal
 from shared.settings import Settings
@@ -68,7 +68,7 @@ class Running(Protocol):
     def running(self) -> contextlib.AbstractAsyncContextManager[None]:
         """Run until the context ends."""
 
-    async def fares(self) -> str | None:
+    async def health(self) -> str | None:
         """Return none when all is well, else what is missing."""
 
 
@@ -143,7 +143,9 @@ def create(
     )
     for router in routers:
         app.include_router(router, dependencies=[Depends(must_be_prepared), Depends(guard)])
-    app.include_router(health.router({"mongodb": stored} | {type(part).__name__.lower(): part.fares for part in parts}))
+    app.include_router(
+        health.router({"mongodb": stored} | {type(part).__name__.lower(): part.health for part in parts})
+    )
     app.add_api_route("/static/{name}", _static, include_in_schema=False)
     found_by_fastapi = app.openapi
     app.openapi = lambda: document.complete(found_by_fastapi(), access)  # type: ignore[method-assign]

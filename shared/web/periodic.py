@@ -21,7 +21,7 @@ class Periodic:
     def __init__(self, name: str, act: Callable[[], Awaitable[None]], *, seconds: float, rests: float = 0) -> None:
         self._name, self._act, self._seconds, self._rests = name, act, seconds, rests
 
-    async def fares(self) -> str | None:
+    async def health(self) -> str | None:
         """Nothing waits for periodic work."""
         return None
 

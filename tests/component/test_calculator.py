@@ -13,11 +13,13 @@ import pytest
 import pytest_asyncio
 
 from services.calculator.app import Settings, create_app
-from shared.contracts import CertificateIssued, CertificateRevoked, Envelope, Event, FootprintCalculated, ScenePublished
+from shared.contracts.calculator import FootprintCalculated, ScenePublished
+from shared.contracts.certificates import CertificateIssued, CertificateRevoked
+from shared.contracts.event import Envelope, Event
 from shared.web.auth import hash_of
 from shared.web.idempotency import id_of
 from tests import offsets
-from tests.conftest import Infra, heard, served, told, until
+from tests.conftest import Infra, consumed, enveloped, served, until
 
 CODE = f"T{secrets.token_hex(3).upper()}"
 SCENE = {
@@ -102,7 +104,7 @@ async def test_s22_the_worked_example_comes_back_line_by_line_and_is_told(
     assert all(part["factors"][0]["source"] for line in lines for part in line["parts"])
 
     async def in_kafka() -> Any:
-        found = await heard(infra, FootprintCalculated)
+        found = await consumed(infra, FootprintCalculated)
         return list({event.id: event for event in found if event.subject == answer["footprint_id"]}.values())
 
     (event,) = await until(in_kafka)
@@ -201,7 +203,7 @@ async def test_a_scene_put_again_tells_nothing_and_a_change_tells_the_next_seque
         assert answer.status_code == 200
 
     async def told_twice() -> Any:
-        mine = [event for event in await heard(infra, ScenePublished) if event.subject == scene_id]
+        mine = [event for event in await consumed(infra, ScenePublished) if event.subject == scene_id]
         return mine if len(mine) >= 2 else None
 
     events = await until(told_twice)
@@ -239,12 +241,12 @@ async def test_a_certificate_shows_a_footprint_as_neutralised_and_a_revocation_t
             revoked_at="2026-11-27T06:00:00Z",
         )
         if in_order:
-            await tell(told(issued))
+            await tell(enveloped(issued))
             assert await _covered(calculator, made)
-            await tell(told(revoked, sequence=2))
+            await tell(enveloped(revoked, sequence=2))
         else:
-            await tell(told(revoked, sequence=2))
-            await tell(told(issued))
+            await tell(enveloped(revoked, sequence=2))
+            await tell(enveloped(issued))
         assert not await _covered(calculator, made)
 
 

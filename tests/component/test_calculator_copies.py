@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from services.calculator.store import Store
-from shared.contracts import ProjectListed
+from shared.contracts.registry import ProjectListed
 from shared.web.app import database
 from shared.web.idempotency import id_of
-from tests.conftest import told
+from tests.conftest import enveloped
 
 
 def listed(name: str, *, sequence: int, **changes: Any) -> Any:
@@ -25,7 +25,7 @@ def listed(name: str, *, sequence: int, **changes: Any) -> Any:
         "listing_version": sequence,
         "status": "listed",
     }
-    return told(ProjectListed(**{**plain, **changes}), sequence=sequence)
+    return enveloped(ProjectListed(**{**plain, **changes}), sequence=sequence)
 
 
 async def test_of_a_listing_the_latest_word_is_kept_in_whatever_order_and_however_at_once_it_comes(

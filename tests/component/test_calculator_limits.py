@@ -17,12 +17,12 @@ from services.calculator.app import Settings, create_app
 from services.calculator.factors import LATEST, load_release
 from services.calculator.handlers import Handlers
 from services.calculator.store import Store
-from shared.contracts import FootprintCalculated
+from shared.contracts.calculator import FootprintCalculated
 from shared.messaging import outbox
 from shared.web.app import database
 from shared.web.idempotency import id_of
 from tests.component.test_calculator import ANSWERS, SCENE
-from tests.conftest import Infra, heard, served, until
+from tests.conftest import Infra, consumed, served, until
 
 MAX = 5
 MEALS = {"meals": {"vegan": 1}}
@@ -141,7 +141,7 @@ async def test_an_organiser_s_own_account_is_a_footprint_of_its_scene_and_may_be
     changed = (await world.account(scene_id, answers=MEALS, replaces=made["footprint_id"], headers=mine)).json()
 
     async def in_kafka() -> Any:
-        found = {event.subject: event for event in await heard(infra, FootprintCalculated)}
+        found = {event.subject: event for event in await consumed(infra, FootprintCalculated)}
         return found if changed["footprint_id"] in found else None
 
     event = (await until(in_kafka))[changed["footprint_id"]].data

@@ -13,22 +13,25 @@ import pytest
 import pytest_asyncio
 
 from deploy.issuer import LocalIssuer
-from services.certificates import domain, stream
+from services.certificates import stream
 from services.certificates.app import Settings, create_app
-from services.certificates.domain import Certificate, Known
+from services.certificates.domain import decide
+from services.certificates.domain.certificate import Certificate
+from services.certificates.domain.decide import AllocationsDiffer, Known
 from services.certificates.handlers import Handlers
 from services.certificates.store import Loaded, Store
-from shared.contracts import CertificateIssued, CertificateRevoked, Envelope, Event
+from shared.contracts.certificates import CertificateIssued, CertificateRevoked
+from shared.contracts.event import Envelope, Event
 from shared.messaging.delivery import LostRace
 from shared.messaging.outbox import clock
 from shared.web.app import database
 from shared.web.auth import CAPABILITY_HEADER
-from tests.conftest import Infra, heard, served, until
+from tests.conftest import Infra, consumed, served, until
 from tests.unit.certificates.story import GRAMS, TOKEN, Story, new_id
 
 Publish = Callable[..., Awaitable[None]]
 Issuer = tuple[LocalIssuer, str, str]
-ISSUER = domain.Issuer(names={"en": "Exchange (demo)"}, secret="secret")
+ISSUER = decide.Issuer(names={"en": "Exchange (demo)"}, secret="secret")
 
 
 def settings(infra: Infra, issuer: Issuer, **more: Any) -> Settings:
@@ -71,7 +74,7 @@ def handlers(store: Store) -> Handlers:
 
 async def tell(handlers: Handlers, *messages: Envelope[Any]) -> None:
     """Hand over messages one after another, each as often as another writer was first."""
-    table = stream.hears(handlers)
+    table = stream.consumes(handlers)
     for message in messages:
         while True:
             try:
@@ -104,7 +107,9 @@ async def said_of(infra: Infra, stories: Sequence[Story]) -> list[Event]:
     A relay that is stopped between publishing and marking publishes again: by its id that is the same event.
     """
     ids = {story.certificate_id for story in stories}
-    said = {told.id: told for told in await heard(infra, CertificateIssued, CertificateRevoked) if told.subject in ids}
+    said = {
+        told.id: told for told in await consumed(infra, CertificateIssued, CertificateRevoked) if told.subject in ids
+    }
     return [told.data for told in sorted(said.values(), key=lambda told: (told.subject, told.sequence))]
 
 
@@ -245,7 +250,7 @@ async def test_s27_an_old_name_beside_an_erasure_brings_nothing_back(store: Stor
 async def test_only_the_guilty_of_two_orders_is_refused(store: Store, handlers: Handlers) -> None:
     good, wrong = Story(), Story()
     await tell(handlers, *good.whole()[:-1], *wrong.whole()[:-1])
-    with pytest.raises(domain.AllocationsDiffer):
+    with pytest.raises(AllocationsDiffer):
         await tell(handlers, wrong.retired(grams=GRAMS + 1))
     await tell(handlers, good.retired())
     loaded = await store.certificates([good.certificate_id, wrong.certificate_id])

@@ -15,7 +15,7 @@ import pytest_asyncio
 
 from deploy.issuer import LocalIssuer
 from services.certificates.app import create_app
-from shared.contracts import CertificateIssued, CertificateRevoked
+from shared.contracts.certificates import CertificateIssued, CertificateRevoked
 from shared.web.auth import CAPABILITY_HEADER
 from tests.component.test_certificates import Issuer, Publish, said_of, settings, stated, way_to
 from tests.conftest import Infra, served, until

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 import httpx
 
 from services.certificates.app import create_app
-from shared.contracts import CertificateIssued
+from shared.contracts.certificates import CertificateIssued
 from tests.component.test_certificates import Issuer, Publish, said_of, settings, way_to
 from tests.conftest import Infra, served, until
 from tests.unit.certificates.story import Story

@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 
 from services.certificates.app import create_app
-from services.certificates.domain import business_day
+from services.certificates.domain.certificate import business_day
 from services.certificates.pages.print import CertificateView, Printer, card
 from shared.web.figures import Figures
 from shared.web.languages import Language

@@ -12,8 +12,9 @@ import pytest
 import pytest_asyncio
 from fastapi import FastAPI
 
-from services.certificates import domain
 from services.certificates.app import Settings, create_app
+from services.certificates.domain import guesses
+from services.certificates.domain.certificate import Certificate
 from services.certificates.handlers import Handlers
 from services.certificates.store import Store
 from shared.messaging.outbox import clock
@@ -98,7 +99,7 @@ class Asked(Store):
         self.__dict__.update(store.__dict__)
         self.looks = 0
 
-    async def with_code(self, code: str) -> domain.Certificate | None:
+    async def with_code(self, code: str) -> Certificate | None:
         self.looks += 1
         return await super().with_code(code)
 
@@ -110,7 +111,7 @@ async def test_k2_each_unknown_code_costs_the_same_look_and_counts_once(told: Se
     handlers = Handlers(store, clock, ISSUER, unknown_codes_max=UNKNOWN_MAX)
     now = clock()
     assert await handlers.opened(text, address=address) is None
-    assert (store.looks, await store.guesses(domain.window(ISSUER.secret, address, now))) == (1, 1)
+    assert (store.looks, await store.guesses(guesses.window(ISSUER.secret, address, now))) == (1, 1)
     opened.client.close()
 
 
@@ -119,10 +120,10 @@ async def test_guesses_of_one_moment_are_all_counted_and_forgotten_with_their_ho
     store = Store(opened, livemode=False, wake=lambda: None)
     await store.prepare()
     now = datetime.now(UTC)
-    window = domain.window("secret", MACHINE, now)
+    window = guesses.window("secret", MACHINE, now)
     await asyncio.gather(*(store.count_guess(window) for _ in range(50)))
     assert await store.guesses(window) == 50
-    next_hour = domain.window("secret", MACHINE, now + timedelta(hours=1))
+    next_hour = guesses.window("secret", MACHINE, now + timedelta(hours=1))
     assert (await store.guesses(next_hour), next_hour.key == window.key) == (0, False)
     indexes: dict[str, Any] = await opened["guesses"].index_information()
     opened.client.close()

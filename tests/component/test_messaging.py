@@ -14,17 +14,10 @@ from pymongo.errors import AutoReconnect, OperationFailure
 
 from deploy.log import whole
 from deploy.topics import create
-from shared.contracts import (
-    TOPICS,
-    BeneficiaryNamed,
-    Cause,
-    Envelope,
-    OffsetPurchased,
-    OrderClosed,
-    OrderPlaced,
-    ProjectListed,
-    to_record,
-)
+from shared.contracts.event import Cause, Envelope, to_record
+from shared.contracts.orders import BeneficiaryNamed, OffsetPurchased, OrderClosed, OrderPlaced
+from shared.contracts.registry import ProjectListed
+from shared.contracts.topics import TOPICS
 from shared.messaging import broker, delivery
 from shared.messaging.delivery import Delivery, LostRace
 from shared.messaging.outbox import LEASE_SECONDS, Outbox, Parcel, clock
@@ -34,7 +27,7 @@ from shared.settings import Settings
 from shared.web.app import database
 from shared.web.idempotency import id_of
 from tests.component.test_registry import purchased
-from tests.conftest import Infra, heard, told, until
+from tests.conftest import Infra, consumed, enveloped, until
 
 BECAUSE = Cause(id="req_test", traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 
@@ -66,7 +59,7 @@ async def test_s17_a_guilty_message_goes_to_the_dead_letters_and_the_others_take
     infra: Infra, producer: Any, contract: type[Any]
 ) -> None:
     orders = [placed() for _ in range(6)]
-    events = [told(order if contract is OrderPlaced else purchased(order)) for order in orders]
+    events = [enveloped(order if contract is OrderPlaced else purchased(order)) for order in orders]
     guilty, done = events[2].subject, []
 
     async def handle(batch: Sequence[Envelope[Any]]) -> None:
@@ -101,7 +94,7 @@ async def test_infrastructure_is_waited_for_and_never_makes_a_dead_letter(infra:
         done.extend(batch)
 
     to = Delivery({OrderPlaced: handle}, service="calculator", livemode=False, dead_letters=producer)
-    await to.deliver([Record(told(placed()))])
+    await to.deliver([Record(enveloped(placed()))])
     assert len(done) == 1
     assert len(await dead_letters(infra, "calculator")) == before
 
@@ -121,17 +114,17 @@ async def test_too_many_in_a_row_halt_the_consumer_with_an_alarm_before_its_next
         done.extend(batch)
 
     def broken(offset: int) -> Record:
-        record = Record(told(placed()), offset=offset)
+        record = Record(enveloped(placed()), offset=offset)
         record.value = b"{"
         return record
 
     to = Delivery({OrderPlaced: handle}, service="ranking", livemode=False, dead_letters=producer)
-    await to.deliver([broken(1), Record(told(placed()), offset=2), broken(3), broken(4)])
+    await to.deliver([broken(1), Record(enveloped(placed()), offset=2), broken(3), broken(4)])
     assert to.halted is None
     assert len(done) == 1
     await to.deliver([broken(5)])
     assert "3 messages in a row" in str(to.halted)
-    work = asyncio.create_task(to.deliver([Record(told(placed()), offset=6)]))
+    work = asyncio.create_task(to.deliver([Record(enveloped(placed()), offset=6)]))
     await asyncio.sleep(0.3)
     assert not work.done()
     assert len(done) == 1
@@ -144,7 +137,7 @@ async def test_a_header_without_a_value_is_no_harm_and_no_end(producer: Any, inf
     async def handle(batch: Sequence[Envelope[Any]]) -> None:
         done.extend(batch)
 
-    events = [told(placed()) for _ in range(2)]
+    events = [enveloped(placed()) for _ in range(2)]
     foreign, ours = Record(events[0], offset=1), Record(events[1], offset=2)
     foreign.headers = [*foreign.headers, ("trace-of-others", None)]
     ours.headers = [(name, None if name == "ce_id" else text) for name, text in ours.headers]
@@ -160,7 +153,7 @@ async def test_a_header_without_a_value_is_no_harm_and_no_end(producer: Any, inf
 
 
 async def test_a_message_near_the_limit_is_buried_whole(producer: Any, infra: Infra) -> None:
-    event = told(placed())
+    event = enveloped(placed())
     record = Record(event)
     record.value = b"[" + b" " * 1_048_000 + b"]"
     to = Delivery({OrderPlaced: _taken}, service="registry", livemode=False, dead_letters=producer)
@@ -179,7 +172,7 @@ async def test_the_reason_of_a_name_that_failed_quotes_nothing(producer: Any, in
     async def handle(_: Sequence[Envelope[Any]]) -> None:
         raise ValueError(f"cannot print {secret}")
 
-    event = told(named(secret))
+    event = enveloped(named(secret))
     to = Delivery({BeneficiaryNamed: handle}, service="certificates", livemode=False, dead_letters=producer)
     await to.deliver([Record(event, topic="beneficiary.named")])
     letters = await dead_letters(infra, "certificates")
@@ -200,11 +193,11 @@ async def test_an_outbox_that_no_longer_fits_its_contract_is_set_aside_and_the_o
     work = asyncio.create_task(relay.run())
 
     async def settled() -> bool:
-        return (await orders.find_one({"_id": good.order_id}))["outbox"] == [] and await relay.fares() is not None
+        return (await orders.find_one({"_id": good.order_id}))["outbox"] == [] and await relay.health() is not None
 
     await until(settled)
     assert not work.done()
-    assert bad.order_id in str(await relay.fares())
+    assert bad.order_id in str(await relay.health())
     work.cancel()
 
 
@@ -241,7 +234,7 @@ async def test_names_leave_no_bytes_in_dead_letters(infra: Infra, producer: Any)
         raise ValueError("no")
 
     to = Delivery({BeneficiaryNamed: handle}, service="certificates", livemode=False, dead_letters=producer)
-    await to.deliver([Record(told(person), topic="beneficiary.named")])
+    await to.deliver([Record(enveloped(person), topic="beneficiary.named")])
     (mine,) = [
         record for record in await dead_letters(infra, "certificates") if record.key == person.beneficiary_id.encode()
     ]
@@ -254,7 +247,7 @@ async def test_what_is_replayed_reaches_the_handler_of_its_own_topic(producer: A
     async def handle(batch: Sequence[Envelope[Any]]) -> None:
         done.extend(batch)
 
-    event = told(placed())
+    event = enveloped(placed())
     record = Record(event, topic="replay.registry")
     record.headers = [*record.headers, ("dead_topic", b"order.placed")]
     to = Delivery({OrderPlaced: handle}, service="registry", livemode=False, dead_letters=producer)
@@ -284,7 +277,7 @@ async def test_a_document_and_its_events_are_one_write_and_the_relay_empties_the
 
     await until(empty)
     work.cancel()
-    mine = [event for event in await heard(infra, OrderPlaced, OrderClosed) if event.subject == order.order_id]
+    mine = [event for event in await consumed(infra, OrderPlaced, OrderClosed) if event.subject == order.order_id]
     assert sorted((event.sequence, event.data.topic) for event in mine) == [(1, "order.placed"), (2, "order.closed")]
     assert {event.traceparent for event in mine} == {BECAUSE.traceparent}
     assert {event.cause_id for event in mine} == {"req_test"}
@@ -312,7 +305,7 @@ async def test_two_relays_share_the_work_and_a_lease_keeps_one_out(infra: Infra,
     for work in works:
         work.cancel()
     ids = {order.order_id for order in mine}
-    found = [event.subject for event in await heard(infra, OrderPlaced) if event.subject in ids]
+    found = [event.subject for event in await consumed(infra, OrderPlaced) if event.subject in ids]
     assert sorted(found) == sorted(ids)
 
 
@@ -395,7 +388,7 @@ async def test_a_relay_that_takes_over_publishes_all_that_its_forerunner_may_hav
 
 
 async def test_a_relay_whose_lease_is_about_to_end_sends_nothing_more(producer: Any) -> None:
-    parcel = Parcel((told(placed()),), until=datetime.now(UTC) + timedelta(seconds=1))
+    parcel = Parcel((enveloped(placed()),), until=datetime.now(UTC) + timedelta(seconds=1))
     with pytest.raises(TimeoutError):
         await Relay(producer, owner="slow").publish([parcel])
 
@@ -409,7 +402,7 @@ async def test_the_settings_that_decide_whether_money_is_lost_are_in_the_running
     async def handle(_: Sequence[Any]) -> None:
         """Take it."""
 
-    messaging.hears({OrderPlaced: handle})
+    messaging.consume({OrderPlaced: handle})
     async with messaging.running():
         subscriber = messaging.subscriber
         assert subscriber is not None

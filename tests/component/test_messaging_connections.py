@@ -9,7 +9,7 @@ import gc
 import pytest
 from aiokafka.conn import AIOKafkaConnection
 
-from shared.contracts import TOPICS
+from shared.contracts.topics import TOPICS
 from shared.messaging import broker
 from tests.conftest import Infra
 

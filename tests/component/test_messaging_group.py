@@ -13,15 +13,15 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from pymongo.errors import AutoReconnect
 
 from deploy.log import whole
-from shared.contracts import BeneficiaryNamed, Envelope, OrderPlaced, to_record
-from shared.contracts.event import PARTITIONS
+from shared.contracts.event import PARTITIONS, Envelope, to_record
+from shared.contracts.orders import BeneficiaryNamed, OrderPlaced
 from shared.messaging import broker, delivery
 from shared.messaging.delivery import Delivery, LostRace
-from shared.messaging.heartbeat import beat
+from shared.messaging.heartbeat import heartbeat
 from shared.messaging.service import Messaging
 from shared.settings import Settings
 from tests.component.test_messaging import named, placed
-from tests.conftest import Infra, told, until
+from tests.conftest import Infra, enveloped, until
 
 Handle = Callable[[Sequence[Envelope[Any]]], Awaitable[None]]
 
@@ -72,7 +72,7 @@ async def test_a_consumer_that_waits_longer_than_it_may_stay_away_stays_in_its_g
     infra: Infra, producer: Any, monkeypatch: pytest.MonkeyPatch, why: str
 ) -> None:
     monkeypatch.setattr(delivery, "POLL_SECONDS", 0.5)
-    event, failing, done, tries = told(placed()), asyncio.Event(), list[str](), 0
+    event, failing, done, tries = enveloped(placed()), asyncio.Event(), list[str](), 0
 
     async def handle(batch: Sequence[Envelope[Any]]) -> None:
         nonlocal tries
@@ -113,7 +113,7 @@ async def test_partitions_lost_while_a_batch_is_tried_again_are_not_committed_pa
 ) -> None:
     monkeypatch.setattr(delivery, "POLL_SECONDS", 0.2)
     group = f"shared-{secrets.token_hex(4)}"
-    events = [told(placed().model_copy(update={"project_id": f"prj_{number:026d}"})) for number in range(60)]
+    events = [enveloped(placed().model_copy(update={"project_id": f"prj_{number:026d}"})) for number in range(60)]
     mine = {event.subject for event in events}
     away, done, others = asyncio.Event(), set[str](), set[str]()
 
@@ -146,7 +146,7 @@ async def test_partitions_lost_while_a_batch_is_tried_again_are_not_committed_pa
         again.update(event.subject for event in batch)
 
     async with consuming(infra, producer, third, group=group, replica=f"{group}-1"):
-        late = told(placed())
+        late = enveloped(placed())
         await send(producer, late)
         await until(_said(lambda: late.subject in again))
     assert mine <= done | others | again
@@ -156,7 +156,7 @@ async def test_what_a_poll_brings_while_a_batch_waits_is_read_again(
     infra: Infra, producer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(delivery, "POLL_SECONDS", 0.0)
-    event = told(placed())
+    event = enveloped(placed())
     consumer = AIOKafkaConsumer(bootstrap_servers=infra.kafka, enable_auto_commit=False)
     await consumer.start()
     try:
@@ -187,7 +187,7 @@ async def test_a_heartbeat_is_on_every_partition_and_no_consumer_takes_it_for_a_
 
     before = await beaten()
     messaging = Messaging(settings("orders"), service="orders")
-    messaging.beats(BeneficiaryNamed)
+    messaging.heartbeat(BeneficiaryNamed)
     async with messaging.running():
 
         async def all_beaten() -> bool:
@@ -202,8 +202,8 @@ async def test_a_heartbeat_is_on_every_partition_and_no_consumer_takes_it_for_a_
 
     group = f"beaten-{secrets.token_hex(4)}"
     async with consuming(infra, producer, handle, group=group, replica=group, contract=BeneficiaryNamed, begins=True):
-        await beat(producer, "beneficiary.named")
-        last = told(named("Lin Yue (demo)"))
+        await heartbeat(producer, "beneficiary.named")
+        last = enveloped(named("Lin Yue (demo)"))
         await send(producer, last)
         await until(_said(lambda: last.subject in {event.subject for event in heard}))
     assert not [letter async for letter in whole(infra.kafka, "dead.ranking") if letter.key.startswith(b"heartbeat")]

@@ -14,7 +14,9 @@ from prometheus_client import REGISTRY
 from pymongo.errors import AutoReconnect
 
 from deploy.log import whole
-from shared.contracts import BeneficiaryNamed, Envelope, OrderClosed, OrderPlaced, ProjectListed, from_record
+from shared.contracts.event import Envelope, from_record
+from shared.contracts.orders import BeneficiaryNamed, OrderClosed, OrderPlaced
+from shared.contracts.registry import ProjectListed
 from shared.messaging import broker, outbox, relay
 from shared.messaging.delivery import LostRace
 from shared.messaging.outbox import LEASE_SECONDS, Outbox, Parcel, clock

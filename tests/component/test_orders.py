@@ -16,33 +16,29 @@ import pytest_asyncio
 import uvicorn
 
 from deploy.issuer import LocalIssuer
-from services.orders import domain
 from services.orders.app import Settings, create_app
-from services.orders.handlers import Handlers, Payments, Sandbox
-from services.orders.handlers.handlers import UNANSWERED
-from services.orders.store import Store
-from shared.contracts import (
+from services.orders.domain.beneficiary import MANDATE_VERSION
+from services.orders.handlers.handlers import UNANSWERED, Handlers
+from services.orders.handlers.payments import Payments
+from services.orders.handlers.sandbox import Sandbox
+from services.orders.store.store import Store
+from shared.contracts.calculator import FootprintCalculated, ScenePublished
+from shared.contracts.certificates import CertificateIssued
+from shared.contracts.event import Envelope, Event
+from shared.contracts.orders import BeneficiaryNamed, OffsetPurchased, OrderClosed, OrderPlaced
+from shared.contracts.registry import (
     Allocation,
-    BeneficiaryNamed,
-    CertificateIssued,
     CreditsHeld,
     CreditsRefused,
     CreditsRetired,
-    Envelope,
-    Event,
-    FootprintCalculated,
     LedgerPlace,
-    OffsetPurchased,
-    OrderClosed,
-    OrderPlaced,
     ProjectListed,
-    ScenePublished,
 )
 from shared.messaging import outbox
 from shared.web.app import database
 from shared.web.auth import CAPABILITY_HEADER, hash_of
 from shared.web.idempotency import id_of
-from tests.conftest import Infra, heard, told, until
+from tests.conftest import Infra, consumed, enveloped, until
 from tests.embedded import free_port
 
 Publish = Callable[..., Awaitable[None]]
@@ -123,7 +119,7 @@ class World:
                 **changes,
             }
         )
-        await self.publish(told(listing, sequence=version))
+        await self.publish(enveloped(listing, sequence=version))
         store = self.replica.store
 
         async def heard_of() -> bool:
@@ -158,7 +154,7 @@ class World:
     async def known_footprint(self, **changes: Any) -> Footprint:
         """Make a footprint, publish it, and wait until orders has heard it."""
         footprint = self.footprint(**changes)
-        await self.publish(told(footprint.event))
+        await self.publish(enveloped(footprint.event))
         store = self.replica.store
 
         async def heard_of() -> bool:
@@ -173,7 +169,7 @@ class World:
         """Post an order; by mass unless the wish says otherwise."""
         if not {"claims", "mass_g", "money_fen"} & set(wish):
             wish["mass_g"] = GRAMS
-        body = {"project_id": project_id, "listing_version": 1, "mandate_version": domain.MANDATE_VERSION, **wish}
+        body = {"project_id": project_id, "listing_version": 1, "mandate_version": MANDATE_VERSION, **wish}
         headers = {"Idempotency-Key": key or secrets.token_hex(8)}
         if header:
             headers[CAPABILITY_HEADER] = header
@@ -187,14 +183,14 @@ class World:
 
     async def hold(self, made: dict[str, Any]) -> None:
         await self.publish(
-            told(CreditsHeld(order_id=made["order_id"], project_id=made["project_id"], grams=made["mass_g"]))
+            enveloped(CreditsHeld(order_id=made["order_id"], project_id=made["project_id"], grams=made["mass_g"]))
         )
 
     async def retire(self, order: dict[str, Any]) -> None:
-        await self.publish(told(retired(order), sequence=2))
+        await self.publish(enveloped(retired(order), sequence=2))
 
     async def certify(self, order: dict[str, Any]) -> None:
-        await self.publish(told(certified(order)))
+        await self.publish(enveloped(certified(order)))
 
     async def in_state(self, guest: httpx.AsyncClient, made: dict[str, Any], state: str) -> dict[str, Any]:
         """Wait until the order is in the state, and return it."""
@@ -236,7 +232,7 @@ class World:
         """Wait until that many events of the kinds have been told of the subject; return all by sequence."""
 
         async def there() -> list[Envelope[Event]] | None:
-            found = [envelope for envelope in await heard(self.infra, *contracts) if envelope.subject == subject]
+            found = [envelope for envelope in await consumed(self.infra, *contracts) if envelope.subject == subject]
             unique = {envelope.id: envelope for envelope in found}
             mine = sorted(unique.values(), key=lambda envelope: envelope.sequence)
             return mine if len(mine) >= count else None
@@ -345,7 +341,7 @@ async def test_a_guest_s_order_goes_from_quote_to_completed_and_tells_its_whole_
         organiser_id="org_demo",
         status="open",
     )
-    await world.publish(told(scene))
+    await world.publish(enveloped(scene))
     quote = (await guest.post("/v1/quotes", json={"footprint_ids": [footprint.event.footprint_id]})).json()
     (offer,) = [offer for offer in quote["data"] if offer["project_id"] == project_id]
     assert (offer["subtotal_fen"], offer["fee_fen"], offer["total_fen"], offer["mass_g"]) == (2559, 200, 2759, GRAMS)
@@ -485,7 +481,7 @@ async def test_a_price_that_moved_since_it_was_seen_refuses_the_order_with_the_p
     late = ProjectListed.model_validate(
         {**(await _listing(world, project_id)), "unit_price_fen": 4800, "listing_version": 1}
     )
-    await world.publish(told(late, sequence=1))
+    await world.publish(enveloped(late, sequence=1))
     refused = await world.order(guest, project_id)
     taken = await world.order(guest, project_id, listing_version=2)
     assert (refused.status_code, refused.json()["code"]) == (409, "price_changed")
@@ -512,25 +508,25 @@ async def test_s13_an_order_made_before_its_footprint_is_known_waits_and_goes_on
     assert (made["state"], made["mass_g"], made["total_fen"], made["unit_price_fen"]) == ("waiting", None, None, 4800)
     unknown = await guest.post("/v1/quotes", json={"footprint_ids": [footprint.event.footprint_id]})
     assert (unknown.status_code, unknown.json()["code"]) == (404, "footprint_unknown")
-    await world.publish(told(footprint.event), told(footprint.event))
+    await world.publish(enveloped(footprint.event), enveloped(footprint.event))
     placed = await world.in_state(guest, made, "placed")
     assert placed["total_fen"] == 2759
     (event,) = await world.said_of(made["order_id"], OrderPlaced)
-    assert event.cause_id == told(footprint.event).id
+    assert event.cause_id == enveloped(footprint.event).id
 
 
 async def test_s13_a_wrong_claim_token_is_refused_and_nothing_is_held(world: World) -> None:
     project_id, footprint, guest = await world.project(), world.footprint(), await world.guest()
     wrong = {**footprint.claim, "token": "W" * 26}
     made = (await world.order(guest, project_id, claims=[wrong])).json()
-    await world.publish(told(footprint.event))
+    await world.publish(enveloped(footprint.event))
     refused = await world.in_state(guest, made, "refused")
     assert refused["refusal"]["reason"] == "claim_mismatch"
     at_once = await world.order(guest, project_id, claims=[wrong])
     assert (at_once.status_code, at_once.json()["code"]) == (403, "claim_mismatch")
     right = await world.order(guest, project_id, claims=[footprint.claim])
     assert right.status_code == 201
-    placed = [envelope.subject for envelope in await heard(world.infra, OrderPlaced, OrderClosed)]
+    placed = [envelope.subject for envelope in await consumed(world.infra, OrderPlaced, OrderClosed)]
     assert made["order_id"] not in placed
 
 
@@ -551,7 +547,7 @@ async def test_a_footprint_backs_at_most_one_live_order_and_is_free_again_when_t
 async def test_two_orders_that_wait_for_one_footprint_end_as_one_placed_and_one_refused(world: World) -> None:
     project_id, footprint, guest = await world.project(), world.footprint(), await world.guest()
     both = [(await world.order(guest, project_id, claims=[footprint.claim])).json() for _ in range(2)]
-    await world.publish(told(footprint.event))
+    await world.publish(enveloped(footprint.event))
 
     async def settled() -> list[dict[str, Any]] | None:
         found = [await world.look(guest, made) for made in both]
@@ -584,7 +580,7 @@ async def test_a_refused_hold_ends_the_order_and_says_what_the_registry_said(wor
         reason="insufficient_stock",
         available_grams=310_200,
     )
-    await world.publish(told(refusal), told(refusal))
+    await world.publish(enveloped(refusal), enveloped(refusal))
     refused = await world.in_state(guest, made, "refused")
     assert (refused["refusal"]["reason"], refused["refusal"]["available_g"]) == ("insufficient_stock", 310_200)
 

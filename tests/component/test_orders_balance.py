@@ -15,10 +15,12 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from services.orders import domain
 from services.orders.api.balances import beneficiary_of
+from services.orders.domain.balance import chain
+from services.orders.domain.beneficiary import MANDATE_VERSION
 from services.orders.handlers.counting import count
-from shared.contracts import BeneficiaryNamed, OffsetPurchased, OrderPlaced, ScenePublished
+from shared.contracts.calculator import ScenePublished
+from shared.contracts.orders import BeneficiaryNamed, OffsetPurchased, OrderPlaced
 from shared.messaging.delivery import LostRace
 from tests.component.test_orders import (  # noqa: F401 -- the fixtures are used by name
     Footprint,
@@ -29,7 +31,7 @@ from tests.component.test_orders import (  # noqa: F401 -- the fixtures are used
     shows,
     world,
 )
-from tests.conftest import told, until
+from tests.conftest import enveloped, until
 
 NAMING = {"name": "Jinjiang Green Finance Society (demo)"}
 
@@ -60,7 +62,7 @@ class Host:
             organiser_id=self.organiser_id,
             status=status,
         )
-        await self.world.publish(told(scene, sequence=self.sequence))
+        await self.world.publish(enveloped(scene, sequence=self.sequence))
 
         async def heard_of() -> bool:
             return await self.world.replica.store.copies.scene(self.scene_id) == scene
@@ -70,7 +72,7 @@ class Host:
     async def guests(self, many: int, **changes: Any) -> list[Footprint]:
         """Let guests count their visits, and wait until all of them are in the balance."""
         footprints = [self.world.footprint(**{"scene_id": self.scene_id, **changes}) for _ in range(many)]
-        await self.world.publish(*(told(one.event) for one in footprints))
+        await self.world.publish(*(enveloped(one.event) for one in footprints))
         roots = {one.event.root for one in footprints}
 
         async def counted() -> bool:
@@ -95,7 +97,7 @@ class Host:
         return dict(await until(there))
 
     async def order(self, project_id: str, *, key: str | None = None, **changes: Any) -> httpx.Response:
-        body = {"project_id": project_id, "listing_version": 1, "mandate_version": domain.MANDATE_VERSION}
+        body = {"project_id": project_id, "listing_version": 1, "mandate_version": MANDATE_VERSION}
         return await self.staff.post(
             f"/v1/balances/{self.scene_id}/orders",
             json={**body, "beneficiary": NAMING, **changes},
@@ -191,7 +193,7 @@ async def test_o1_the_same_key_gets_the_same_order_of_the_rest_and_another_scene
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
     without = await host.staff.post(
         f"/v1/balances/{host.scene_id}/orders",
-        json={"project_id": project_id, "listing_version": 1, "mandate_version": domain.MANDATE_VERSION},
+        json={"project_id": project_id, "listing_version": 1, "mandate_version": MANDATE_VERSION},
     )
     assert (without.status_code, without.json()["code"]) == (400, "idempotency_key_missing")
 
@@ -332,7 +334,7 @@ async def test_who_counts_slowly_writes_nothing_older_than_what_is_there(host: H
     # A slow replica has read that an order covers the footprint; before it writes, another counts, and the order ends.
     before, members = await store.chains.chains(roots), await store.chains.members(roots)
     made = (await world.order(guest, project_id, claims=[footprint.claim])).json()
-    covered = domain.chain(members[roots[0]], (await store.chains.covering(roots))[roots[0]], None)
+    covered = chain(members[roots[0]], (await store.chains.covering(roots))[roots[0]], None)
     await host.stands(covered=1)
     await guest.post(f"/v1/orders/{made['order_id']}/cancel", headers=shows(made))
     await host.stands(left=1)

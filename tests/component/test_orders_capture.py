@@ -11,10 +11,10 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy.audit import Books
+from deploy.audit.books import Books
 from deploy.audit.money import check_money
-from services.orders.store import Store
-from shared.contracts import OffsetPurchased, OrderClosed, OrderPlaced
+from services.orders.store.store import Store
+from shared.contracts.orders import OffsetPurchased, OrderClosed, OrderPlaced
 from tests.component.test_orders import (  # noqa: F401 -- the fixtures are used by name
     World,
     running,

@@ -11,9 +11,10 @@ from typing import Any
 import httpx
 import pytest
 
-from services.orders import domain
-from services.orders.store import Loaded
-from shared.contracts import BeneficiaryNamed, Cause, OffsetPurchased, OrderClosed, OrderPlaced
+from services.orders.domain.beneficiary import CORRECTS_MAX, MANDATE_TEXT, MANDATE_VERSION
+from services.orders.store.store import Loaded
+from shared.contracts.event import Cause
+from shared.contracts.orders import BeneficiaryNamed, OffsetPurchased, OrderClosed, OrderPlaced
 from shared.web.auth import CAPABILITY_HEADER
 from tests.component.test_orders import (  # noqa: F401 -- the fixtures are used by name
     GRAMS,
@@ -25,7 +26,7 @@ from tests.component.test_orders import (  # noqa: F401 -- the fixtures are used
     world,
 )
 from tests.component.test_orders_races import make
-from tests.conftest import heard, told, until
+from tests.conftest import consumed, enveloped, until
 
 CAUSE = Cause(id="test")
 
@@ -50,7 +51,7 @@ def chained(world: World, *, length: int) -> list[Footprint]:
 
 
 async def known(world: World, *footprints: Footprint) -> None:
-    await world.publish(*(told(one.event) for one in footprints))
+    await world.publish(*(enveloped(one.event) for one in footprints))
     ids = [one.event.footprint_id for one in footprints]
 
     async def heard_of() -> bool:
@@ -84,7 +85,7 @@ async def test_o2_of_twenty_orders_that_waited_for_one_root_one_is_placed(world:
     posts = [world.order(guest, project_id, claims=[one.claim]) for one in (old, new) for _ in range(10)]
     made = [answer.json() for answer in await asyncio.gather(*posts)]
     assert {order["state"] for order in made} == {"waiting"}
-    await world.publish(told(new.event), told(old.event))
+    await world.publish(enveloped(new.event), enveloped(old.event))
     orders = await settled(world, guest, *made)
     (placed,) = [order for order in orders if order["state"] == "placed"]
     assert placed["footprints"][0]["root"] == old.event.footprint_id
@@ -102,10 +103,10 @@ async def test_s13_an_order_of_several_footprints_waits_for_the_last_and_is_refu
     wrong = {**stolen.claim, "token": "0" * 26}
     mismatch = (await world.order(guest, project_id, claims=[wrong, late.claim])).json()
     assert (waits["state"], waits["mass_g"], mismatch["state"]) == ("waiting", None, "waiting")
-    await world.publish(told(stolen.event))
+    await world.publish(enveloped(stolen.event))
     (refused,) = await settled(world, guest, mismatch)
     assert refused["refusal"]["reason"] == "claim_mismatch", "although another of its footprints has not come"
-    await world.publish(told(late.event))
+    await world.publish(enveloped(late.event))
     (placed,) = await settled(world, guest, waits)
     assert (placed["state"], placed["mass_g"], len(placed["footprints"])) == ("placed", 2 * GRAMS, 2)
     events = await world.said_of(waits["order_id"], OrderPlaced, OrderClosed)
@@ -123,10 +124,10 @@ async def test_an_order_that_waits_is_refused_when_its_footprint_was_replaced_or
     assert (await world.order(guest, project_id, claims=[taken.claim])).json()["state"] == "placed"
     # The newer is heard first, as partitions allow.
     await known(world, new)
-    await world.publish(told(old.event), told(late.event))
+    await world.publish(enveloped(old.event), enveloped(late.event))
     orders = await settled(world, guest, replaced, covered)
     assert [order["refusal"]["reason"] for order in orders] == ["footprint_replaced", "footprint_covered"]
-    said = await heard(world.infra, OrderPlaced, OrderClosed)
+    said = await consumed(world.infra, OrderPlaced, OrderClosed)
     assert not {event.subject for event in said} & {order["order_id"] for order in orders}
 
 
@@ -191,7 +192,7 @@ async def test_s27_an_erased_beneficiary_takes_no_more_orders_and_those_under_wa
         "board": "hidden",
     }
     # What was ordered before stays the buyer's to pay or to leave: a certificate says "holder erased".
-    await world.publish(told(late.event))
+    await world.publish(enveloped(late.event))
     (gone_on,) = await settled(world, guest, waits)
     assert gone_on["state"] == "placed"
     await world.pay(guest, held)
@@ -207,7 +208,7 @@ async def test_another_mandate_than_the_one_in_force_is_refused_with_it_and_the_
 ) -> None:
     project_id, guest = await world.project(), await world.guest()
     quote = (await guest.post("/v1/quotes", json={"mass_g": 1})).json()
-    assert (quote["mandate_version"], quote["mandate_text"]) == (domain.MANDATE_VERSION, domain.MANDATE_TEXT)
+    assert (quote["mandate_version"], quote["mandate_text"]) == (MANDATE_VERSION, MANDATE_TEXT)
     for version in ("0", ""):
         old = await world.order(guest, project_id, mandate_version=version)
         assert (old.status_code, old.json()["code"]) == (409, "mandate_outdated")
@@ -219,7 +220,7 @@ async def test_another_mandate_than_the_one_in_force_is_refused_with_it_and_the_
     assert bought.claim.mandate_version == quote["mandate_version"]
 
 
-@pytest.mark.parametrize("orders", [1, domain.CORRECTS_MAX + 1])
+@pytest.mark.parametrize("orders", [1, CORRECTS_MAX + 1])
 async def test_a_new_name_reaches_every_order_of_its_last_thirty_days_in_messages_of_bounded_size(
     world: World, orders: int
 ) -> None:
@@ -236,13 +237,13 @@ async def test_a_new_name_reaches_every_order_of_its_last_thirty_days_in_message
     address, profile = f"/v1/beneficiaries/{ben}", {CAPABILITY_HEADER: made["profile_capability"]}
     for _ in range(2):
         assert (await guest.patch(address, json={"name": "Lin Yue (demo)"}, headers=profile)).status_code == 200
-    messages = -(-orders // domain.CORRECTS_MAX)
+    messages = -(-orders // CORRECTS_MAX)
     events = await world.said_of(ben, BeneficiaryNamed, count=2 + messages)
     told_of = [event.data.corrects for event in events]  # type: ignore[attr-defined]
     assert [len(part) for part in told_of] == [
         0,
         0,
-        *[domain.CORRECTS_MAX] * (messages - 1),
+        *[CORRECTS_MAX] * (messages - 1),
         orders - 500 * (messages - 1),
     ]
     assert sorted(one for part in told_of for one in part) == sorted(ids)

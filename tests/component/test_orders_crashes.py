@@ -12,16 +12,23 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from services.orders import domain
 from services.orders.app import Settings, create_app
-from services.orders.handlers import Payments, Sandbox
-from services.orders.store import Store
-from shared.contracts import Cause, CreditsHeld, OffsetPurchased, OrderClosed, OrderPlaced
+from services.orders.domain import sandbox as sandbox_domain
+from services.orders.domain.decide import hear
+from services.orders.domain.order import Order, Payment
+from services.orders.domain.payments import Said
+from services.orders.domain.sandbox import SandboxPayment
+from services.orders.handlers.payments import Payments
+from services.orders.handlers.sandbox import Sandbox
+from services.orders.store.store import Store
+from shared.contracts.event import Cause
+from shared.contracts.orders import OffsetPurchased, OrderClosed, OrderPlaced
+from shared.contracts.registry import CreditsHeld
 from shared.web.app import database
 from shared.web.idempotency import id_of
 from tests.component.test_orders import Clock
 from tests.component.test_orders_capture import money_is_sound
-from tests.conftest import Infra, heard, served, until
+from tests.conftest import Infra, consumed, served, until
 from tests.unit.orders.examples import made
 
 CAUSE = Cause(id="test")
@@ -37,17 +44,17 @@ class Dying(Sandbox):
 
     dies: Moment = "before"
 
-    async def capture(self, payment: domain.Payment) -> domain.Said:
+    async def capture(self, payment: Payment) -> Said:
         if self.dies == "after":
             await super().capture(payment)
         raise Died
 
-    async def void(self, payment: domain.Payment) -> domain.Said:
+    async def void(self, payment: Payment) -> Said:
         if self.dies == "after":
             await super().void(payment)
         raise Died
 
-    async def refund(self, payment: domain.Payment) -> str:
+    async def refund(self, payment: Payment) -> str:
         if self.dies == "after":
             await super().refund(payment)
         raise Died
@@ -68,7 +75,7 @@ class Stage:
     def payments(self) -> Payments:
         return Payments(self.store, self.sandbox, self.clock)
 
-    async def approved(self, method: str, *faults: domain.sandbox.Fault) -> tuple[str, str]:
+    async def approved(self, method: str, *faults: sandbox_domain.Fault) -> tuple[str, str]:
         """A held order with a payment that the guest has approved and nobody has been told of; both ids."""
         order_id, payment_id, now = id_of("ord", secrets.token_hex(8)), id_of("pay", secrets.token_hex(8)), self.clock()
         placed = made(order_id=order_id, now=now)
@@ -77,7 +84,7 @@ class Stage:
         assert loaded is not None
         project_id = placed.order.listing.project_id
         credits_held = CreditsHeld(order_id=order_id, project_id=project_id, grams=533_014)
-        held = domain.hear(loaded.value, credits_held, now=now)
+        held = hear(loaded.value, credits_held, now=now)
         await self.store.record(loaded, held, now=now, cause=CAUSE)
         started = await self.payments.start(
             order_id, payment_id=payment_id, method=method, request_hash="2" * 64, cause=CAUSE
@@ -85,7 +92,7 @@ class Stage:
         assert started.payment.state == "started"
         record = await self.store.sandbox.payment(payment_id)
         assert record is not None
-        await self.store.sandbox.change(record, domain.sandbox.approve(record, ("silent", *faults), now=now))
+        await self.store.sandbox.change(record, sandbox_domain.approve(record, ("silent", *faults), now=now))
         return order_id, payment_id
 
     async def told(self, payment_id: str) -> None:
@@ -105,7 +112,7 @@ class Stage:
                 client = await running.enter_async_context(served(create_app(settings, clock=self.clock)))
             yield client
 
-    async def order(self, order_id: str) -> domain.Order:
+    async def order(self, order_id: str) -> Order:
         loaded = await self.store.order(order_id)
         assert loaded is not None
         return loaded.value
@@ -126,13 +133,13 @@ class Stage:
         """Wait until so many events are told of the order, and return what they are, each once."""
 
         async def there() -> list[str] | None:
-            told = await heard(self.infra, OrderPlaced, OffsetPurchased, OrderClosed)
+            told = await consumed(self.infra, OrderPlaced, OffsetPurchased, OrderClosed)
             mine = {envelope.sequence: envelope.data.topic for envelope in told if envelope.subject == order_id}
             return [mine[sequence] for sequence in sorted(mine)] if len(mine) >= count else None
 
         return list(await until(there))
 
-    async def side(self, payment_id: str) -> domain.SandboxPayment:
+    async def side(self, payment_id: str) -> SandboxPayment:
         record = await self.store.sandbox.payment(payment_id)
         assert record is not None
         return record

@@ -12,9 +12,10 @@ from typing import Any
 
 import httpx
 
-from services.orders import domain
 from services.orders.domain import sandbox
-from shared.contracts import CreditsRefused, OffsetPurchased, OrderClosed, OrderPlaced
+from services.orders.domain.notice import SIGNATURE_HEADER, sign
+from shared.contracts.orders import OffsetPurchased, OrderClosed, OrderPlaced
+from shared.contracts.registry import CreditsRefused
 from tests.component.test_orders import (  # noqa: F401 -- the fixtures are used by name
     GRAMS,
     SECRET,
@@ -26,7 +27,7 @@ from tests.component.test_orders import (  # noqa: F401 -- the fixtures are used
     shows,
     world,
 )
-from tests.conftest import heard, told, until
+from tests.conftest import consumed, enveloped, until
 
 KEY = hmac.digest(SECRET.encode(), b"sandbox notices", "sha256")
 NOTICES = "/v1/payments/notices/sandbox"
@@ -45,8 +46,8 @@ async def send_notice(world: World, guest: httpx.AsyncClient, payment_id: str, *
         **changes,
     }
     body = httpx.Request("POST", "http://x", json=notice).content
-    signature = signature or domain.sign(KEY, body, now=world.clock())
-    return await guest.post(NOTICES, content=body, headers={domain.SIGNATURE_HEADER: signature})
+    signature = signature or sign(KEY, body, now=world.clock())
+    return await guest.post(NOTICES, content=body, headers={SIGNATURE_HEADER: signature})
 
 
 async def refunded(world: World, guest: httpx.AsyncClient, order: dict[str, Any], payment_id: str) -> dict[str, Any]:
@@ -80,14 +81,12 @@ async def test_s9_a_forged_or_old_notice_is_401_and_changes_nothing(world: World
     project_id, guest = await world.project(), await world.guest()
     held = await world.held_order(guest, project_id)
     payment_id = await world.pay(guest, held, approve=False)
-    for signature in ("t=1,v1=" + "0" * 64, "nonsense", domain.sign(b"other", b"{}", now=world.clock())):
+    for signature in ("t=1,v1=" + "0" * 64, "nonsense", sign(b"other", b"{}", now=world.clock())):
         forged = await send_notice(world, guest, payment_id, signature=signature)
         assert (forged.status_code, forged.json()["code"]) == (401, "notice_forged")
     assert (await guest.post(NOTICES, content=b"{}")).status_code == 401
     body = b'{"payment_id":1}'
-    malformed = await guest.post(
-        NOTICES, content=body, headers={domain.SIGNATURE_HEADER: domain.sign(KEY, body, now=world.clock())}
-    )
+    malformed = await guest.post(NOTICES, content=body, headers={SIGNATURE_HEADER: sign(KEY, body, now=world.clock())})
     assert malformed.status_code == 401
     assert (await world.look(guest, held))["state"] == "held"
 
@@ -150,7 +149,7 @@ async def test_credits_that_the_registry_cannot_post_give_the_money_back_and_clo
     payment_id = await world.pay(guest, held)
     await world.in_state(guest, held, "purchased")
     refusal = CreditsRefused(order_id=held["order_id"], project_id=project_id, phase="post", reason="hold_not_found")
-    await world.publish(told(refusal, sequence=2), told(refusal, sequence=2))
+    await world.publish(enveloped(refusal, sequence=2), enveloped(refusal, sequence=2))
     await world.in_state(guest, held, "refunded")
     assert (await refunded(world, guest, held, payment_id))["why"] == "credits_refused"
     *_, closed = await world.said_of(held["order_id"], OrderPlaced, OffsetPurchased, OrderClosed, count=3)
@@ -239,7 +238,7 @@ async def test_time_ends_what_waits_or_is_placed_and_only_the_placed_is_told_of(
     _, closed = await world.said_of(placed["order_id"], OrderPlaced, OrderClosed, count=2)
     assert isinstance(closed.data, OrderClosed)
     assert closed.data.why == "expired"
-    everything = await heard(world.infra, OrderPlaced, OrderClosed)
+    everything = await consumed(world.infra, OrderPlaced, OrderClosed)
     assert waiting["order_id"] not in {envelope.subject for envelope in everything}
 
 
@@ -249,7 +248,7 @@ async def test_s18_every_answer_three_times_and_shuffled_completes_the_order_onc
     await world.hold(held)
     await world.pay(guest, held)
     await world.in_state(guest, held, "purchased")
-    answers = [told(certified(held)), told(retired(held), sequence=2), told(certified(held))]
+    answers = [enveloped(certified(held)), enveloped(retired(held), sequence=2), enveloped(certified(held))]
     await world.publish(*answers, *reversed(answers), *answers)
     completed = await world.in_state(guest, held, "completed")
     assert [step["state"] for step in completed["steps"]] == ["placed", "held", "purchased", "retired", "completed"]

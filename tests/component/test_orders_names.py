@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import pytest
 
-from services.orders import domain
-from shared.contracts import BeneficiaryNamed, Cause
+from services.orders.domain import beneficiary
+from shared.contracts.event import Cause
+from shared.contracts.orders import BeneficiaryNamed
 from shared.web.auth import CAPABILITY_HEADER
 from tests.component.test_orders import (  # noqa: F401 -- the fixtures are used by name
     World,
@@ -75,8 +76,8 @@ async def test_s15_a_new_name_whose_teller_died_corrects_its_orders_when_it_is_s
     loaded = await store.beneficiary(ben)
     assert loaded is not None
     # The first of the two writes: the name is new, and nothing is told of the orders that it corrects.
-    after = domain.renamed(loaded.value, name="Lin Yue (demo)", board=None)
-    await store.record_beneficiary(loaded, after, [domain.named(after)], now=world.clock(), cause=CAUSE)
+    after = beneficiary.renamed(loaded.value, name="Lin Yue (demo)", board=None)
+    await store.record_beneficiary(loaded, after, [beneficiary.named(after)], now=world.clock(), cause=CAUSE)
     await store.sources[0].release()
     profile = {CAPABILITY_HEADER: held["profile_capability"]}
     for _ in range(2):

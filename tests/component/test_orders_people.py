@@ -10,8 +10,8 @@ import secrets
 import httpx
 import pytest
 
-from services.orders import domain
-from shared.contracts import BeneficiaryNamed, OffsetPurchased, OrderPlaced
+from services.orders.domain.alias import alias_of
+from shared.contracts.orders import BeneficiaryNamed, OffsetPurchased, OrderPlaced
 from shared.web.auth import CAPABILITY_HEADER, hash_of
 from tests.component.test_orders import (  # noqa: F401 -- the fixtures are used by name
     Footprint,
@@ -297,4 +297,4 @@ async def test_a_request_that_died_between_its_two_writes_is_finished_by_its_rep
     assert again.status_code == 201
     assert (again.json()["order_id"], again.json()["beneficiary_id"]) == (made["order_id"], made["beneficiary_id"])
     assert len(await world.said_of(made["beneficiary_id"], BeneficiaryNamed)) == 1
-    assert domain.alias_of(made["beneficiary_id"])
+    assert alias_of(made["beneficiary_id"])

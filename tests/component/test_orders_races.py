@@ -12,10 +12,14 @@ from typing import Any
 import httpx
 import pytest
 
-from services.orders import domain
-from services.orders.handlers import Handlers, Keyed
-from services.orders.store import Store
-from shared.contracts import Cause, OffsetPurchased, OrderClosed, OrderPlaced
+from services.orders.domain.beneficiary import MANDATE_VERSION
+from services.orders.domain.claim import FootprintCovered
+from services.orders.domain.machine import DoesNotFit
+from services.orders.domain.order import Decision, Offered, Order, Wish
+from services.orders.handlers.handlers import Handlers, Keyed
+from services.orders.store.store import Store
+from shared.contracts.event import Cause
+from shared.contracts.orders import OffsetPurchased, OrderClosed, OrderPlaced
 from tests.component.test_orders import (  # noqa: F401 -- the fixtures are used by name
     GRAMS,
     Footprint,
@@ -25,7 +29,7 @@ from tests.component.test_orders import (  # noqa: F401 -- the fixtures are used
     world,
 )
 from tests.component.test_orders_money import send_notice
-from tests.conftest import told
+from tests.conftest import enveloped
 
 CAUSE = Cause(id="test")
 
@@ -40,7 +44,7 @@ class Interleaved(Store):
     meanwhile: Callable[[], Awaitable[Any]] | None = None
     dies = False
 
-    async def insert_order(self, decision: domain.Decision, *, now: datetime, cause: Cause) -> None:
+    async def insert_order(self, decision: Decision, *, now: datetime, cause: Cause) -> None:
         act, self.meanwhile = self.meanwhile, None
         if act:
             await act()
@@ -56,15 +60,13 @@ def interleaved(world: World, meanwhile: Callable[[], Awaitable[Any]], *, dies: 
     return Handlers(store, world.clock, fee_fen=200)
 
 
-async def make(
-    handlers: Handlers, project_id: str, *footprints: Footprint, profile_id: str | None = None
-) -> domain.Order:
+async def make(handlers: Handlers, project_id: str, *footprints: Footprint, profile_id: str | None = None) -> Order:
     """Make an order by footprints, or by mass without any, as a request of its own would."""
-    offered = tuple(domain.Offered(one.event.footprint_id, one.event.claim_hash) for one in footprints)
+    offered = tuple(Offered(one.event.footprint_id, one.event.claim_hash) for one in footprints)
     made = await handlers.make(
-        domain.Wish(project_id, 1, offered=offered, mass_g=None if offered else GRAMS),
+        Wish(project_id, 1, offered=offered, mass_g=None if offered else GRAMS),
         None,
-        mandate_version=domain.MANDATE_VERSION,
+        mandate_version=MANDATE_VERSION,
         profile_id=profile_id,
         keyed=Keyed(new_id("ord"), "1" * 64, new_id("ben"), "2" * 64, "3" * 64),
         cause=CAUSE,
@@ -72,7 +74,7 @@ async def make(
     return made.order
 
 
-async def stored(world: World, order: domain.Order) -> domain.Order:
+async def stored(world: World, order: Order) -> Order:
     loaded = await world.replica.store.order(order.order_id)
     assert loaded is not None
     return loaded.value
@@ -80,7 +82,7 @@ async def stored(world: World, order: domain.Order) -> domain.Order:
 
 async def test_a_footprint_that_comes_while_its_order_is_being_made_is_not_missed(world: World) -> None:
     project_id, footprint = await world.project(), world.footprint()
-    handlers = interleaved(world, lambda: world.replica.handlers.footprints([told(footprint.event)]))  # type: ignore[list-item]
+    handlers = interleaved(world, lambda: world.replica.handlers.footprints([enveloped(footprint.event)]))  # type: ignore[list-item]
     order = await make(handlers, project_id, footprint)
     assert order.state == "waiting", "nobody had heard of the footprint when the order was decided"
     assert (await stored(world, order)).state == "placed"
@@ -90,7 +92,7 @@ async def test_s15_an_order_whose_maker_died_before_it_looked_again_is_found(wor
     project_id, footprint, guest = await world.project(), world.footprint(), await world.guest()
     handlers = interleaved(
         world,
-        lambda: world.replica.handlers.footprints([told(footprint.event)]),  # type: ignore[list-item]
+        lambda: world.replica.handlers.footprints([enveloped(footprint.event)]),  # type: ignore[list-item]
         dies=True,
     )
     with pytest.raises(Died):
@@ -123,7 +125,7 @@ async def test_an_order_that_takes_the_footprint_while_another_is_being_made_win
     project_id, footprint = await world.project(), await world.known_footprint()
     handlers = interleaved(world, lambda: make(world.replica.handlers, project_id, footprint))
     refusal = await asyncio.gather(make(handlers, project_id, footprint), return_exceptions=True)
-    assert isinstance(refusal[0], domain.FootprintCovered)
+    assert isinstance(refusal[0], FootprintCovered)
 
 
 async def test_two_replicas_that_end_and_buy_one_order_at_once_leave_one_end(world: World) -> None:
@@ -140,7 +142,7 @@ async def test_two_replicas_that_end_and_buy_one_order_at_once_leave_one_end(wor
         await world.replica.store.sources[1].release()
         order = await world.look(guest, held)
         events = await world.said_of(held["order_id"], OrderPlaced, OffsetPurchased, OrderClosed, count=2)
-        if isinstance(cancelled, domain.DoesNotFit):
+        if isinstance(cancelled, DoesNotFit):
             assert order["state"] == "purchased"
             assert [type(event.data) for event in events] == [OrderPlaced, OffsetPurchased]
         else:

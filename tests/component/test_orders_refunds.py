@@ -11,10 +11,15 @@ from typing import Any, ClassVar
 import httpx
 import pytest
 
-from services.orders import domain
-from services.orders.handlers import Payments, Sandbox
-from services.orders.store import Loaded, Store
-from shared.contracts import Cause, CreditsRefused, OffsetPurchased, OrderClosed, OrderPlaced
+from services.orders.domain import sandbox as sandbox_domain
+from services.orders.domain.order import Order, Payment, Settlement
+from services.orders.domain.sandbox import SandboxPayment
+from services.orders.handlers.payments import Payments
+from services.orders.handlers.sandbox import Sandbox
+from services.orders.store.store import Loaded, Store
+from shared.contracts.event import Cause
+from shared.contracts.orders import OffsetPurchased, OrderClosed, OrderPlaced
+from shared.contracts.registry import CreditsRefused
 from tests.component.test_orders import (  # noqa: F401 -- the fixtures are used by name
     Issuer,
     World,
@@ -24,7 +29,7 @@ from tests.component.test_orders import (  # noqa: F401 -- the fixtures are used
 )
 from tests.component.test_orders_capture import money_is_sound, payment_of, side
 from tests.component.test_orders_money import refunded
-from tests.conftest import told, until
+from tests.conftest import enveloped, until
 
 
 async def refund_in(
@@ -49,7 +54,7 @@ async def not_made(world: World, guest: httpx.AsyncClient, *, of_the_order: bool
         refusal = CreditsRefused(
             order_id=held["order_id"], project_id=held["project_id"], phase="post", reason="hold_not_found"
         )
-        await world.publish(told(refusal, sequence=2))
+        await world.publish(enveloped(refusal, sequence=2))
     await refund_in(world, guest, held, payment_id, "failed")
     return held, payment_id
 
@@ -144,9 +149,9 @@ async def test_o1_a_settlement_is_noted_once_for_each_key_body_and_caller(
 async def test_o1_a_settlement_that_another_replica_notes_meanwhile_is_replayed(world: World) -> None:
     guest = await world.guest()
     order, payment_id = await not_made(world, guest, of_the_order=False)
-    settlement = domain.Settlement(new_id("set"), "4" * 64, "ana")
+    settlement = Settlement(new_id("set"), "4" * 64, "ana")
 
-    async def note(payments: Payments) -> tuple[domain.Payment, bool]:
+    async def note(payments: Payments) -> tuple[Payment, bool]:
         return await payments.settle(
             order["order_id"], payment_id, reference="BANK", settlement=settlement, cause=Cause(id="test")
         )
@@ -154,7 +159,7 @@ async def test_o1_a_settlement_that_another_replica_notes_meanwhile_is_replayed(
     class Interleaved(Store):
         meanwhile: ClassVar = [note(world.replica.payments)]
 
-        async def order(self, order_id: str) -> Loaded[domain.Order] | None:
+        async def order(self, order_id: str) -> Loaded[Order] | None:
             if self.meanwhile:
                 assert (await self.meanwhile.pop())[1] is False
             return await super().order(order_id)
@@ -195,8 +200,8 @@ async def test_a_refund_that_the_provider_made_meanwhile_cannot_be_settled(world
     records = world.replica.store.sandbox
     # The provider has made it, and we crashed before we could note that.
     record = await side(world, payment_id)
-    willing = domain.sandbox.give_back(
-        domain.SandboxPayment(**{**vars(record), "faults": ("wrong_amount",)}),
+    willing = sandbox_domain.give_back(
+        SandboxPayment(**{**vars(record), "faults": ("wrong_amount",)}),
         amount_fen=record.amount_fen,
         currency=record.currency,
         now=world.clock(),
@@ -205,7 +210,7 @@ async def test_a_refund_that_the_provider_made_meanwhile_cannot_be_settled(world
     made = await settle(world, cashier, order, payment_id)
     assert (made.status_code, made.json()["code"], made.json()["state"]) == (409, "refund_state", "made")
     refund = (await payment_of(world, guest, order, payment_id))["refund"]
-    assert (refund["state"], refund["reference"]) == ("made", domain.sandbox.refund_reference(record))
+    assert (refund["state"], refund["reference"]) == ("made", sandbox_domain.refund_reference(record))
 
 
 async def test_a_refund_that_is_being_asked_for_cannot_be_settled_at_the_same_moment(
@@ -216,7 +221,7 @@ async def test_a_refund_that_is_being_asked_for_cannot_be_settled_at_the_same_mo
     answers = []
 
     class Meanwhile(Sandbox):
-        async def refund(self, payment: domain.Payment) -> str:
+        async def refund(self, payment: Payment) -> str:
             if payment.payment_id == payment_id:
                 answers.append(await settle(world, cashier, order, payment_id))
             return "given back"

@@ -14,14 +14,19 @@ import pytest_asyncio
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from services.orders import domain
-from services.orders.handlers import Handlers, Payments
-from services.orders.store import Store
+from services.orders.domain.claim import Known
+from services.orders.domain.decide import make
+from services.orders.domain.machine import State
+from services.orders.domain.order import Order, Payment, Received, Refund, Wish
+from services.orders.domain.payments import ProviderSilent, Said
+from services.orders.handlers.handlers import Handlers
+from services.orders.handlers.payments import Payments
 from services.orders.store.copies import Copies
 from services.orders.store.documents import order_document
-from shared.contracts import ScenePublished
+from services.orders.store.store import Store
+from shared.contracts.calculator import ScenePublished
 from shared.web.idempotency import id_of
-from tests.conftest import Infra, told
+from tests.conftest import Infra, enveloped
 from tests.unit.orders.examples import BUYER, LISTING, NOW, PROJECT, footprint, made, offered
 
 SECOND = timedelta(seconds=1)
@@ -81,18 +86,18 @@ def racing(store: Store, name: str, earlier: dict[str, Any]) -> Copies:
 async def test_the_later_of_two_versions_that_come_at_once_is_kept(store: Store) -> None:
     listing = LISTING.model_copy(update={"listing_version": 4})
     before = {"_id": PROJECT, "sequence": 3, "data": LISTING.model_dump(mode="json")}
-    await racing(store, "projects", before).keep_listings([told(listing, sequence=4)])
+    await racing(store, "projects", before).keep_listings([enveloped(listing, sequence=4)])
     assert await store.copies.listing(PROJECT) == listing
     scene = SCENE.model_copy(update={"names": {"en": "Fair (demo)"}})
     before = {"_id": SCENE.scene_id, "sequence": 1, "data": SCENE.model_dump(mode="json")}
-    await racing(store, "scenes", before).keep_scenes([told(scene, sequence=2)])
+    await racing(store, "scenes", before).keep_scenes([enveloped(scene, sequence=2)])
     assert await store.copies.scene_names([SCENE.scene_id]) == {SCENE.scene_id: {"en": "Fair (demo)"}}
 
 
 async def test_an_earlier_version_that_comes_late_is_passed_over(store: Store) -> None:
     listing = LISTING.model_copy(update={"listing_version": 4})
-    await store.copies.keep_listings([told(listing, sequence=4), told(LISTING, sequence=3)])
-    await store.copies.keep_listings([told(LISTING, sequence=3)])
+    await store.copies.keep_listings([enveloped(listing, sequence=4), enveloped(LISTING, sequence=3)])
+    await store.copies.keep_listings([enveloped(LISTING, sequence=3)])
     assert await store.copies.listing(PROJECT) == listing
 
 
@@ -123,40 +128,40 @@ class Provider:
         self.captured: list[str] = []
         self.paid: str | None = None
 
-    async def start(self, order: domain.Order, payment: domain.Payment) -> str:
+    async def start(self, order: Order, payment: Payment) -> str:
         return "/"
 
-    async def capture(self, payment: domain.Payment) -> domain.Said:
+    async def capture(self, payment: Payment) -> Said:
         self.captured.append(payment.payment_id)
-        raise domain.ProviderSilent("no answer")
+        raise ProviderSilent("no answer")
 
-    async def void(self, payment: domain.Payment) -> domain.Said:
-        raise domain.ProviderSilent("no answer")
+    async def void(self, payment: Payment) -> Said:
+        raise ProviderSilent("no answer")
 
-    async def refund(self, payment: domain.Payment) -> str:
+    async def refund(self, payment: Payment) -> str:
         self.refunded.append(payment.payment_id)
         return "ref"
 
-    async def look_up(self, payment_id: str) -> domain.Said | None:
+    async def look_up(self, payment_id: str) -> Said | None:
         self.asked.append(payment_id)
         if payment_id != self.paid:
             return None
-        return domain.Said("paid", domain.Received(2759, "CNY", "ref", NOW))
+        return Said("paid", Received(2759, "CNY", "ref", NOW))
 
 
-async def keep(store: Store, number: int, state: domain.State, payment: domain.Payment) -> None:
+async def keep(store: Store, number: int, state: State, payment: Payment) -> None:
     order = replace(made().order, order_id=id_of("ord", str(number)), payments=(payment,), state=state)
     await store._database["orders"].insert_one({**order_document(order), "version": 1, "said": 0})
 
 
-def started(number: int, at: datetime) -> domain.Payment:
-    return domain.Payment(id_of("pay", str(number)), "provider", "2" * 64, started_at=at)
+def started(number: int, at: datetime) -> Payment:
+    return Payment(id_of("pay", str(number)), "provider", "2" * 64, started_at=at)
 
 
 async def test_a_refund_that_is_due_is_made_although_hundreds_wait_for_their_turn(store: Store) -> None:
     async def failed(number: int, tried_at: datetime) -> None:
-        refund = domain.Refund("failed", "late", requested_at=NOW, attempts=9, tried_at=tried_at)
-        received = domain.Received(1, "CNY", "ref", NOW)
+        refund = Refund("failed", "late", requested_at=NOW, attempts=9, tried_at=tried_at)
+        received = Received(1, "CNY", "ref", NOW)
         payment = replace(started(number, NOW), state="paid", received=received, refund=refund)
         await keep(store, number, "expired", payment)
 
@@ -170,13 +175,13 @@ async def test_a_refund_that_is_due_is_made_although_hundreds_wait_for_their_tur
     assert await store.giving_back(NOW + timedelta(days=1), limit=1000) != []
 
 
-async def waits(store: Store, number: int, at: datetime, state: domain.State = "waiting") -> str:
+async def waits(store: Store, number: int, at: datetime, state: State = "waiting") -> str:
     """Keep an order that waits for a footprint of its own since then, or is past its deadline since then."""
     order_id = id_of("ord", str(number))
-    order = domain.make(
-        domain.Wish(PROJECT, 3, offered=offered(str(number))),
+    order = make(
+        Wish(PROJECT, 3, offered=offered(str(number))),
         LISTING,
-        domain.Known({}),
+        Known({}),
         order_id=order_id,
         request_hash="0" * 64,
         capability_hash="1" * 64,
@@ -221,7 +226,7 @@ async def test_time_ends_those_first_that_are_longest_past_it(store: Store) -> N
 async def test_a_capture_is_asked_for_although_hundreds_stay_open_and_each_moves_back_when_asked(
     store: Store,
 ) -> None:
-    set_aside = domain.Received(2759, "CNY", "ref", NOW)
+    set_aside = Received(2759, "CNY", "ref", NOW)
 
     async def capturing(number: int, asked_at: datetime) -> None:
         payment = replace(started(number, NOW), state="capturing", authorised=set_aside, attempts=1, asked_at=asked_at)

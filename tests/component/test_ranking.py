@@ -18,17 +18,14 @@ from pymongo import MongoClient
 from deploy.log import whole
 from services.ranking.app import create_app
 from services.ranking.stream.dead_letters import DeadLetters
-from shared.contracts import (
-    BeneficiaryNamed,
-    CertificateRevoked,
-    Event,
-    to_record,
-)
+from shared.contracts.certificates import CertificateRevoked
+from shared.contracts.event import Event, to_record
+from shared.contracts.orders import BeneficiaryNamed
 from shared.messaging import broker
 from shared.web.app import database
 from shared.web.auth import CAPABILITY_HEADER
 from tests.component.town import Publish, Town, four_guests, new_id, rows
-from tests.conftest import Infra, served, told, until
+from tests.conftest import Infra, enveloped, served, until
 
 Make = Callable[..., Any]
 
@@ -189,7 +186,7 @@ async def test_b1_a_revoked_certificate_leaves_the_board(settings: Make, town: T
             reason="issued_in_error",
             revoked_at=datetime.now(UTC),
         )
-        await publish(told(revoked, sequence=2))
+        await publish(enveloped(revoked, sequence=2))
 
         async def gone() -> bool:
             return await rows(ranking, city=town.city) == []
@@ -224,7 +221,7 @@ async def test_a_poison_message_is_skipped_and_lies_once_on_the_dead_letters_who
     named = BeneficiaryNamed(
         beneficiary_id=guest, name="Li Wei", alias="Heron", kind="person", board="alias", profile_hash=None
     )
-    _, value, headers = to_record(told(named))
+    _, value, headers = to_record(enveloped(named))
     other_mode = [(name, b"true" if name == "ce_livemode" else text) for name, text in headers]
     places = []
     # A null is no message; names are the one topic whose whole content no other test reads back.
@@ -397,7 +394,9 @@ def test_ranking_says_nothing_and_hears_what_its_card_says(settings: Make) -> No
     from services.ranking.store import Store
 
     store = Store(database(settings("ranking")))
-    heard: list[type[Event]] = list(stream.hears(Handlers(store, lambda: datetime.now(UTC), code="", replica="test")))
+    heard: list[type[Event]] = list(
+        stream.consumes(Handlers(store, lambda: datetime.now(UTC), code="", replica="test"))
+    )
     store.close()
     assert all(event.topic in (ranking.__doc__ or "") for event in heard)
-    assert stream.SAYS == ()
+    assert stream.PUBLISHES == ()

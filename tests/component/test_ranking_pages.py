@@ -12,7 +12,9 @@ import pytest_asyncio
 from fastapi import FastAPI
 
 from services.ranking import api
-from services.ranking.domain import MEASURES
+from services.ranking.api.cursors import Cursors
+from services.ranking.api.pages import page_router
+from services.ranking.domain.selection import MEASURES
 from services.ranking.handlers import Handlers
 from services.ranking.store import Store
 from shared.settings import Settings
@@ -64,7 +66,7 @@ def handlers(settings: Callable[..., Settings], clock: Clock) -> Iterator[Handle
 async def client(handlers: Handlers, clock: Clock) -> AsyncIterator[httpx.AsyncClient]:
     pages = Pages(ROOT / "services/ranking/pages", service="ranking", livemode=False)
     app = FastAPI()
-    app.include_router(api.page_router(handlers, clock, api.Cursors("secret"), pages))
+    app.include_router(page_router(handlers, clock, Cursors("secret"), pages))
     problems.install(app, statuses=api.STATUSES, pages=pages)
 
     @app.middleware("http")

@@ -15,9 +15,9 @@ from pymongo.errors import AutoReconnect
 
 from deploy.issuer import LocalIssuer
 from services.ranking.app import create_app
-from services.ranking.domain import FACTS, Fact, Progress
+from services.ranking.domain.comparison import Progress
 from services.ranking.domain.deeds import Deed
-from services.ranking.domain.facts import Published
+from services.ranking.domain.facts import FACTS, Fact, Published
 from services.ranking.store import Store
 from shared.settings import Settings
 from shared.web.app import database

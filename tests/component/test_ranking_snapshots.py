@@ -16,9 +16,9 @@ from prometheus_client import REGISTRY
 from pymongo import MongoClient
 
 from services.ranking.app import create_app
-from services.ranking.domain import Boards, Facts
+from services.ranking.domain.boards import Boards
 from services.ranking.domain.deeds import Deed
-from services.ranking.domain.facts import Revoked
+from services.ranking.domain.facts import Facts, Revoked
 from services.ranking.store import AHEAD_MAX, PART_ROWS, SNAPSHOT_AGE_MAX, Head, Store
 from shared.settings import Settings
 from shared.web.app import database

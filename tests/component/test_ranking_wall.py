@@ -17,6 +17,7 @@ from playwright.async_api import Page, async_playwright
 from sse_starlette import EventSourceResponse
 
 from services.ranking import api
+from services.ranking.api.wall import wall_router
 from services.ranking.handlers import Handlers
 from services.ranking.store import Store
 from shared.messaging.outbox import clock
@@ -38,17 +39,17 @@ class Hall:
     def __init__(self, url: str, store: Store) -> None:
         self.url = url
         self.handlers = Handlers(store, clock, code="", replica="test")
-        self.hears(scene(1))
+        self.consumes(scene(1))
 
-    def hears(self, *events: object) -> None:
+    def consumes(self, *events: object) -> None:
         """Fold events, as the reader would."""
         for event in events:
             self.handlers.boards.fold(event)  # type: ignore[arg-type]
 
     def guest(self, who: int, *, ago: timedelta = timedelta(hours=1), grams: int = 468_000) -> None:
         """Let a guest count a footprint and get a certificate."""
-        self.hears(name(who), footprint(who, 1, grams=grams))
-        self.hears(certificate(who, who, 1, grams=grams, footprints=(who,), at=datetime.now(UTC) - ago))
+        self.consumes(name(who), footprint(who, 1, grams=grams))
+        self.consumes(certificate(who, who, 1, grams=grams, footprints=(who,), at=datetime.now(UTC) - ago))
 
 
 @pytest_asyncio.fixture
@@ -61,7 +62,7 @@ async def hall(settings: Callable[..., Settings]) -> AsyncIterator[Hall]:
         hall.guest(who)
     pages = Pages(ROOT / "services/ranking/pages", service="ranking", livemode=False)
     app = FastAPI()
-    app.include_router(api.wall_router(hall.handlers, clock, pages, public_url="https://diandian.example"))
+    app.include_router(wall_router(hall.handlers, clock, pages, public_url="https://diandian.example"))
     app.add_api_route("/static/{name}", _static)
     problems.install(app, statuses=api.STATUSES, pages=pages)
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off", timeout_graceful_shutdown=1))
@@ -100,7 +101,7 @@ async def test_b4_the_wall_has_no_figures_until_five_have_taken_part(hall: Hall)
     assert "Figures appear once five guests have a certificate." in page
     assert not re.search(r"\d (kg|t|g)\b", page)
     hall.guest(4, grams=1_000_000)
-    hall.hears(footprint("left", 1, grams=5_000_000))
+    hall.consumes(footprint("left", 1, grams=5_000_000))
     page = await page_of(hall)
     assert "2.87 t offset by 5 guests, of 7.87 t that 6 have counted." in page
     assert "1 dot = 10 kg" in page
@@ -110,7 +111,7 @@ async def test_b4_the_latest_are_aliases_without_a_mass_and_without_a_time(hall:
     for who in range(4, 9):
         hall.guest(who, ago=timedelta(minutes=30 - who))
     hall.guest(9, ago=timedelta(0), grams=533_014)
-    hall.hears(name(8, board="hidden", sequence=2), name(7, sequence=2, erased=True))
+    hall.consumes(name(8, board="hidden", sequence=2), name(7, sequence=2, erased=True))
     latest = (await page_of(hall)).split('class="wall-latest"')[1].split("wall-updated")[0]
     assert re.findall(r"<span>(.*?)</span>", latest) == ["Alias 9", "Alias 6", "Alias 5", "Alias 4", "Alias 3"]
     assert re.findall(r'<li class="now">.*?<i>(.*?)</i>', latest) == ["just now"]

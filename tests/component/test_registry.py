@@ -12,18 +12,11 @@ import pytest_asyncio
 
 from deploy.issuer import LocalIssuer
 from services.registry.app import create_app
-from shared.contracts import (
-    Claim,
-    CreditsHeld,
-    CreditsRefused,
-    CreditsRetired,
-    Event,
-    OffsetPurchased,
-    OrderClosed,
-    OrderPlaced,
-)
+from shared.contracts.event import Event
+from shared.contracts.orders import Claim, OffsetPurchased, OrderClosed, OrderPlaced
+from shared.contracts.registry import CreditsHeld, CreditsRefused, CreditsRetired
 from shared.web.idempotency import id_of
-from tests.conftest import Infra, heard, served, told, until
+from tests.conftest import Infra, consumed, enveloped, served, until
 
 LISTING = {
     "names": {"en": "Linpan groves (demo)"},
@@ -121,7 +114,7 @@ async def answers(infra: Infra, orders: list[OrderPlaced], *, count: int) -> lis
     ids = {order.order_id for order in orders}
 
     async def all_there() -> list[Event] | None:
-        found = await heard(infra, CreditsHeld, CreditsRefused, CreditsRetired)
+        found = await consumed(infra, CreditsHeld, CreditsRefused, CreditsRetired)
         mine = [envelope.data for envelope in found if envelope.subject in ids]
         return mine if len(mine) >= count else None
 
@@ -146,11 +139,11 @@ async def test_s2_exactly_all_can_be_held_and_posted_and_one_gram_over_is_refuse
 ) -> None:
     project_id = await listed(registry, tonnes=1)
     over, all_of_it = placed(project_id, 1_000_001), placed(project_id, 1_000_000)
-    await publish(told(over))
+    await publish(enveloped(over))
     (refused,) = await answers(infra, [over], count=1)
-    await publish(told(all_of_it))
+    await publish(enveloped(all_of_it))
     await answers(infra, [all_of_it], count=1)
-    await publish(told(purchased(all_of_it), sequence=2))
+    await publish(enveloped(purchased(all_of_it), sequence=2))
     answered = await answers(infra, [all_of_it], count=2)
     assert isinstance(refused, CreditsRefused)
     assert (refused.reason, refused.available_grams) == ("insufficient_stock", 1_000_000)
@@ -164,9 +157,9 @@ async def test_s4_a_range_across_two_tonnes_names_both_serials_and_the_rest_is_p
     project_id = await listed(registry, tonnes=3)
     orders = [placed(project_id, grams) for grams in (200_000, 200_000, 200_000, 200_000, 150_000, 90_000)]
     for order in orders:
-        await publish(told(order))
+        await publish(enveloped(order))
         await answers(infra, [order], count=1)
-        await publish(told(purchased(order), sequence=2))
+        await publish(enveloped(purchased(order), sequence=2))
         await answers(infra, [order], count=2)
     by_order = (await registry.get(f"/v1/retirements/orders/{orders[-1].order_id}")).json()
     (part,) = by_order["data"][0]["allocations"]
@@ -209,7 +202,7 @@ async def test_s5_a_price_that_moved_refuses_the_hold_and_names_the_new_one(
     stale = await registry.post(f"/v1/projects/{project_id}/listings", json=content, headers={"If-Match": '"7"'})
     changed = await registry.post(f"/v1/projects/{project_id}/listings", json=content, headers={"If-Match": '"1"'})
     order = placed(project_id, 5)
-    await publish(told(order))
+    await publish(enveloped(order))
     (refused,) = await answers(infra, [order], count=1)
     assert (stale.status_code, changed.status_code) == (412, 201)
     assert isinstance(refused, CreditsRefused)
@@ -221,7 +214,7 @@ async def test_s3_parallel_orders_share_out_the_last_grams_exactly(
 ) -> None:
     project_id = await listed(registry, tonnes=1)
     orders = [placed(project_id, 2_000) for _ in range(1_000)]
-    await asyncio.gather(*(publish(told(order)) for order in orders))
+    await asyncio.gather(*(publish(enveloped(order)) for order in orders))
     found = await answers(infra, orders, count=1_000)
     held = [event for event in found if isinstance(event, CreditsHeld)]
     refused = [event for event in found if isinstance(event, CreditsRefused)]
@@ -235,15 +228,15 @@ async def test_a_closed_order_gives_its_grams_back_and_is_told_when_it_pays_too_
     project_id = await listed(registry, tonnes=1)
     order = placed(project_id, 400_000)
     closed = OrderClosed(order_id=order.order_id, project_id=project_id, why="expired")
-    await publish(told(order))
+    await publish(enveloped(order))
     await answers(infra, [order], count=1)
-    await publish(told(closed, sequence=2), told(closed, sequence=2))
+    await publish(enveloped(closed, sequence=2), enveloped(closed, sequence=2))
 
     async def given_back() -> bool:
         return bool((await registry.get(f"/v1/projects/{project_id}")).json()["available_g"] == 1_000_000)
 
     await until(given_back)
-    await publish(told(purchased(order), sequence=3))
+    await publish(enveloped(purchased(order), sequence=3))
     found = await answers(infra, [order], count=2)
     (refused,) = [event for event in found if isinstance(event, CreditsRefused)]
     assert (refused.phase, refused.reason) == ("post", "hold_released")

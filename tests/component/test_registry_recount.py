@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
-from services.registry import app, domain
+from services.registry import app
+from services.registry.domain.commands import Hold
+from services.registry.domain.decide import next_page
 from services.registry.handlers import Handlers
 from services.registry.store import PAGES_PER_READ, Store
-from shared.contracts import Cause
+from shared.contracts.event import Cause
 from shared.messaging.outbox import clock
 from shared.web.app import database
 from shared.web.idempotency import id_of
@@ -42,8 +44,8 @@ async def test_a_recount_of_many_pages_lets_others_run_after_each(settings: Call
     await store.open_place(project_id)
     page = None
     for number in range(PAGES):
-        order = domain.Hold(order_id=id_of("ord", str(number)), grams=1, listing_version=1, cause=BECAUSE)
-        page = domain.next_page(project_id, page, {}, [order], day="2026-11-24")
+        order = Hold(order_id=id_of("ord", str(number)), grams=1, listing_version=1, cause=BECAUSE)
+        page = next_page(project_id, page, {}, [order], day="2026-11-24")
         assert page is not None
         await store.append(page)
     handlers = Handlers(store, clock)

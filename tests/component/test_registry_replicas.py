@@ -13,17 +13,24 @@ import pytest
 import pytest_asyncio
 
 import services.registry
-from services.registry import api, domain
+from services.registry import api
+from services.registry.api.programs import api_router
+from services.registry.domain.book import Known
+from services.registry.domain.commands import Command, Hold, ListingChanged, ListingContent, Post, Release, Report
+from services.registry.domain.events import business_day
+from services.registry.domain.ledger import Page
+from services.registry.domain.recount import Proof, Recount
 from services.registry.handlers import ATTEMPTS_BY_HTTP_MAX, Handlers
 from services.registry.store import PAGES_PER_CLAIM, Store
-from shared.contracts import Cause, Envelope, OffsetPurchased, OrderClosed, OrderPlaced
+from shared.contracts.event import Cause, Envelope
+from shared.contracts.orders import OffsetPurchased, OrderClosed, OrderPlaced
 from shared.messaging.delivery import LostRace
 from shared.messaging.outbox import clock
 from shared.web.app import create, database
 from shared.web.idempotency import id_of
 from shared.web.pages import Pages
 from tests.component.test_registry import LISTING, placed, purchased
-from tests.conftest import served, told
+from tests.conftest import enveloped, served
 from tests.unit.registry.test_ledger import Chain
 
 BECAUSE = Cause(id="test")
@@ -39,7 +46,7 @@ class Interleaved(Store):
     before_append: Callable[[], Awaitable[Any]] | None = None
     asked = 0
 
-    async def entries(self, keys: Iterable[str]) -> dict[str, domain.Known]:
+    async def entries(self, keys: Iterable[str]) -> dict[str, Known]:
         happens, self.meanwhile = self.meanwhile, None
         if happens:
             await happens()
@@ -47,7 +54,7 @@ class Interleaved(Store):
         self.asked += len(keys)
         return await super().entries(keys)
 
-    async def append(self, page: domain.Page) -> None:
+    async def append(self, page: Page) -> None:
         if self.before_append:
             await self.before_append()
         await super().append(page)
@@ -69,8 +76,8 @@ async def store(stores: Callable[[], Interleaved]) -> Interleaved:
 
 async def listed(registry: Handlers, *, tonnes: int = 1) -> None:
     """List the project and issue one batch."""
-    await registry.change_listing(PROJECT, domain.ListingContent.model_validate(LISTING), seen=0, cause=BECAUSE)
-    report = domain.Report(report="MR-1", verifier="Verifier (demo)", verified_tonnes=9, tonnes=tonnes, vintage=2021)
+    await registry.change_listing(PROJECT, ListingContent.model_validate(LISTING), seen=0, cause=BECAUSE)
+    report = Report(report="MR-1", verifier="Verifier (demo)", verified_tonnes=9, tonnes=tonnes, vintage=2021)
     await registry.issue(PROJECT, report, batch_id=id_of("bat", "1"), cause=BECAUSE)
 
 
@@ -86,10 +93,10 @@ async def poll(registry: Handlers, *events: Told) -> int:
             return lost
 
 
-async def chain_of(store: Store) -> tuple[list[dict[str, Any]], domain.Proof]:
+async def chain_of(store: Store) -> tuple[list[dict[str, Any]], Proof]:
     """Return the pages as they are stored, and what a recount finds."""
     pages = [page async for page in store.raw_pages(PROJECT)]
-    recount = domain.Recount(PROJECT)
+    recount = Recount(PROJECT)
     for page in pages:
         recount.take(page)
     return pages, recount.proof()
@@ -111,12 +118,12 @@ async def test_c1_an_order_that_another_replica_holds_meanwhile_is_posted_from_t
     order = placed(PROJECT, 400_000)
 
     async def held() -> None:
-        await registry.poll([told(order)])
+        await registry.poll([enveloped(order)])
 
     store.meanwhile = held
     with pytest.raises(LostRace):
-        await registry.poll([told(purchased(order), sequence=2)])
-    await registry.poll([told(purchased(order), sequence=2)])
+        await registry.poll([enveloped(purchased(order), sequence=2)])
+    await registry.poll([enveloped(purchased(order), sequence=2)])
     last = await store.last_page(PROJECT)
     assert last is not None
     assert [entry.kind for entry in last.entries] == ["post"]
@@ -125,8 +132,8 @@ async def test_c1_an_order_that_another_replica_holds_meanwhile_is_posted_from_t
 
 async def test_a_listing_that_is_refused_opens_no_place(store: Interleaved) -> None:
     registry = Handlers(store, clock)
-    with pytest.raises(domain.ListingChanged):
-        await registry.change_listing(PROJECT, domain.ListingContent.model_validate(LISTING), seen=7, cause=BECAUSE)
+    with pytest.raises(ListingChanged):
+        await registry.change_listing(PROJECT, ListingContent.model_validate(LISTING), seen=7, cause=BECAUSE)
     assert await store.project_ids() == []
 
 
@@ -139,10 +146,10 @@ async def test_c6_a_page_that_another_writes_between_reading_and_writing_is_deci
 
     async def first() -> None:
         store.before_append = None
-        await other.poll([told(theirs)])
+        await other.poll([enveloped(theirs)])
 
     store.before_append = first
-    assert await poll(one, told(mine)) == 1
+    assert await poll(one, enveloped(mine)) == 1
     pages, proof = await chain_of(store)
     assert kinds(pages) == ["hold", "hold_refused"]
     assert proof.wrong is None
@@ -155,11 +162,13 @@ async def test_c4_what_the_other_replica_held_closed_or_posted_is_known_to_one_t
     one, other = Handlers(store, clock), Handlers(stores(), clock)
     await listed(one)
     orders = [placed(PROJECT, 100_000) for _ in range(4)]
-    await poll(one, *(told(order) for order in orders))
+    await poll(one, *(enveloped(order) for order in orders))
     # At hand of `one` all four are open; it learns of each end only from the pages that `other` has written.
-    await poll(other, told(closed(orders[0]), sequence=2), told(purchased(orders[1]), sequence=2))
-    await poll(one, *(told(purchased(order), sequence=2) for order in orders), *(told(order) for order in orders))
-    await poll(other, *(told(closed(order), sequence=3) for order in orders))
+    await poll(other, enveloped(closed(orders[0]), sequence=2), enveloped(purchased(orders[1]), sequence=2))
+    await poll(
+        one, *(enveloped(purchased(order), sequence=2) for order in orders), *(enveloped(order) for order in orders)
+    )
+    await poll(other, *(enveloped(closed(order), sequence=3) for order in orders))
     pages, proof = await chain_of(store)
     assert kinds(pages) == ["hold"] * 4 + ["release", "post"] + ["post_refused", "post", "post"]
     assert proof.wrong is None
@@ -172,9 +181,9 @@ async def test_an_order_that_another_replica_closed_before_it_was_placed_is_not_
     one, other = Handlers(store, clock), Handlers(stores(), clock)
     await listed(one)
     late, paid = placed(PROJECT, 1), placed(PROJECT, 1)
-    await poll(one, told(placed(PROJECT, 1)))
-    await poll(other, told(closed(late)), told(closed(paid)), told(purchased(paid), sequence=2))
-    await poll(one, told(late), told(paid))
+    await poll(one, enveloped(placed(PROJECT, 1)))
+    await poll(other, enveloped(closed(late)), enveloped(closed(paid)), enveloped(purchased(paid), sequence=2))
+    await poll(one, enveloped(late), enveloped(paid))
     pages, proof = await chain_of(store)
     assert kinds(pages) == ["hold", "release", "release", "post_refused", "hold_refused", "hold_refused"]
     assert [entry["sequence"] for entry in pages[-1]["entries"]] == [1, 2]
@@ -185,9 +194,9 @@ async def test_c7_a_repeat_whose_hold_is_not_at_hand_costs_one_more_try_and_chan
     registry = Handlers(store, clock)
     await listed(registry)
     refused, new = placed(PROJECT, 10**9), placed(PROJECT, 1)
-    await poll(registry, told(refused))
+    await poll(registry, enveloped(refused))
     before = [page async for page in store.raw_pages(PROJECT)]
-    assert await poll(registry, told(refused), told(new)) == 1
+    assert await poll(registry, enveloped(refused), enveloped(new)) == 1
     pages, proof = await chain_of(store)
     assert pages[: len(before)] == before
     assert kinds(pages) == ["hold_refused", "hold"]
@@ -200,12 +209,12 @@ async def test_posts_and_releases_of_what_is_at_hand_ask_for_nothing_and_new_ord
     registry = Handlers(store, clock)
     await listed(registry)
     orders = [placed(PROJECT, 1) for _ in range(100)]
-    await poll(registry, told(placed(PROJECT, 1)))
+    await poll(registry, enveloped(placed(PROJECT, 1)))
     store.asked = 0
-    await poll(registry, *(told(order) for order in orders))
+    await poll(registry, *(enveloped(order) for order in orders))
     assert store.asked == 100
-    await poll(registry, *(told(purchased(order), sequence=2) for order in orders[:50]))
-    await poll(registry, *(told(closed(order), sequence=2) for order in orders[50:]))
+    await poll(registry, *(enveloped(purchased(order), sequence=2) for order in orders[:50]))
+    await poll(registry, *(enveloped(closed(order), sequence=2) for order in orders[50:]))
     assert store.asked == 100
     assert len(registry._hands[PROJECT].holds) == 1
 
@@ -216,10 +225,10 @@ async def test_a_replica_that_is_many_pages_behind_begins_from_the_newest(
     one, other = Handlers(store, clock), Handlers(stores(), clock)
     await listed(one)
     mine = placed(PROJECT, 1)
-    await poll(one, told(mine))
+    await poll(one, enveloped(mine))
     for _ in range(PAGES_PER_CLAIM + 3):
-        await poll(other, told(placed(PROJECT, 1)))
-    assert await poll(one, told(purchased(mine), sequence=2)) == 0
+        await poll(other, enveloped(placed(PROJECT, 1)))
+    assert await poll(one, enveloped(purchased(mine), sequence=2)) == 0
     pages, proof = await chain_of(store)
     assert kinds(pages)[-1] == "post"
     assert proof.wrong is None
@@ -236,7 +245,7 @@ async def test_c7_replicas_restarts_and_repeats_write_the_same_bytes_as_one_that
     await listed(replicas[0], tonnes=2)
     model = Chain(PROJECT)
     async for page in store.raw_pages(PROJECT):
-        model.pages.append(domain.Page.model_validate(page))
+        model.pages.append(Page.model_validate(page))
     orders = [placed(PROJECT, chance.choice([1, 50_000, 400_000])) for _ in range(25)]
     for _ in range(50):
         if chance.random() < 0.1:
@@ -244,22 +253,22 @@ async def test_c7_replicas_restarts_and_repeats_write_the_same_bytes_as_one_that
         events: list[Told] = []
         for order in chance.sample(orders, chance.randint(1, 6)):
             asks = chance.choice([[order], [order], [order, purchased(order)], [purchased(order)], [closed(order)]])
-            events += [told(event) for event in asks]
+            events += [enveloped(event) for event in asks]
         await poll(replicas[chance.randrange(2)], *events)
-        model.poll(*map(_command, events), day=domain.business_day(clock()))
+        model.poll(*map(_command, events), day=business_day(clock()))
     pages, proof = await chain_of(store)
     assert pages == [page.model_dump(mode="json") for page in model.pages]
     assert proof.wrong is None
 
 
-def _command(event: Told) -> domain.Command:
+def _command(event: Told) -> Command:
     match event.data:
         case OrderPlaced() as order:
-            return domain.Hold(order.order_id, order.grams, order.listing_version, event.cause)
+            return Hold(order.order_id, order.grams, order.listing_version, event.cause)
         case OffsetPurchased() as order:
-            return domain.Post(order.order_id, event.cause)
+            return Post(order.order_id, event.cause)
         case order:
-            return domain.Release(order.order_id, event.cause)
+            return Release(order.order_id, event.cause)
 
 
 async def test_c5_two_replicas_at_once_hold_exactly_what_is_there(
@@ -270,7 +279,7 @@ async def test_c5_two_replicas_at_once_hold_exactly_what_is_there(
     orders = [placed(PROJECT, 2_000) for _ in range(1_000)]
 
     async def take(registry: Handlers, mine: Sequence[OrderPlaced]) -> int:
-        return sum([await poll(registry, *map(told, mine[at : at + 50])) for at in range(0, len(mine), 50)])
+        return sum([await poll(registry, *map(enveloped, mine[at : at + 50])) for at in range(0, len(mine), 50)])
 
     # Some orders come to both, as after a rebalance.
     lost = await asyncio.gather(take(one, orders[:600]), take(other, orders[400:]))
@@ -295,7 +304,7 @@ async def test_a_command_that_loses_five_races_is_answered_503_with_when_to_come
         set_up,
         service="registry",
         description="",
-        routers=[api.api_router(store, handlers, livemode=False)],
+        routers=[api_router(store, handlers, livemode=False)],
         access={line: access for line, access in api.ACCESS.items() if "/v1/" in line},
         statuses=api.STATUSES,
         store=store,
@@ -306,7 +315,7 @@ async def test_a_command_that_loses_five_races_is_answered_503_with_when_to_come
     async def rival_is_first() -> None:
         nonlocal races
         races += 1
-        await poll(rival, told(placed(PROJECT, 1)))
+        await poll(rival, enveloped(placed(PROJECT, 1)))
 
     async with served(app) as client:
         await listed(rival, tonnes=3)

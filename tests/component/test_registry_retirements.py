@@ -11,7 +11,13 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from services.registry import api, domain
+from services.registry import api
+from services.registry.api.people import page_router
+from services.registry.api.programs import api_router
+from services.registry.domain.at_hand import AtHand
+from services.registry.domain.commands import Cancel, Cancellation, Command
+from services.registry.domain.decide import next_page
+from services.registry.domain.ledger import Page
 from services.registry.handlers import Handlers
 from services.registry.store import Store
 from shared.messaging.outbox import clock
@@ -35,7 +41,7 @@ class Counting(Store):
 
     reads = 0
 
-    async def page(self, project_id: str, sequence: int) -> domain.Page | None:
+    async def page(self, project_id: str, sequence: int) -> Page | None:
         self.reads += 1
         return await super().page(project_id, sequence)
 
@@ -62,8 +68,8 @@ async def long(infra: Any) -> AsyncIterator[tuple[Counting, httpx.AsyncClient, H
         service="registry",
         description="",
         routers=[
-            api.api_router(store, handlers, livemode=False),
-            api.page_router(store, handlers, pages := Pages(PAGES, service="registry", livemode=False), livemode=False),
+            api_router(store, handlers, livemode=False),
+            page_router(store, handlers, pages := Pages(PAGES, service="registry", livemode=False), livemode=False),
         ],
         access=api.ACCESS,
         statuses=api.STATUSES,
@@ -72,13 +78,13 @@ async def long(infra: Any) -> AsyncIterator[tuple[Counting, httpx.AsyncClient, H
     )
     async with served(app) as client:
         await listed(handlers, tonnes=4)
-        hand = domain.AtHand(await store.last_page(PROJECT))
-        wanted = domain.Cancellation(batch_id=id_of("bat", "1"), tonnes=1, reason="reversal")
-        polls: list[list[domain.Command]] = [[held(number, GRAMS)] for number in range(ORDERS)]
+        hand = AtHand(await store.last_page(PROJECT))
+        wanted = Cancellation(batch_id=id_of("bat", "1"), tonnes=1, reason="reversal")
+        polls: list[list[Command]] = [[held(number, GRAMS)] for number in range(ORDERS)]
         polls += [[post(number), post(number + 1)] for number in range(0, POSTED, 2)]
-        polls += [[domain.Cancel(cancellation=wanted, cancellation_id="can", cause=BECAUSE)]]
+        polls += [[Cancel(cancellation=wanted, cancellation_id="can", cause=BECAUSE)]]
         for commands in polls:
-            page = domain.next_page(PROJECT, hand.last, hand.known(commands), commands, day="2026-11-24")
+            page = next_page(PROJECT, hand.last, hand.known(commands), commands, day="2026-11-24")
             assert page is not None
             hand.turn(page)
             await store.append(page)

@@ -13,12 +13,13 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from deploy.issuer import LocalIssuer
-from services.registry import domain
 from services.registry.app import create_app
-from shared.contracts import PARTITIONS, OrderPlaced, to_record
+from services.registry.domain.recount import BatchProof, Recount
+from shared.contracts.event import PARTITIONS, to_record
+from shared.contracts.orders import OrderPlaced
 from shared.messaging import broker
 from tests.component.test_registry import answers, listed, placed
-from tests.conftest import Infra, served, told, until
+from tests.conftest import Infra, enveloped, served, until
 
 ORDERS, EACH_G, LEFT_G = 1_000, 2_000, 1_000_000
 
@@ -55,7 +56,7 @@ async def tell_at_once(infra: Infra, orders: list[OrderPlaced]) -> None:
     await producer.start()
     try:
         sent = [
-            await producer.send(order.topic, to_record(told(order)), partition=number % PARTITIONS)
+            await producer.send(order.topic, to_record(enveloped(order)), partition=number % PARTITIONS)
             for number, order in enumerate(orders)
         ]
         await asyncio.gather(*sent)
@@ -78,9 +79,9 @@ async def share_the_work(infra: Infra, replicas: set[str]) -> bool:
     return bool(state == "Stable" and readers == replicas)
 
 
-async def after_each_page(registry: httpx.AsyncClient, project_id: str) -> list[domain.BatchProof]:
+async def after_each_page(registry: httpx.AsyncClient, project_id: str) -> list[BatchProof]:
     """Return how the project's one batch stood after each page, by a recount of the pages that anybody may get."""
-    recount, proofs, after, more = domain.Recount(project_id), list[domain.BatchProof](), 0, True
+    recount, proofs, after, more = Recount(project_id), list[BatchProof](), 0, True
     while more:
         answer = await registry.get(f"/v1/projects/{project_id}/pages", params={"after": after, "limit": 100})
         for page in answer.json()["data"]:

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from deploy.issuer import LocalIssuer
 from services.calculator.app import Settings, create_app
-from shared.contracts import Topic
+from shared.contracts.topics import Topic
 from shared.messaging import broker
 from shared.web import app as web
 from shared.web.idempotency import id_of

@@ -9,10 +9,12 @@ from typing import Any
 
 import httpx
 
-from shared.contracts import BeneficiaryNamed, CertificateIssued, ScenePublished
+from shared.contracts.calculator import ScenePublished
+from shared.contracts.certificates import CertificateIssued
+from shared.contracts.orders import BeneficiaryNamed
 from shared.web.auth import hash_of
 from shared.web.idempotency import id_of
-from tests.conftest import told
+from tests.conftest import enveloped
 
 Publish = Callable[..., Awaitable[None]]
 
@@ -43,7 +45,7 @@ class Town:
             organiser_id="org_demo",
             status="open",
         )
-        await self._publish(told(event))
+        await self._publish(enveloped(event))
         return event
 
     async def name(
@@ -59,7 +61,7 @@ class Town:
             profile_hash=hash_of("ben", beneficiary_id, token) if text else None,
             erased=text is None,
         )
-        await self._publish(told(event, sequence=sequence))
+        await self._publish(enveloped(event, sequence=sequence))
 
     async def certify(
         self, beneficiary_id: str, *scenes: ScenePublished, grams: int = 1000, at: datetime | None = None
@@ -80,7 +82,7 @@ class Town:
             )
             for scene in scenes
         ]
-        await self._publish(*(told(event) for event in events))
+        await self._publish(*(enveloped(event) for event in events))
         return events
 
 

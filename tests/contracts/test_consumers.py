@@ -14,9 +14,9 @@ import pytest
 import pytest_asyncio
 
 from deploy.dead import DeadLetter, dead_letters
-from deploy.generate import heard_by
-from shared.contracts import SERVICES
+from deploy.generate import consumed_by
 from shared.contracts.event import Record
+from shared.contracts.topics import SERVICES
 from shared.messaging import broker
 from tests import offsets
 from tests.conftest import Infra, served, until
@@ -87,7 +87,7 @@ async def test_every_message_ever_committed_is_taken_by_each_service_that_hears_
 async def test_a_message_that_breaks_its_contract_is_seen_among_the_dead_letters(
     service: str, infra: Infra, producer: broker.Producer, settings: Callable[..., Any], log: offsets.Log
 ) -> None:
-    began, heard = datetime.now(UTC), heard_by(service)
+    began, heard = datetime.now(UTC), consumed_by(service)
     broken = [
         (contract.topic, {**message, "value": {**message["value"], contract.subject: 7}})
         for contract, message in examples()

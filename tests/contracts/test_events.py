@@ -14,16 +14,9 @@ from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 
 from deploy.generate import SCHEMAS, generated
-from shared.contracts import (
-    EVENTS,
-    BeneficiaryNamed,
-    Envelope,
-    Event,
-    MalformedEvent,
-    OtherMode,
-    from_record,
-    to_record,
-)
+from shared.contracts.event import Envelope, Event, MalformedEvent, OtherMode, from_record, to_record
+from shared.contracts.orders import BeneficiaryNamed
+from shared.contracts.topics import EVENTS
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "shared/contracts/examples"

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from services.calculator.domain import Scene
-from services.registry.domain import ListingContent
+from services.calculator.domain.scenes import Scene
+from services.registry.domain.commands import ListingContent
 from shared.contracts.printable import unprintable
 
 SCENE = {

@@ -37,13 +37,15 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from deploy.issuer import LocalIssuer
-from shared.contracts import SERVICES, Event, ScenePublished, to_record
+from shared.contracts.calculator import ScenePublished
+from shared.contracts.event import Event, to_record
+from shared.contracts.topics import SERVICES
 from shared.messaging import broker
 from shared.settings import Settings
 from shared.web.auth import CAPABILITY_HEADER, PUBLIC, Access, Capability, Scope
 from shared.web.idempotency import id_of
 from tests.component.test_registry import LISTING, placed, purchased
-from tests.conftest import Infra, told
+from tests.conftest import Infra, enveloped
 from tests.unit.orders.examples import TOKEN, footprint
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs/reference"
@@ -156,7 +158,7 @@ def publish(infra: Infra, *events: Event) -> None:
         producer = broker.Producer(infra.kafka, replica="schemathesis")
         await producer.start()
         for event in events:
-            await (await producer.send(event.topic, to_record(told(event))))
+            await (await producer.send(event.topic, to_record(enveloped(event))))
         await producer.stop()
 
     asyncio.run(put())
@@ -269,7 +271,7 @@ def told_to(service: str, infra: Infra, issuer: tuple[LocalIssuer, str, str]) ->
     """Return what a service is told, with a database of its own."""
     kind = getattr(importlib.import_module(f"services.{service}.app"), "Settings", Settings)
     mark = secrets.token_hex(4)
-    told: Settings = kind(
+    made: Settings = kind(
         kafka_bootstrap_servers=infra.kafka,
         mongodb_url=infra.mongodb_url(f"{service}_{mark}"),
         secret="s",
@@ -277,7 +279,7 @@ def told_to(service: str, infra: Infra, issuer: tuple[LocalIssuer, str, str]) ->
         issuer=issuer[1],
         jwks_url=issuer[2],
     )
-    return told
+    return made
 
 
 # Schemathesis names its cases by the module random, which Hypothesis seeds.

@@ -15,11 +15,12 @@ import pytest_asyncio
 from aiokafka.errors import KafkaError
 
 from deploy import audit
+from deploy.audit.books import Books, read
 from deploy.issuer import LocalIssuer
-from deploy.local import Local
+from deploy.local.runtime import Local
 from deploy.seed import seed
 from deploy.story import Guest, NotTold
-from shared.contracts import EVENTS, SERVICES
+from shared.contracts.topics import EVENTS, SERVICES
 from tests import offsets
 from tests.conftest import until
 from tests.embedded import free_port
@@ -67,13 +68,13 @@ class System:
             raise NotTold(f"{seen['order_id']} is {seen['state']}")
         return seen
 
-    async def quiet(self, log: offsets.Log | None = None) -> audit.Books:
+    async def quiet(self, log: offsets.Log | None = None) -> Books:
         """Wait until every outbox is empty and every group has read all there is; return the books then.
 
         To open the log takes a second, so who asks often brings one along.
         """
 
-        async def patiently() -> audit.Books | None:
+        async def patiently() -> Books | None:
             try:
                 if log:
                     return await self._books_at_rest(log)
@@ -82,21 +83,21 @@ class System:
             except (KafkaError, OSError):
                 return None
 
-        books: audit.Books = await until(patiently, seconds=PATIENCE_SECONDS)
+        books: Books = await until(patiently, seconds=PATIENCE_SECONDS)
         return books
 
-    async def _books_at_rest(self, log: offsets.Log) -> audit.Books | None:
+    async def _books_at_rest(self, log: offsets.Log) -> Books | None:
         ends = await log.ends(*TOPICS)
         if not all([await log.is_read_by(service) for service in SERVICES if service != "ranking"]):
             return None
-        books = await audit.read(self.kafka, self.mongodb)
+        books = await read(self.kafka, self.mongodb)
         documents = [document for documents in books.collections.values() for document in documents]
         # Beside events, orders have to be followed by the balances of their scenes.
         waiting = [1 for document in documents if document.get("outbox") or document.get("uncounted")]
         behind = [1 for project_id, pages in books.pages.items() if books.places.get(project_id, 1) <= len(pages)]
         return None if waiting or behind or await log.ends(*TOPICS) != ends else books
 
-    async def holds(self, log: offsets.Log | None = None) -> audit.Books:
+    async def holds(self, log: offsets.Log | None = None) -> Books:
         """Recount everything once all is quiet; C, M, O and E must hold. Return the books."""
         books = await self.quiet(log)
         assert not [finding for finding in audit.check(books) if not finding.holds]

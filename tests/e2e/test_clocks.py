@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from deploy.log import whole
-from shared.contracts import EVENTS
+from shared.contracts.topics import EVENTS
 from tests.e2e import ahead
 from tests.e2e.conftest import System, mark, persistently
 from tests.e2e.replicas import ROOT, replica

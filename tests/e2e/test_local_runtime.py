@@ -22,7 +22,10 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from deploy.local import ROOT, SERVICES, Local, OtherPort, PartFailed, PortTaken
+from deploy.local.parts import SERVICES
+from deploy.local.place import ROOT
+from deploy.local.ports import PortTaken
+from deploy.local.runtime import Local, OtherPort, PartFailed
 from tests.embedded import free_port
 
 STORES = ("kafka", "mongodb")

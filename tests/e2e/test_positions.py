@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from shared.contracts import SERVICES
+from shared.contracts.topics import SERVICES
 from tests import offsets
 from tests.e2e.conftest import System, mark, persistently
 from tests.e2e.dying import When, arm

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from deploy.audit import Books
+from deploy.audit.books import Books
 from shared.web.idempotency import id_of
 from tests.conftest import until
 from tests.e2e.conftest import System, mark, persistently

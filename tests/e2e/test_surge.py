@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from deploy.audit import Books
+from deploy.audit.books import Books
 from shared.web.idempotency import id_of
 from tests.conftest import until
 from tests.e2e.conftest import System, mark, persistently

@@ -19,13 +19,14 @@ from fastapi import FastAPI
 from motor.motor_asyncio import AsyncIOMotorClient
 
 from deploy import audit
+from deploy.audit.books import Books, read
 from deploy.dead import dead_letters
 from deploy.issuer import LocalIssuer
-from deploy.local import Local
 from deploy.local.place import Place
+from deploy.local.runtime import Local
 from deploy.seed import seed
 from deploy.topics import create
-from shared.contracts import EVENTS, SERVICES
+from shared.contracts.topics import EVENTS, SERVICES
 from shared.messaging import outbox
 from tests import offsets
 from tests.conftest import served, until
@@ -123,7 +124,7 @@ class System:
         """A client that shows the token of staff."""
         return self.client(Authorization=f"Bearer {self.token}")
 
-    async def holds(self) -> audit.Books:
+    async def holds(self) -> Books:
         """Return the books once all is quiet. Raises AssertionError when an invariant is broken or a letter dead."""
         books = await self._quiet()
         assert [found for found in audit.check(books) if not found.holds] == []
@@ -145,24 +146,24 @@ class System:
         finally:
             client.close()
 
-    async def _quiet(self) -> audit.Books:
+    async def _quiet(self) -> Books:
         """Wait until every event is told, doubled if it is to be, and read by every group; return the books then."""
         async with offsets.opened(self.kafka) as log:
 
-            async def quiet() -> audit.Books | None:
+            async def quiet() -> Books | None:
                 ends = await log.ends(*TOPICS)
                 if self.doubler and not offsets.has_passed(self.doubler.passed, ends):
                     return None
                 if not all([await log.is_read_by(service) for service in GROUPS]):
                     return None
-                books = await audit.read(self.kafka, self.mongodb)
+                books = await read(self.kafka, self.mongodb)
                 return books if _all_told(books) and await log.ends(*TOPICS) == ends else None
 
-            books: audit.Books = await until(quiet)
+            books: Books = await until(quiet)
             return books
 
 
-def _all_told(books: audit.Books) -> bool:
+def _all_told(books: Books) -> bool:
     # Beside events, orders have to be followed by the balances of their scenes.
     unsent = (
         document

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from shared.contracts import EVENTS, PARTITIONS
+from shared.contracts.event import PARTITIONS
+from shared.contracts.topics import EVENTS
 from shared.messaging import broker
 from tests.offsets import Offsets
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from deploy.audit import Books
+from deploy.audit.books import Books
 from deploy.story import Guest
 from shared.web.auth import CAPABILITY_HEADER
 from shared.web.idempotency import id_of

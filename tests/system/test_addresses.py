@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from services.calculator.domain import window
+from services.calculator.domain.crowd import window
 from shared.messaging import outbox
 from tests.system.conftest import System
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from deploy.generate import card, heard_by, said_by
-from shared.contracts import SERVICES
+from deploy.generate import card, consumed_by, published_by
+from shared.contracts.topics import SERVICES
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICE_HAS = {"__init__", "domain", "store", "handlers", "api", "stream", "app", "pages", "factors", "templates"}
@@ -58,8 +58,26 @@ def test_cards_say_what_the_stream_tables_do(service: str) -> None:
     def topics(line: str) -> set[str]:
         return set(re.findall(r"[a-z]+\.[a-z]+", lines[line]))
 
-    assert topics("Hears") == {event.topic for event in heard_by(service)}
-    assert topics("Says") == {event.topic for event in said_by(service)}
+    assert topics("Consumes") == {event.topic for event in consumed_by(service)}
+    assert topics("Publishes") == {event.topic for event in published_by(service)}
+
+
+def test_no_init_passes_names_on() -> None:
+    """A name is imported from the file that defines it, so a reader finds it where the import says."""
+    passed_on = []
+    for file in tracked("services/**/__init__.py", "shared/**/__init__.py", "deploy/**/__init__.py"):
+        tree = ast.parse(file.read_text())
+        used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        imported = [
+            alias
+            for node in tree.body
+            if isinstance(node, ast.ImportFrom) and node.module != "__future__"
+            for alias in node.names
+        ]
+        passed_on += [
+            f"{file.relative_to(ROOT)}: {alias.name}" for alias in imported if (alias.asname or alias.name) not in used
+        ]
+    assert not passed_on
 
 
 def test_links_between_documents_resolve() -> None:

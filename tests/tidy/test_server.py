@@ -13,7 +13,7 @@ import yaml
 from deploy.local.parts import PARTS
 from deploy.local.place import Place
 from deploy.server import keys
-from shared.contracts import SERVICES
+from shared.contracts.topics import SERVICES
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())

@@ -1,10 +1,10 @@
 """The calculator's addresses: for programs under /v1, for people everywhere else."""
 
-from services.calculator import domain
-from services.calculator.api.forms import form_router
-from services.calculator.api.organisers import organiser_router
-from services.calculator.api.people import page_router
-from services.calculator.api.programs import api_router
+from services.calculator.domain.answers import AnswersRefused, AnswersTooLarge
+from services.calculator.domain.crowd import TooManyFootprints
+from services.calculator.domain.factors import NoFactor, ReleaseAltered, UnknownRelease
+from services.calculator.domain.footprint import AlreadyReplaced, ZeroFootprint
+from services.calculator.domain.scenes import CodeTaken, SceneNotOpen, SceneNotYours
 from services.calculator.handlers import UnknownFootprint, UnknownScene
 from shared.refusal import Refusal
 from shared.web.auth import PUBLIC, Access, Capability, Scope
@@ -39,17 +39,15 @@ ACCESS: dict[str, Access] = {
 STATUSES: dict[type[Refusal], int] = {
     UnknownScene: 404,
     UnknownFootprint: 404,
-    domain.SceneNotOpen: 409,
-    domain.SceneNotYours: 403,
-    domain.TooManyFootprints: 429,
-    domain.CodeTaken: 409,
-    domain.AlreadyReplaced: 409,
-    domain.AnswersRefused: 422,
-    domain.AnswersTooLarge: 413,
-    domain.ZeroFootprint: 422,
-    domain.NoFactor: 422,
-    domain.UnknownRelease: 404,
-    domain.ReleaseAltered: 500,
+    SceneNotOpen: 409,
+    SceneNotYours: 403,
+    TooManyFootprints: 429,
+    CodeTaken: 409,
+    AlreadyReplaced: 409,
+    AnswersRefused: 422,
+    AnswersTooLarge: 413,
+    ZeroFootprint: 422,
+    NoFactor: 422,
+    UnknownRelease: 404,
+    ReleaseAltered: 500,
 }
-
-__all__ = ["ACCESS", "STATUSES", "api_router", "form_router", "organiser_router", "page_router"]

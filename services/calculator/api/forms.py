@@ -9,9 +9,13 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from services.calculator import domain
 from services.calculator.api.programs import FootprintAsked, wanted_of
 from services.calculator.api.shown import question_context, refined_context, zero_context
+from services.calculator.domain.answers import AnswersRefused, read_answers
+from services.calculator.domain.engine import compute
+from services.calculator.domain.factors import NoFactor
+from services.calculator.domain.footprint import ZeroFootprint
+from services.calculator.domain.scenes import must_be_open
 from services.calculator.handlers import HOME, Handlers
 from services.calculator.pages.form import DEFAULTS, FormWrong, read_questions
 from services.calculator.pages.occasion import Occasion
@@ -95,7 +99,7 @@ class _Forms:
     async def visit(self, code: str) -> Occasion:
         """Return the visit to an open scene. Raises UnknownScene or SceneNotOpen."""
         _, scene = await self._handlers.scene(code)
-        domain.must_be_open(scene)
+        must_be_open(scene)
         return Occasion.visit(scene)
 
     async def every_leg_of(self, request: Request, occasion: Occasion, replaces: str) -> HTMLResponse:
@@ -131,13 +135,13 @@ class _Forms:
         asked = FootprintAsked(
             scene=occasion.scene.code if occasion.scene else None,
             country=occasion.place.country,
-            answers=domain.read_answers(answers),
+            answers=read_answers(answers),
             replaces=replaces or None,
         )
         wanted, token = await wanted_of(request, self._store, asked, key=key, secret=self._secret)
         try:
             await self._handlers.calculate(wanted, cause=cause_of(request))
-        except domain.ZeroFootprint:
+        except ZeroFootprint:
             return HTMLResponse(self._pages.render("zero.html", **zero_context(occasion)))
         answer = RedirectResponse(f"/footprints/{wanted.footprint_id}", 303)
         keep_capability(answer, wanted.footprint_id, token, secure=self._secure)
@@ -146,9 +150,9 @@ class _Forms:
     def summed(self, occasion: Occasion, form: Form) -> JSONResponse:
         """Return the mass that a form gives as it stands, as text; none while something is wrong in it."""
         try:
-            answers = domain.read_answers(self._answers(occasion, form))
-            grams = domain.compute(answers, scene=occasion.place, release=self._handlers.release).grams
-        except (FormWrong, domain.AnswersRefused, domain.NoFactor):
+            answers = read_answers(self._answers(occasion, form))
+            grams = compute(answers, scene=occasion.place, release=self._handlers.release).grams
+        except (FormWrong, AnswersRefused, NoFactor):
             return JSONResponse({"mass": None})
         return JSONResponse({"mass": Figures(languages.asked().language).mass(grams)})
 

@@ -7,7 +7,6 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.calculator import domain
 from services.calculator.api.programs import (
     FootprintAsked,
     FootprintShown,
@@ -16,6 +15,8 @@ from services.calculator.api.programs import (
     scene_shown,
     wanted_of,
 )
+from services.calculator.domain.answers import Answers
+from services.calculator.domain.scenes import Scene
 from services.calculator.handlers import Handlers
 from services.calculator.store import Store
 from shared.web.app import cause_of
@@ -30,7 +31,7 @@ class AccountAsked(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    answers: domain.Answers
+    answers: Answers
     replaces: Annotated[str | None, Field(description="the account whose answers change")] = None
 
 
@@ -45,7 +46,7 @@ def organiser_router(store: Store, handlers: Handlers, *, secret: str, livemode:
     routes = APIRouter(tags=["organisers"])
 
     @routes.put("/v1/scenes/{scene_id}", operation_id="put_scene")
-    async def put_scene(request: Request, scene_id: ScenePath, scene: domain.Scene) -> SceneShown:
+    async def put_scene(request: Request, scene_id: ScenePath, scene: Scene) -> SceneShown:
         """Make a scene, or change it as a whole; the same content again changes nothing."""
         await handlers.publish_scene(scene_id, scene, organiser_id=organiser_of(request), cause=cause_of(request))
         return await scene_shown(store, scene_id, scene, livemode=livemode)

@@ -8,8 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse, Response
 
-from services.calculator import domain
 from services.calculator.api.shown import result_context
+from services.calculator.domain.scenes import COUNTED, LEFT_OUT
 from services.calculator.handlers import Handlers, UnknownFootprint
 from services.calculator.pages import qr, words
 from services.calculator.store import Store
@@ -45,8 +45,8 @@ def page_router(store: Store, handlers: Handlers, pages: Pages, *, public_url: s
                 scene=found,
                 kind=words.KINDS[found.kind],
                 status=words.STATUSES[found.status],
-                counted=domain.COUNTED,
-                left_out=domain.LEFT_OUT[found.kind],
+                counted=COUNTED,
+                left_out=LEFT_OUT[found.kind],
                 guests=totals.guests,
                 counted_grams=totals.counted_grams,
                 neutralised_grams=totals.neutralised_grams,

@@ -8,7 +8,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.calculator import domain
+from services.calculator.domain.answers import Answers
+from services.calculator.domain.factors import Factor, Release
+from services.calculator.domain.footprint import Role
+from services.calculator.domain.lines import Line
+from services.calculator.domain.scenes import COUNTED, LEFT_OUT, Scene, Source
 from services.calculator.handlers import HOME, Handlers, UnknownFootprint, Wanted
 from services.calculator.pages import places
 from services.calculator.store import Store, StoredFootprint
@@ -25,9 +29,9 @@ class SceneShown(BaseModel):
 
     scene_id: str
     livemode: bool
-    scene: domain.Scene
-    counted: tuple[domain.Source, ...]
-    left_out: tuple[domain.Source, ...]
+    scene: Scene
+    counted: tuple[Source, ...]
+    left_out: tuple[Source, ...]
     guests: int
     counted_g: int
     neutralised_g: int
@@ -50,7 +54,7 @@ class FootprintAsked(BaseModel):
         str | None, Field(description="the code of the scene; none for a year of life", examples=["FORUM26"])
     ] = None
     country: Annotated[Country, Field(description="ISO 3166-1 alpha-2, where the year was lived")] = HOME
-    answers: domain.Answers
+    answers: Answers
     replaces: Annotated[str | None, Field(description="the footprint whose answers change")] = None
 
 
@@ -151,15 +155,15 @@ def api_router(store: Store, handlers: Handlers, *, secret: str, livemode: bool)
     return routes
 
 
-async def scene_shown(store: Store, scene_id: str, scene: domain.Scene, *, livemode: bool) -> SceneShown:
+async def scene_shown(store: Store, scene_id: str, scene: Scene, *, livemode: bool) -> SceneShown:
     """Return the scene as programs see it."""
     totals = await store.totals(scene_id)
     return SceneShown(
         scene_id=scene_id,
         livemode=livemode,
         scene=scene,
-        counted=domain.COUNTED,
-        left_out=domain.LEFT_OUT[scene.kind],
+        counted=COUNTED,
+        left_out=LEFT_OUT[scene.kind],
         guests=totals.guests,
         counted_g=totals.counted_grams,
         neutralised_g=totals.neutralised_grams,
@@ -167,7 +171,7 @@ async def scene_shown(store: Store, scene_id: str, scene: domain.Scene, *, livem
 
 
 async def wanted_of(
-    request: Request, store: Store, asked: FootprintAsked, *, key: str, secret: str, role: domain.Role = "guest"
+    request: Request, store: Store, asked: FootprintAsked, *, key: str, secret: str, role: Role = "guest"
 ) -> tuple[Wanted, str]:
     """Return what is to be made, and its capability: a new one, or that of the footprint it replaces.
 
@@ -225,7 +229,7 @@ async def footprint_shown(
     )
 
 
-def _line(line: domain.Line, release: domain.Release) -> LineShown:
+def _line(line: Line, release: Release) -> LineShown:
     return LineShown(
         activity=line.activity,
         category=line.category,
@@ -247,7 +251,7 @@ def _line(line: domain.Line, release: domain.Release) -> LineShown:
     )
 
 
-def _factor(factor: domain.Factor) -> dict[str, Any]:
+def _factor(factor: Factor) -> dict[str, Any]:
     return {
         "id": factor.id,
         "value": str(factor.value),

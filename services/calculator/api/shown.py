@@ -8,7 +8,14 @@ from typing import Any
 
 from babel import Locale
 
-from services.calculator import domain
+from services.calculator.domain.answers import DISHES, Place, read_answers
+from services.calculator.domain.engine import compute, per_100_km
+from services.calculator.domain.factors import Release
+from services.calculator.domain.lines import Line
+from services.calculator.domain.price import cost_fen
+from services.calculator.domain.range import widest
+from services.calculator.domain.reduction import Reduction
+from services.calculator.domain.scenes import LEFT_OUT, LIFE_LEFT_OUT, Scene
 from services.calculator.handlers import Handlers
 from services.calculator.pages import words
 from services.calculator.pages.form import DEFAULTS
@@ -22,7 +29,7 @@ _NO_COUNTRIES = frozenset({"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"})
 
 
 def question_context(
-    occasion: Occasion, typed: Mapping[str, str], release: domain.Release, *, errors: Mapping[str, str], key: str
+    occasion: Occasion, typed: Mapping[str, str], release: Release, *, errors: Mapping[str, str], key: str
 ) -> dict[str, Any]:
     """Return what the page of the three questions shows."""
     return {
@@ -34,7 +41,7 @@ def question_context(
             {
                 "id": mode,
                 "name": name,
-                "grams_per_100km": int(domain.per_100_km(mode, release, country=occasion.place.country) * 1000),
+                "grams_per_100km": int(per_100_km(mode, release, country=occasion.place.country) * 1000),
             }
             for mode, name in words.MODES.items()
         ],
@@ -46,7 +53,7 @@ def question_context(
 def refined_context(
     occasion: Occasion,
     typed: Typed,
-    release: domain.Release,
+    release: Release,
     *,
     errors: Mapping[str, str],
     key: str,
@@ -70,7 +77,7 @@ def refined_context(
         "stays": words.STAYS,
         "dishes": [
             {"id": dish, "name": words.DISHES[dish], "grams": _grams_of(dish, release, occasion.place)}
-            for dish in domain.DISHES
+            for dish in DISHES
         ],
         "answers": typed.rest,
     }
@@ -80,7 +87,7 @@ def zero_context(occasion: Occasion) -> dict[str, Any]:
     """Return what the page of a visit that emitted nothing shows."""
     return {
         "over": languages.in_current(occasion.names) if occasion.names else "",
-        "left_out": domain.LEFT_OUT[occasion.scene.kind] if occasion.scene else domain.LIFE_LEFT_OUT,
+        "left_out": LEFT_OUT[occasion.scene.kind] if occasion.scene else LIFE_LEFT_OUT,
         "change_href": f"{occasion.base}/count" if occasion.scene else occasion.base,
     }
 
@@ -88,7 +95,7 @@ def zero_context(occasion: Occasion) -> dict[str, Any]:
 def result_context(
     handlers: Handlers,
     stored: StoredFootprint,
-    scene: domain.Scene | None,
+    scene: Scene | None,
     *,
     replaced_by: str,
     price: tuple[int, str] | None,
@@ -112,10 +119,10 @@ def result_context(
         "lines": [_line(line) for line in sorted(computed.lines, key=lambda one: -one.grams) if line.grams],
         "warnings": [words.WARNINGS[warned.code] for warned in computed.warnings],
         "release": stored.release,
-        "left_out": [source.name for source in (domain.LEFT_OUT[scene.kind] if scene else domain.LIFE_LEFT_OUT)],
-        "widest": words.line_name(domain.widest(computed.lines).activity),
+        "left_out": [source.name for source in (LEFT_OUT[scene.kind] if scene else LIFE_LEFT_OUT)],
+        "widest": words.line_name(widest(computed.lines).activity),
         "reduction": _reduction(handlers.reduction(stored, computed)),
-        "from_fen": domain.cost_fen(stored.grams, price[0]) if price else None,
+        "from_fen": cost_fen(stored.grams, price[0]) if price else None,
         "currency": price[1] if price else "CNY",
         "state": "neutralised" if stored.certificate_id else "replaced" if replaced_by else "open",
         "replaced_by": replaced_by,
@@ -149,7 +156,7 @@ def _form(occasion: Occasion, *, key: str, errors: Mapping[str, str]) -> dict[st
     }
 
 
-def _line(line: domain.Line) -> dict[str, Any]:
+def _line(line: Line) -> dict[str, Any]:
     factor = line.parts[0].factors[0]
     shown = [part for part in line.parts if part.grams]
     return {
@@ -174,16 +181,16 @@ def _line(line: domain.Line) -> dict[str, Any]:
     }
 
 
-def _reduction(found: domain.Reduction | None) -> dict[str, Any] | None:
+def _reduction(found: Reduction | None) -> dict[str, Any] | None:
     if found is None:
         return None
     by, instead_of = words.LEGS[found.by], words.INSIDE[found.instead_of]
     return {"by": by, "instead_of": instead_of, "grams": found.grams, "less_grams": found.less_grams}
 
 
-def _grams_of(dish: str, release: domain.Release, place: domain.Place) -> int:
-    one = domain.read_answers({"meals": {dish: 1}})
-    return domain.compute(one, scene=place, release=release).grams
+def _grams_of(dish: str, release: Release, place: Place) -> int:
+    one = read_answers({"meals": {dish: 1}})
+    return compute(one, scene=place, release=release).grams
 
 
 def _choices(names: Mapping[str, str] | Iterable[tuple[str, str]]) -> list[dict[str, str]]:

@@ -6,8 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from services.calculator import domain
-from services.calculator.domain import Release, Scene
+from services.calculator.domain.airports import DETOURS, great_circle_km, land_km
+from services.calculator.domain.answers import DISHES, MODES, AnswersRefused, read_answers
+from services.calculator.domain.factors import Airport, Release
+from services.calculator.domain.scenes import Scene
 from services.calculator.pages import places
 from shared.sentence import Sentence
 from shared.web.languages import Language
@@ -54,8 +56,8 @@ def checked(asked: dict[str, Any], errors: dict[str, str], sources: Mapping[str,
     if errors:
         raise FormWrong(errors)
     try:
-        domain.read_answers(asked)
-    except domain.AnswersRefused as refused:
+        read_answers(asked)
+    except AnswersRefused as refused:
         for error in refused.facts["errors"]:
             errors.setdefault(_field_of(error["pointer"], sources), error["detail"])
         raise FormWrong(errors) from None
@@ -64,15 +66,15 @@ def checked(asked: dict[str, Any], errors: dict[str, str], sources: Mapping[str,
 
 def usual_mix(meals: int) -> dict[str, int]:
     """Return meals of which nothing is known but their number: half vegetarian, half red meat."""
-    return {**dict.fromkeys(domain.DISHES, 0), "vegetarian": meals // 2, "red_meat": meals - meals // 2}
+    return {**dict.fromkeys(DISHES, 0), "vegetarian": meals // 2, "red_meat": meals - meals // 2}
 
 
-def usual_km(mode: str, origin: domain.Airport, scene: Scene, release: Release) -> str | None:
+def usual_km(mode: str, origin: Airport, scene: Scene, release: Release) -> str | None:
     """Return the length of a journey over land between two cities, where the mode's detour is known."""
-    if mode not in domain.DETOURS or not scene.airports or origin.iata in scene.airports:
+    if mode not in DETOURS or not scene.airports or origin.iata in scene.airports:
         return None
-    circle_km = domain.great_circle_km(origin, release.airports[scene.airports[0]])
-    return str(domain.land_km(circle_km, mode))
+    circle_km = great_circle_km(origin, release.airports[scene.airports[0]])
+    return str(land_km(circle_km, mode))
 
 
 def _journey(
@@ -81,13 +83,13 @@ def _journey(
     mode = typed["mode"]
     if mode == "plane":
         return _flight(typed["origin"], scene, release, language, errors)
-    if mode not in domain.MODES:
+    if mode not in MODES:
         errors["mode"] = Sentence("Choose how you came.")
     elif typed["km"]:
         return _ride(mode, typed["km"], "typed")
     elif mode == "walk":
         return _ride(mode, WALK_KM, "default")
-    elif mode not in domain.DETOURS:
+    elif mode not in DETOURS:
         errors["km"] = Sentence("Enter the kilometres one way.")
     elif origin := _origin(typed["origin"], release, language, errors, any_of_city=True):
         if km := usual_km(mode, origin, scene, release):
@@ -111,7 +113,7 @@ def _flight(
 
 def _origin(
     text: str, release: Release, language: Language, errors: dict[str, str], *, any_of_city: bool = False
-) -> domain.Airport | None:
+) -> Airport | None:
     try:
         return places.meant(text, release, language, any_of_city=any_of_city)
     except places.PlaceUnclear as unclear:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from services.calculator.domain import Place, Scene
+from services.calculator.domain.answers import Place
+from services.calculator.domain.scenes import Scene
 from shared.sentence import Sentence
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from services.calculator import domain
-from services.calculator.domain import Airport, Release
+from services.calculator.domain.airports import is_city, search_airports
+from services.calculator.domain.factors import Airport, Release
 from services.calculator.factors import city_names, main_airports
 from shared.sentence import Sentence
 from shared.web.languages import Language
@@ -31,7 +31,7 @@ def written(airport: Airport, language: Language) -> str:
 
 def found(text: str, release: Release) -> tuple[Airport, ...]:
     """Return the airports that a text means, the best first."""
-    return domain.search_airports(text, release, city_names(), main_airports())
+    return search_airports(text, release, city_names(), main_airports())
 
 
 def meant(text: str, release: Release, language: Language, *, any_of_city: bool = False) -> Airport:
@@ -51,7 +51,7 @@ def meant(text: str, release: Release, language: Language, *, any_of_city: bool 
         )
     best = airports[0]
     alone = len(airports) == 1 or text.upper() == best.iata
-    if alone or (any_of_city and domain.is_city(text, best, city_names())):
+    if alone or (any_of_city and is_city(text, best, city_names())):
         return best
     offered = ", ".join(written(airport, language) for airport in airports[:OFFERED])
     raise PlaceUnclear(Sentence("Which one? Enter the code: {offered}.", offered=offered))

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from services.calculator import domain
-from services.calculator.domain import Release
+from services.calculator.domain.answers import DISHES
+from services.calculator.domain.factors import Release
 from services.calculator.pages import places
 from services.calculator.pages.form import STAYS, checked
 from shared.sentence import Sentence
@@ -34,7 +34,7 @@ REST: Final[Mapping[str, str]] = {
     "hotel_class": "average",
     "nights": "0",
     "guests_per_room": "1",
-    **{f"meals_{dish}": "0" for dish in domain.DISHES},
+    **{f"meals_{dish}": "0" for dish in DISHES},
 }
 ADD_LEG, REMOVE_LEG = "add-leg", "remove-leg-"
 _LEG_FIELD = re.compile(r"legs-([0-9]{1,2})-([a-z]+)")
@@ -76,7 +76,7 @@ class Typed:
                 "nights": str(stay["nights"]),
                 "guests_per_room": str(stay.get("guests", 1)),
             }
-        rest |= {f"meals_{dish}": str(meals.get(dish, 0)) for dish in domain.DISHES}
+        rest |= {f"meals_{dish}": str(meals.get(dish, 0)) for dish in DISHES}
         return cls(legs, rest)
 
     def changed(self, do: str) -> Typed:
@@ -115,10 +115,10 @@ class Typed:
             "/stays/0/country": "country",
             "/stays/0/hotel_class": "hotel_class",
             "/stays/0/guests": "guests_per_room",
-            "/meals": f"meals_{domain.DISHES[0]}",
+            "/meals": f"meals_{DISHES[0]}",
         }
-        sources |= {f"/meals/{dish}": f"meals_{dish}" for dish in domain.DISHES}
-        meals: dict[str, str] = {dish: rest[f"meals_{dish}"] or "0" for dish in domain.DISHES}
+        sources |= {f"/meals/{dish}": f"meals_{dish}" for dish in DISHES}
+        meals: dict[str, str] = {dish: rest[f"meals_{dish}"] or "0" for dish in DISHES}
         asked = {"people": rest["people"] or "1", "legs": legs, "stays": stays, "meals": {**meals, "basis": "typed"}}
         return checked(asked, errors, sources)
 

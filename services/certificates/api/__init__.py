@@ -1,9 +1,8 @@
 """The addresses of certificates, who may ask at each, and what a refusal answers."""
 
-from services.certificates import domain
-from services.certificates.api.people import page_router
-from services.certificates.api.programs import api_router
-from services.certificates.api.sheet import Gone, NotPrintable, Sheets
+from services.certificates.api.sheet import Gone, NotPrintable
+from services.certificates.domain.decide import NotIssuedYet, PurchaseUnknown, RevokedOtherwise, UnknownCertificate
+from services.certificates.domain.guesses import TooManyCodes
 from shared.refusal import Refusal
 from shared.web.auth import PUBLIC, Access, Capability, Scope
 
@@ -22,11 +21,9 @@ ACCESS: dict[str, Access] = {
 STATUSES: dict[type[Refusal], int] = {
     Gone: 410,
     NotPrintable: 409,
-    domain.PurchaseUnknown: 404,
-    domain.UnknownCertificate: 404,
-    domain.NotIssuedYet: 409,
-    domain.RevokedOtherwise: 409,
-    domain.TooManyCodes: 429,
+    PurchaseUnknown: 404,
+    UnknownCertificate: 404,
+    NotIssuedYet: 409,
+    RevokedOtherwise: 409,
+    TooManyCodes: 429,
 }
-
-__all__ = ["ACCESS", "STATUSES", "Sheets", "api_router", "page_router"]

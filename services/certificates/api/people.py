@@ -10,9 +10,13 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from services.certificates import domain
 from services.certificates.api.programs import NEVER_KEPT, UNKNOWN, Address, Code, OrderPath
 from services.certificates.api.sheet import Sheets
+from services.certificates.domain.certificate import Opened
+from services.certificates.domain.claims import ERASED, TITLES
+from services.certificates.domain.decide import UnknownCertificate
+from services.certificates.domain.guesses import TooManyCodes
+from services.certificates.domain.serials import serial_lines
 from services.certificates.handlers import Handlers
 from shared.messaging.delivery import is_infrastructure
 from shared.web.languages import Language, asked
@@ -56,7 +60,7 @@ def page_router(handlers: Handlers, sheets: Sheets, pages: Pages, *, clock: Call
     async def certificate(code: Code, asker: Address) -> Response:
         """Show a certificate as it stands now."""
 
-        def shown(opened: domain.Opened) -> Response:
+        def shown(opened: Opened) -> Response:
             page = pages.render(
                 "certificate.html", **_context(opened, str(sheets.card(opened, asked().language)), clock())
             )
@@ -67,7 +71,7 @@ def page_router(handlers: Handlers, sheets: Sheets, pages: Pages, *, clock: Call
     async def printed(
         code: str,
         asker: str | None,
-        as_printed: Callable[[domain.Opened, Language], Awaitable[bytes]],
+        as_printed: Callable[[Opened, Language], Awaitable[bytes]],
         media_type: str,
         ending: str,
         if_none_match: str | None,
@@ -75,7 +79,7 @@ def page_router(handlers: Handlers, sheets: Sheets, pages: Pages, *, clock: Call
         """Return a version as it is printed in the language asked for; whoever has these bytes gets none."""
         opened = await handlers.opened(code, address=asker)
         if opened is None:
-            raise domain.UnknownCertificate(UNKNOWN)
+            raise UnknownCertificate(UNKNOWN)
         content = await as_printed(opened, asked().language)
         headers = {
             "ETag": f'"{hashlib.sha256(content).hexdigest()[:32]}"',
@@ -89,11 +93,11 @@ def page_router(handlers: Handlers, sheets: Sheets, pages: Pages, *, clock: Call
         headers["Content-Disposition"] = f'inline; filename="{name}"'
         return Response(content, media_type=media_type, headers=headers)
 
-    async def answered(code: str, asker: str | None, known: Callable[[domain.Opened], Response]) -> Response:
+    async def answered(code: str, asker: str | None, known: Callable[[Opened], Response]) -> Response:
         """Answer a code; that we do not know it and that we do not look are told apart."""
         try:
             opened = await handlers.opened(code, address=asker)
-        except domain.TooManyCodes as refusal:
+        except TooManyCodes as refusal:
             page = pages.render("verify.html", code=code, answer="throttled", detail=refusal.detail)
             return HTMLResponse(page, 429, {"Retry-After": str(refusal.facts["retry_after_seconds"])})
         except Exception as failure:
@@ -108,7 +112,7 @@ def page_router(handlers: Handlers, sheets: Sheets, pages: Pages, *, clock: Call
     return routes
 
 
-def _context(opened: domain.Opened, card: str, checked_at: datetime) -> dict[str, object]:
+def _context(opened: Opened, card: str, checked_at: datetime) -> dict[str, object]:
     """Return what the page of a certificate shows; its template lists the same."""
     facts, version, last = opened.facts, opened.version, opened.last
     newer = {"href": f"/c/{last.code}", "version": last.version, "made_at": last.made_at}
@@ -119,8 +123,8 @@ def _context(opened: domain.Opened, card: str, checked_at: datetime) -> dict[str
         "code": version.code,
         "number": facts.number,
         "version": version.version,
-        "title": domain.TITLES[facts.words],
-        "holder": domain.ERASED if version.holder is None else version.holder,
+        "title": TITLES[facts.words],
+        "holder": ERASED if version.holder is None else version.holder,
         "card": card,
         "grams": facts.grams,
         "low_grams": facts.low_grams,
@@ -129,7 +133,7 @@ def _context(opened: domain.Opened, card: str, checked_at: datetime) -> dict[str
         "project": facts.project,
         "issued_at": facts.issued_at,
         "issuer": facts.issuer,
-        "serials": domain.serial_lines(facts.allocations),
+        "serials": serial_lines(facts.allocations),
         "ledger": facts.ledger,
         "pdf_href": f"/c/{version.code}.pdf",
         "png_href": f"/c/{version.code}.png",

@@ -9,9 +9,20 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel, ConfigDict
 
-from services.certificates import domain
+from services.certificates.domain.certificate import (
+    Opened,
+    Project,
+    Revocation,
+    RevocationReason,
+    Scene,
+    Status,
+    Version,
+)
+from services.certificates.domain.claims import TITLES, ClaimWords
+from services.certificates.domain.decide import UnknownCertificate
+from services.certificates.domain.serials import SerialLine, serial_lines
 from services.certificates.handlers import Handlers
-from shared.contracts import LedgerPlace
+from shared.contracts.registry import LedgerPlace
 from shared.web.app import cause_of
 
 Code = Annotated[str, Path(max_length=200, description="as printed, or as typed", examples=["7K3M-9QXD-4TVB"])]
@@ -43,7 +54,7 @@ class Verification(BaseModel):
     """How a code stands at this moment; of an unknown one nothing more is said."""
 
     livemode: bool
-    status: domain.Status | Literal["unknown"]
+    status: Status | Literal["unknown"]
     checked_at: datetime
     number: str | None = None
     version: int | None = None
@@ -60,24 +71,24 @@ class CertificateOfHonor(BaseModel):
     version: int
     code: str
     address: str
-    status: domain.Status
+    status: Status
     title: str
-    words: domain.ClaimWords
+    words: ClaimWords
     jurisdiction: str
     holder: str | None
     mass_g: int
     low_g: int | None
     high_g: int | None
     factor_releases: tuple[str, ...]
-    scene: domain.Scene | None
-    project: domain.Project
-    serials: tuple[domain.SerialLine, ...]
+    scene: Scene | None
+    project: Project
+    serials: tuple[SerialLine, ...]
     ledger: LedgerPlace
     issuer: dict[str, str]
     issued_at: datetime
     made_at: datetime
     superseded_by: Newer | None
-    revocation: domain.Revocation | None
+    revocation: Revocation | None
 
 
 class CertificateOfOrder(BaseModel):
@@ -85,7 +96,7 @@ class CertificateOfOrder(BaseModel):
 
     livemode: bool
     order_id: str
-    status: domain.Status | Literal["awaiting"]
+    status: Status | Literal["awaiting"]
     number: str | None = None
     code: str | None = None
     address: str | None = None
@@ -96,7 +107,7 @@ class Revoke(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    reason: domain.RevocationReason
+    reason: RevocationReason
 
 
 class Revoked(BaseModel):
@@ -105,17 +116,17 @@ class Revoked(BaseModel):
     livemode: bool
     certificate_id: str
     number: str
-    revocation: domain.Revocation
+    revocation: Revocation
 
 
 def api_router(handlers: Handlers, *, clock: Callable[[], datetime], public_url: str, livemode: bool) -> APIRouter:
     """Build the routes for programs."""
     routes = APIRouter(tags=["certificates"], dependencies=[Depends(_never_kept)])
 
-    def address(version: domain.Version) -> str:
+    def address(version: Version) -> str:
         return f"{public_url}/c/{version.code}"
 
-    def newer(opened: domain.Opened) -> Newer | None:
+    def newer(opened: Opened) -> Newer | None:
         if opened.status != "superseded":
             return None
         last = opened.last
@@ -141,7 +152,7 @@ def api_router(handlers: Handlers, *, clock: Callable[[], datetime], public_url:
         """Return what the version with this code states."""
         opened = await handlers.opened(code, address=asker)
         if opened is None:
-            raise domain.UnknownCertificate(UNKNOWN)
+            raise UnknownCertificate(UNKNOWN)
         certificate, facts, version = opened
         return CertificateOfHonor(
             livemode=livemode,
@@ -152,7 +163,7 @@ def api_router(handlers: Handlers, *, clock: Callable[[], datetime], public_url:
             code=version.code,
             address=address(version),
             status=opened.status,
-            title=domain.TITLES[facts.words],
+            title=TITLES[facts.words],
             words=facts.words,
             jurisdiction=facts.jurisdiction,
             holder=version.holder,
@@ -162,7 +173,7 @@ def api_router(handlers: Handlers, *, clock: Callable[[], datetime], public_url:
             factor_releases=facts.releases,
             scene=facts.scene,
             project=facts.project,
-            serials=domain.serial_lines(facts.allocations),
+            serials=serial_lines(facts.allocations),
             ledger=facts.ledger,
             issuer=facts.issuer,
             issued_at=facts.issued_at,

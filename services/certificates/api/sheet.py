@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Callable
 from functools import lru_cache
 
-from services.certificates import domain
+from services.certificates.domain.certificate import Opened, business_day
+from services.certificates.domain.claims import ERASED, TITLES, statement
+from services.certificates.domain.serials import serial_lines, serials_in_brief
 from services.certificates.pages import FOLDER
 from services.certificates.pages.print import Card, CertificateView, Printer, Unprintable, card
 from shared.refusal import Refusal
@@ -42,21 +44,19 @@ class Sheets:
             language: languages.speaker(languages.catalogue(language, (pages.SHARED, FOLDER))) for language in LANGUAGES
         }
 
-    async def pdf(self, opened: domain.Opened, language: Language) -> bytes:
+    async def pdf(self, opened: Opened, language: Language) -> bytes:
         """Return the PDF of a version, always the same bytes. Raises Gone or NotPrintable."""
         return await self._printed(self._pdf, opened, language)
 
-    async def png(self, opened: domain.Opened, language: Language) -> bytes:
+    async def png(self, opened: Opened, language: Language) -> bytes:
         """Return the card of a version, always the same bytes. Raises Gone or NotPrintable."""
         return await self._printed(self._png, opened, language)
 
-    def card(self, opened: domain.Opened, language: Language) -> Card:
+    def card(self, opened: Opened, language: Language) -> Card:
         """Return what the card of a version says."""
         return card(self._view(opened, language))
 
-    async def _printed(
-        self, printed: Callable[[CertificateView], bytes], opened: domain.Opened, language: Language
-    ) -> bytes:
+    async def _printed(self, printed: Callable[[CertificateView], bytes], opened: Opened, language: Language) -> bytes:
         if opened.certificate.revocation is not None:
             raise Gone(Sentence("This certificate was revoked and is no longer printed. Its page says why."))
         try:
@@ -64,12 +64,12 @@ class Sheets:
         except Unprintable as wrong:
             raise NotPrintable(str(wrong), field=wrong.field) from None
 
-    def _view(self, opened: domain.Opened, language: Language) -> CertificateView:
+    def _view(self, opened: Opened, language: Language) -> CertificateView:
         facts, version, said = opened.facts, opened.version, self._said[language]
-        title = domain.TITLES[facts.words]
+        title = TITLES[facts.words]
         # Under the title it stands in the other language of the place: in Chinese, and in English under any but that.
         second: Language = "zh" if language == SOURCE else SOURCE
-        lines = domain.serial_lines(facts.allocations)
+        lines = serial_lines(facts.allocations)
         scene = languages.in_language(facts.scene.names, language) if facts.scene else None
         return CertificateView(
             lang=language,
@@ -82,18 +82,18 @@ class Sheets:
             # In capitals, and without what only eyes need, the QR code takes fewer dots.
             verify_url=f"{self._public_url}/c/{''.join(version.code.split('-'))}".upper(),
             short_url=f"{self._public_url.partition('://')[2]}/v",
-            holder=said(domain.ERASED) if version.holder is None else version.holder,
+            holder=said(ERASED) if version.holder is None else version.holder,
             scene_name=scene,
-            statement=said(domain.statement(scene)),
+            statement=said(statement(scene)),
             grams=facts.grams,
             low_grams=facts.low_grams,
             high_grams=facts.high_grams,
             factor_release=", ".join(facts.releases) or None,
             allocations=tuple((line.serial, line.from_gram, line.to_gram) for line in lines),
-            serials=said(domain.serials_in_brief(lines)),
+            serials=said(serials_in_brief(lines)),
             project_name=languages.in_language(facts.project.names, language),
             standard=facts.project.standard,
             issuer=languages.in_language(facts.issuer, language),
-            issued_on=domain.business_day(facts.issued_at),
+            issued_on=business_day(facts.issued_at),
             demo=None if self._livemode else said(DEMO),
         )

@@ -10,7 +10,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from services.certificates.domain.claims import ClaimWords
 from services.certificates.domain.numbers import certificate_id_of
-from shared.contracts import Allocation, CertificateIssued, CertificateRevoked, Claim, Event, LedgerPlace
+from shared.contracts.certificates import CertificateIssued, CertificateRevoked
+from shared.contracts.event import Event
+from shared.contracts.orders import Claim
+from shared.contracts.registry import Allocation, LedgerPlace
 
 BUSINESS_ZONE = ZoneInfo("Asia/Shanghai")
 RevocationReason = Literal["issued_in_error", "credits_reversed"]

@@ -21,7 +21,9 @@ from services.certificates.domain.certificate import (
 from services.certificates.domain.claims import claim_words
 from services.certificates.domain.names import Holder
 from services.certificates.domain.numbers import code_of, number_of
-from shared.contracts import CreditsRetired, Event, OffsetPurchased
+from shared.contracts.event import Event
+from shared.contracts.orders import OffsetPurchased
+from shared.contracts.registry import CreditsRetired
 from shared.refusal import Refusal
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from services.certificates.domain.certificate import Frozen
-from shared.contracts import BeneficiaryNamed
+from shared.contracts.orders import BeneficiaryNamed
 
 CORRECTION_DAYS = 30
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.certificates.domain.certificate import Frozen
-from shared.contracts import Allocation
+from shared.contracts.registry import Allocation
 from shared.sentence import Sentence
 
 GRAMS_PER_TONNE = 1_000_000

@@ -1,12 +1,23 @@
 """The addresses of orders: for programs under /v1, for people everywhere else, and those of the payment provider."""
 
-from services.orders import domain
-from services.orders.api.balances import balance_router
-from services.orders.api.payments import SANDBOX_NOTICES, payment_router
-from services.orders.api.people import page_router
-from services.orders.api.profiles import profile_router
-from services.orders.api.programs import CursorUnknown, FootprintUnknown, api_router
-from services.orders.api.served import Served
+from services.orders.api.payments import SANDBOX_NOTICES
+from services.orders.api.programs import CursorUnknown, FootprintUnknown
+from services.orders.domain.balance import NothingLeft, NotInBalance, SceneNotYours, SceneOpen, SceneUnknown
+from services.orders.domain.beneficiary import (
+    BeneficiaryErased,
+    KindFixed,
+    MandateOutdated,
+    NameInvalid,
+    NameMissing,
+    NameUnprintable,
+)
+from services.orders.domain.claim import ClaimMismatch, ClaimRefused
+from services.orders.domain.machine import DoesNotFit
+from services.orders.domain.notice import NoticeForged
+from services.orders.domain.offers import AmountOutOfRange, PriceChanged, ProjectNotForSale, ProjectUnknown
+from services.orders.domain.payments import PaymentsExhausted, PaymentUnknown, ProviderRefused, ProviderSilent
+from services.orders.domain.refunds import RefundNotOpen, RefundUnknown
+from services.orders.domain.sandbox import FaultNotPlayable, PaymentDecided
 from shared.refusal import Refusal
 from shared.web.auth import PUBLIC, Access, Capability, Scope
 
@@ -53,43 +64,31 @@ ACCESS: dict[str, Access] = {
 STATUSES: dict[type[Refusal], int] = {
     CursorUnknown: 422,
     FootprintUnknown: 404,
-    domain.DoesNotFit: 409,
-    domain.ProjectUnknown: 404,
-    domain.ProjectNotForSale: 409,
-    domain.PriceChanged: 409,
-    domain.AmountOutOfRange: 422,
-    domain.ClaimRefused: 409,
-    domain.ClaimMismatch: 403,
-    domain.SceneUnknown: 404,
-    domain.SceneNotYours: 403,
-    domain.SceneOpen: 409,
-    domain.NothingLeft: 409,
-    domain.NotInBalance: 404,
-    domain.MandateOutdated: 409,
-    domain.NameInvalid: 422,
-    domain.NameMissing: 422,
-    domain.NameUnprintable: 422,
-    domain.KindFixed: 409,
-    domain.BeneficiaryErased: 409,
-    domain.PaymentUnknown: 404,
-    domain.PaymentDecided: 409,
-    domain.PaymentsExhausted: 409,
-    domain.FaultNotPlayable: 422,
-    domain.ProviderRefused: 409,
-    domain.ProviderSilent: 503,
-    domain.RefundUnknown: 404,
-    domain.RefundNotOpen: 409,
-    domain.NoticeForged: 401,
+    DoesNotFit: 409,
+    ProjectUnknown: 404,
+    ProjectNotForSale: 409,
+    PriceChanged: 409,
+    AmountOutOfRange: 422,
+    ClaimRefused: 409,
+    ClaimMismatch: 403,
+    SceneUnknown: 404,
+    SceneNotYours: 403,
+    SceneOpen: 409,
+    NothingLeft: 409,
+    NotInBalance: 404,
+    MandateOutdated: 409,
+    NameInvalid: 422,
+    NameMissing: 422,
+    NameUnprintable: 422,
+    KindFixed: 409,
+    BeneficiaryErased: 409,
+    PaymentUnknown: 404,
+    PaymentDecided: 409,
+    PaymentsExhausted: 409,
+    FaultNotPlayable: 422,
+    ProviderRefused: 409,
+    ProviderSilent: 503,
+    RefundUnknown: 404,
+    RefundNotOpen: 409,
+    NoticeForged: 401,
 }
-
-__all__ = [
-    "ACCESS",
-    "SANDBOX_NOTICES",
-    "STATUSES",
-    "Served",
-    "api_router",
-    "balance_router",
-    "page_router",
-    "payment_router",
-    "profile_router",
-]

@@ -9,10 +9,11 @@ from typing import Any
 
 from fastapi import Request
 
-from services.orders import domain
 from services.orders.api.served import Served
-from services.orders.api.shapes import OrderMade
-from services.orders.handlers import Keyed
+from services.orders.api.shapes.shown import OrderMade
+from services.orders.domain.beneficiary import Beneficiary, Naming
+from services.orders.domain.order import Offered, Wish
+from services.orders.handlers.handlers import Keyed
 from shared.web.app import cause_of
 from shared.web.auth import Forbidden, hash_of, shown, token_of
 from shared.web.idempotency import body_hash, checked, id_of
@@ -29,7 +30,7 @@ class Minted:
     profile_capability: str
 
 
-async def profile_of(request: Request, served: Served, named: str | None) -> domain.Beneficiary | None:
+async def profile_of(request: Request, served: Served, named: str | None) -> Beneficiary | None:
     """Return the profile whose capability is shown: the one named, else the first that the browser holds.
 
     A browser may still hold one that was erased; it is passed over, unless it is named. Raises Forbidden when the
@@ -47,9 +48,9 @@ async def profile_of(request: Request, served: Served, named: str | None) -> dom
     return None
 
 
-def offered(claims: Sequence[tuple[str, str]]) -> tuple[domain.Offered, ...]:
+def offered(claims: Sequence[tuple[str, str]]) -> tuple[Offered, ...]:
     """Return footprints with the hashes of the tokens shown for them."""
-    return tuple(domain.Offered(footprint_id, hash_of("fp", footprint_id, token)) for footprint_id, token in claims)
+    return tuple(Offered(footprint_id, hash_of("fp", footprint_id, token)) for footprint_id, token in claims)
 
 
 async def make_order(
@@ -58,9 +59,9 @@ async def make_order(
     *,
     key: str | None,
     body: dict[str, Any],
-    wish: domain.Wish,
-    naming: domain.Naming | None,
-    profile: domain.Beneficiary | None,
+    wish: Wish,
+    naming: Naming | None,
+    profile: Beneficiary | None,
     mandate_version: str,
 ) -> tuple[OrderMade, bool]:
     """Make the order that is asked for, and return it as made, and whether it was there already."""
@@ -106,7 +107,7 @@ def minted(
     return Minted(keyed, capability, profile_capability)
 
 
-async def _caller(served: Served, wish: domain.Wish, profile: domain.Beneficiary | None, key: str) -> str:
+async def _caller(served: Served, wish: Wish, profile: Beneficiary | None, key: str) -> str:
     """Return whom the key is bound to: the first footprint's capability, else the profile's, else nobody known.
 
     A guest whose first order made the profile may repeat that order with the profile in hand: it is still a guest's.

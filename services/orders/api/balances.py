@@ -6,20 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from services.orders import domain
 from services.orders.api.asking import minted
 from services.orders.api.served import Served
-from services.orders.api.shapes import (
-    BalanceShown,
-    CountedPage,
-    CountedShown,
-    OrderMade,
-    ProfileChanged,
-    ProfileShown,
-    RestAsked,
-    StrikeAsked,
-)
-from services.orders.handlers import Claiming
+from services.orders.api.shapes.asked import ProfileChanged
+from services.orders.api.shapes.balances import BalanceShown, CountedPage, CountedShown, RestAsked, StrikeAsked
+from services.orders.api.shapes.shown import OrderMade, ProfileShown
+from services.orders.domain.balance import Standing
+from services.orders.handlers.balances import Claiming
 from shared.web.app import cause_of
 from shared.web.auth import Forbidden
 from shared.web.idempotency import Key, id_of
@@ -57,7 +50,7 @@ def balance_router(served: Served) -> APIRouter:
     async def list_footprints(
         request: Request,
         scene_id: ScenePath,
-        standing: domain.Standing = "left",
+        standing: Standing = "left",
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
         cursor: Cursor = "",
     ) -> CountedPage:

@@ -9,20 +9,14 @@ from fastapi import APIRouter, Form, Header, Path, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import ValidationError
 
-from services.orders import domain
 from services.orders.api.programs import OrderPath
 from services.orders.api.served import Served
-from services.orders.api.shapes import (
-    Method,
-    PaymentAsked,
-    PaymentShown,
-    PaymentStarted,
-    RefundSettled,
-    SandboxApproval,
-    SandboxShown,
-    Taken,
-)
-from services.orders.handlers import Started
+from services.orders.api.shapes.asked import Method, PaymentAsked, RefundSettled, SandboxApproval
+from services.orders.api.shapes.shown import PaymentShown, PaymentStarted, SandboxShown, Taken
+from services.orders.domain.notice import SIGNATURE_HEADER, Notice, NoticeForged
+from services.orders.domain.order import Settlement
+from services.orders.domain.sandbox import Fault, SandboxPayment
+from services.orders.handlers.payments import Started
 from shared.web.app import cause_of
 from shared.web.idempotency import Key, body_hash, checked, id_of
 
@@ -46,7 +40,7 @@ def payment_router(served: Served) -> APIRouter:
     routes = APIRouter(tags=["payments"])
     sandbox = served.sandbox
 
-    def shown(payment: domain.SandboxPayment) -> SandboxShown:
+    def shown(payment: SandboxPayment) -> SandboxShown:
         undecided = "open" if payment.is_open(served.clock()) else "lapsed"
         return SandboxShown(
             payment_id=payment.payment_id,
@@ -101,7 +95,7 @@ def payment_router(served: Served) -> APIRouter:
             order_id,
             payment_id,
             reference=asked.reference,
-            settlement=domain.Settlement(
+            settlement=Settlement(
                 request_id=id_of("set", caller, checked(idempotency_key)),
                 request_hash=body_hash({"order": order_id, "payment": payment_id, **asked.model_dump()}),
                 by=caller,
@@ -114,15 +108,15 @@ def payment_router(served: Served) -> APIRouter:
 
     @routes.post(SANDBOX_NOTICES, operation_id="take_sandbox_notice")
     async def take_notice(
-        request: Request, diandian_signature: Annotated[str | None, Header(alias=domain.SIGNATURE_HEADER)] = None
+        request: Request, diandian_signature: Annotated[str | None, Header(alias=SIGNATURE_HEADER)] = None
     ) -> Taken:
         """Take the sandbox's notice of a payment; it must be signed, and may come any number of times."""
         body = await request.body()
         sandbox.check_signature(body, diandian_signature)
         try:
-            notice = domain.Notice.model_validate_json(body)
+            notice = Notice.model_validate_json(body)
         except ValidationError as wrong:
-            raise domain.NoticeForged(f"The notice is none: {wrong.error_count()} of its fields are wrong.") from None
+            raise NoticeForged(f"The notice is none: {wrong.error_count()} of its fields are wrong.") from None
         await served.payments.notice(notice.payment_id, notice.said, cause=cause_of(request))
         return Taken()
 
@@ -159,7 +153,7 @@ def payment_router(served: Served) -> APIRouter:
     async def decide(
         payment_id: PaymentPath,
         decision: Annotated[Literal["approve", "decline"], Form()],
-        fault: Annotated[list[domain.sandbox.Fault] | None, Form()] = None,
+        fault: Annotated[list[Fault] | None, Form()] = None,
     ) -> RedirectResponse:
         if decision == "approve":
             payment = await sandbox.approve(payment_id, fault or ())

@@ -11,13 +11,33 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from services.orders import domain
 from services.orders.api.asking import GUEST, make_order, offered, profile_of
 from services.orders.api.payments import start_payment
 from services.orders.api.programs import OrderPath
 from services.orders.api.served import Served
-from services.orders.api.shapes import Method
-from services.orders.handlers import Provider
+from services.orders.api.shapes.asked import Method
+from services.orders.domain import offers as offers_
+from services.orders.domain.alias import alias_of
+from services.orders.domain.beneficiary import (
+    MANDATE_TEXT,
+    MANDATE_VERSION,
+    NameInvalid,
+    NameMissing,
+    NameUnprintable,
+    Naming,
+    checked_name,
+)
+from services.orders.domain.claim import claimed
+from services.orders.domain.offers import (
+    CURRENCY,
+    ORDER_GRAMS_MAX,
+    Offer,
+    PriceChanged,
+    ProjectNotForSale,
+    ProjectUnknown,
+)
+from services.orders.domain.order import Offered, Order, Payment, Wish
+from services.orders.handlers.provider import Provider
 from services.orders.pages import words
 from shared.refusal import Refusal
 from shared.sentence import Sentence
@@ -28,17 +48,17 @@ from shared.web.idempotency import id_of
 OFFERS_MAX = 12
 FootprintText = Annotated[str, Query(pattern=r"^(fp_[0-9A-HJKMNP-TV-Z]{26})?$")]
 FootprintField = Annotated[str, Form(pattern=r"^(fp_[0-9A-HJKMNP-TV-Z]{26})?$")]
-MassText = Annotated[int | None, Query(gt=0, le=domain.ORDER_GRAMS_MAX)]
-MassField = Annotated[int | None, Form(gt=0, le=domain.ORDER_GRAMS_MAX)]
+MassText = Annotated[int | None, Query(gt=0, le=ORDER_GRAMS_MAX)]
+MassField = Annotated[int | None, Form(gt=0, le=ORDER_GRAMS_MAX)]
 Text = Annotated[str, Form(max_length=200)]
 # The refusals that a buyer can mend on the form, and the field that each is about.
 MENDED_AT: Mapping[type[Refusal], str] = {
-    domain.PriceChanged: "offer",
-    domain.ProjectNotForSale: "offer",
-    domain.ProjectUnknown: "offer",
-    domain.NameInvalid: "name",
-    domain.NameMissing: "name",
-    domain.NameUnprintable: "name",
+    PriceChanged: "offer",
+    ProjectNotForSale: "offer",
+    ProjectUnknown: "offer",
+    NameInvalid: "name",
+    NameMissing: "name",
+    NameUnprintable: "name",
 }
 
 
@@ -51,7 +71,7 @@ class Subject:
     mass_g: int | None
 
     @property
-    def offered(self) -> tuple[domain.Offered, ...]:
+    def offered(self) -> tuple[Offered, ...]:
         """The footprint as it is offered for a claim."""
         return offered([(self.footprint_id, self.token)]) if self.footprint_id else ()
 
@@ -71,13 +91,13 @@ def page_router(served: Served) -> APIRouter:
     ) -> HTMLResponse:
         grams = subject.mass_g
         if subject.footprint_id:
-            known = domain.claimed(subject.offered, await store.known([subject.footprint_id]))
+            known = claimed(subject.offered, await store.known([subject.footprint_id]))
             grams = known[0].grams if known else None
         listings = await store.copies.listings()
-        offers = domain.offers(listings, mass_g=grams, money_fen=None, fee_fen=served.fee_fen)
+        offers = offers_.offers(listings, mass_g=grams, money_fen=None, fee_fen=served.fee_fen)
         profile = await profile_of(request, served, None)
         caller = (subject.offered and subject.offered[0].token_hash) or GUEST
-        alias = (profile and profile.alias) or domain.alias_of(id_of("ben", caller, key))
+        alias = (profile and profile.alias) or alias_of(id_of("ben", caller, key))
         name = profile.name if profile and profile.name != alias else None
         first = {"offer": "", "name_kind": "own" if name else "alias", "name": name or "", "mandate": ""}
         page = pages.render(
@@ -90,10 +110,10 @@ def page_router(served: Served) -> APIRouter:
             grams=grams,
             offers=[_offer(offer) for offer in offers[:OFFERS_MAX]],
             fee_fen=served.fee_fen,
-            currency=domain.CURRENCY,
+            currency=CURRENCY,
             alias=alias,
-            mandate_version=domain.MANDATE_VERSION,
-            mandate_text=domain.MANDATE_TEXT,
+            mandate_version=MANDATE_VERSION,
+            mandate_text=MANDATE_TEXT,
             idempotency_key=key,
             answers=answers or first,
             errors=errors or {},
@@ -132,9 +152,7 @@ def page_router(served: Served) -> APIRouter:
             errors["mandate"] = Sentence("Without the mandate the credits cannot be cancelled for you.")
         if errors:
             return await choose(request, subject, key=idempotency_key, answers=answers, errors=errors)
-        wish = domain.Wish(
-            project_id=project_id, seen_version=int(version), offered=subject.offered, mass_g=subject.mass_g
-        )
+        wish = Wish(project_id=project_id, seen_version=int(version), offered=subject.offered, mass_g=subject.mass_g)
         profile = await profile_of(request, served, None)
         try:
             made, _ = await make_order(
@@ -143,9 +161,9 @@ def page_router(served: Served) -> APIRouter:
                 key=idempotency_key,
                 body={"footprint": footprint, "mass_g": mass_g, **answers},
                 wish=wish,
-                naming=domain.Naming(profile.kind if profile else "person", name if name_kind == "own" else None),
+                naming=Naming(profile.kind if profile else "person", name if name_kind == "own" else None),
                 profile=profile,
-                mandate_version=domain.MANDATE_VERSION,
+                mandate_version=MANDATE_VERSION,
             )
         except tuple(MENDED_AT) as refusal:
             errors = {MENDED_AT[type(refusal)]: refusal.detail}
@@ -184,8 +202,8 @@ def _wrong_in_name(name: str) -> str:
     if not name.strip():
         return Sentence("Write your name, or take the alias.")
     try:
-        domain.checked_name(name)
-    except (domain.NameInvalid, domain.NameUnprintable) as refusal:
+        checked_name(name)
+    except (NameInvalid, NameUnprintable) as refusal:
         return refusal.detail
     return ""
 
@@ -201,7 +219,7 @@ async def _own_order(request: Request, served: Served, footprint_id: str) -> str
     return order_id if token and secrets.compare_digest(stored, hash_of("ord", order_id, token)) else None
 
 
-def _offer(offer: domain.Offer) -> dict[str, Any]:
+def _offer(offer: Offer) -> dict[str, Any]:
     listing = offer.listing
     return {
         "project_id": listing.project_id,
@@ -215,7 +233,7 @@ def _offer(offer: domain.Offer) -> dict[str, Any]:
     }
 
 
-def order_context(order: domain.Order, provider: Provider, *, now: datetime) -> dict[str, Any]:
+def order_context(order: Order, provider: Provider, *, now: datetime) -> dict[str, Any]:
     """Return what the page of an order shows."""
     refused, footprints = order.refused, order.wish.footprint_ids
     return {
@@ -250,7 +268,7 @@ def order_context(order: domain.Order, provider: Provider, *, now: datetime) -> 
     }
 
 
-def _payment(payment: domain.Payment, provider: Provider) -> dict[str, Any]:
+def _payment(payment: Payment, provider: Provider) -> dict[str, Any]:
     received, refund = payment.received, payment.refund
     assert received is not None
     return {
@@ -264,7 +282,7 @@ def _payment(payment: domain.Payment, provider: Provider) -> dict[str, Any]:
     }
 
 
-def _let_go(payment: domain.Payment) -> dict[str, Any]:
+def _let_go(payment: Payment) -> dict[str, Any]:
     authorised = payment.authorised
     assert authorised is not None
     return {

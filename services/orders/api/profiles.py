@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Form, Path, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from services.orders import domain
 from services.orders.api.served import Served
-from services.orders.api.shapes import ProfileChanged, ProfileShown
+from services.orders.api.shapes.asked import ProfileChanged
+from services.orders.api.shapes.shown import ProfileShown
+from services.orders.domain.beneficiary import check_not_erased
 from shared.contracts.orders import Board
 from shared.web.app import cause_of
 
@@ -38,7 +39,7 @@ def profile_router(served: Served) -> APIRouter:
         """Show how boards show the profile."""
         loaded = await served.store.beneficiary(beneficiary_id)
         assert loaded is not None, "the guard has seen it"
-        domain.check_not_erased(loaded.value)
+        check_not_erased(loaded.value)
         page = served.pages.render(
             "profile.html",
             beneficiary_id=beneficiary_id,

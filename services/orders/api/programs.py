@@ -11,21 +11,16 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from services.orders import domain
 from services.orders.api.asking import make_order, offered, profile_of
 from services.orders.api.served import Served
-from services.orders.api.shapes import (
-    OfferShown,
-    OrderAsked,
-    OrderMade,
-    Orders,
-    OrderShown,
-    Payables,
-    PayableShown,
-    Quote,
-    QuoteAsked,
-)
-from services.orders.store import Loaded
+from services.orders.api.shapes.asked import OrderAsked, QuoteAsked
+from services.orders.api.shapes.shown import OfferShown, OrderMade, Orders, OrderShown, Payables, PayableShown, Quote
+from services.orders.domain import offers as offers_
+from services.orders.domain.beneficiary import MANDATE_TEXT, MANDATE_VERSION
+from services.orders.domain.machine import State
+from services.orders.domain.offers import QUOTE_LIFE, Offer
+from services.orders.domain.order import Order, Wish
+from services.orders.store.store import Loaded
 from shared.refusal import Refusal
 from shared.web.app import cause_of
 from shared.web.idempotency import Key
@@ -52,7 +47,7 @@ def api_router(served: Served) -> APIRouter:
     routes = APIRouter(tags=["orders"])
     store, handlers, livemode = served.store, served.handlers, served.settings.livemode
 
-    async def shown_orders(orders: Sequence[domain.Order]) -> list[OrderShown]:
+    async def shown_orders(orders: Sequence[Order]) -> list[OrderShown]:
         names = await store.copies.scene_names({order.priced.scene_id or "" for order in orders if order.priced})
         return [
             OrderShown.of(
@@ -63,7 +58,7 @@ def api_router(served: Served) -> APIRouter:
             for order in orders
         ]
 
-    async def found(order_id: str) -> Loaded[domain.Order]:
+    async def found(order_id: str) -> Loaded[Order]:
         loaded = await store.order(order_id)
         assert loaded is not None, "the guard has seen it"
         return loaded
@@ -80,14 +75,14 @@ def api_router(served: Served) -> APIRouter:
                     field="footprint_ids",
                 )
             mass_g = sum(footprint.grams for footprint in known.footprints.values())
-        offers = domain.offers(
+        offers = offers_.offers(
             await store.copies.listings(), mass_g=mass_g, money_fen=asked.money_fen, fee_fen=served.fee_fen
         )
         return Quote(
             livemode=livemode,
-            mandate_version=domain.MANDATE_VERSION,
-            mandate_text=domain.MANDATE_TEXT,
-            ask_again_at=served.clock() + domain.QUOTE_LIFE,
+            mandate_version=MANDATE_VERSION,
+            mandate_text=MANDATE_TEXT,
+            ask_again_at=served.clock() + QUOTE_LIFE,
             data=[_offer(offer) for offer in offers],
         )
 
@@ -104,7 +99,7 @@ def api_router(served: Served) -> APIRouter:
             served,
             key=idempotency_key,
             body=asked.model_dump(mode="json"),
-            wish=domain.Wish(
+            wish=Wish(
                 project_id=asked.project_id,
                 seen_version=asked.listing_version,
                 offered=offered([(claim.footprint_id, claim.token) for claim in asked.claims]),
@@ -124,7 +119,7 @@ def api_router(served: Served) -> APIRouter:
     @routes.get("/v1/orders", operation_id="list_orders")
     async def list_orders(
         *,
-        state: domain.State | None = None,
+        state: State | None = None,
         owes: Annotated[bool, Query(description="only those with a refund that is neither made nor settled")] = False,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
         cursor: Annotated[str | None, Query(max_length=200)] = None,
@@ -187,7 +182,7 @@ def api_router(served: Served) -> APIRouter:
     return routes
 
 
-def _offer(offer: domain.Offer) -> OfferShown:
+def _offer(offer: Offer) -> OfferShown:
     listing = offer.listing
     return OfferShown(
         project_id=listing.project_id,
@@ -204,7 +199,7 @@ def _offer(offer: domain.Offer) -> OfferShown:
     )
 
 
-def _cursor(order: domain.Order) -> str:
+def _cursor(order: Order) -> str:
     place = f"{order.created_at.isoformat()} {order.order_id}"
     return base64.urlsafe_b64encode(place.encode()).decode()
 

@@ -6,8 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.orders.handlers import Balances, Handlers, Payments, Sandbox
-from services.orders.store import Store
+from services.orders.handlers.balances import Balances
+from services.orders.handlers.handlers import Handlers
+from services.orders.handlers.payments import Payments
+from services.orders.handlers.sandbox import Sandbox
+from services.orders.store.store import Store
 from shared.settings import Settings
 from shared.web.pages import Pages
 

@@ -10,7 +10,7 @@ from typing import Literal
 from services.orders.domain.claim import ClaimTooLarge, FootprintCovered, Known
 from services.orders.domain.offers import ORDER_GRAMS_MAX
 from services.orders.domain.order import Offered
-from shared.contracts import FootprintCalculated, ScenePublished
+from shared.contracts.calculator import FootprintCalculated, ScenePublished
 from shared.refusal import Refusal
 
 Standing = Literal["left", "covered", "struck"]

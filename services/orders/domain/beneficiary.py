@@ -9,8 +9,7 @@ from datetime import datetime, timedelta
 
 from services.orders.domain.alias import alias_of
 from services.orders.domain.order import Buyer
-from shared.contracts import BeneficiaryNamed
-from shared.contracts.orders import BeneficiaryKind, Board
+from shared.contracts.orders import BeneficiaryKind, BeneficiaryNamed, Board
 from shared.contracts.printable import spelled, unprintable
 from shared.refusal import Refusal
 from shared.sentence import Sentence

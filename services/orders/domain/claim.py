@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from services.orders.domain.offers import ORDER_GRAMS_MAX, bought
 from services.orders.domain.order import Offered, Priced, Wish
-from shared.contracts import ClaimedFootprint, FootprintCalculated, ProjectListed
+from shared.contracts.calculator import FootprintCalculated
+from shared.contracts.orders import ClaimedFootprint
+from shared.contracts.registry import ProjectListed
 from shared.refusal import Refusal
 from shared.sentence import Sentence
 

@@ -11,7 +11,8 @@ from services.orders.domain.offers import seen
 from services.orders.domain.order import Buyer, Certified, Decision, Order, Refused, Wish
 from services.orders.domain.refunds import returned
 from services.orders.domain.steps import advance, advance_if_fits, begin
-from shared.contracts import CertificateIssued, CreditsHeld, CreditsRefused, CreditsRetired, ProjectListed
+from shared.contracts.certificates import CertificateIssued
+from shared.contracts.registry import CreditsHeld, CreditsRefused, CreditsRetired, ProjectListed
 
 Answer = CreditsHeld | CreditsRefused | CreditsRetired | CertificateIssued
 

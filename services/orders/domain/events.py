@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from services.orders.domain.order import Order
-from shared.contracts import Claim, Event, OffsetPurchased, OrderClosed, OrderPlaced
+from shared.contracts.event import Event
+from shared.contracts.orders import Claim, OffsetPurchased, OrderClosed, OrderPlaced
 
 
 def told(event: type[Event], order: Order) -> Event:

@@ -8,7 +8,8 @@ from datetime import timedelta
 from functools import reduce
 from typing import Literal, get_args
 
-from shared.contracts import Event, OffsetPurchased, OrderClosed, OrderPlaced
+from shared.contracts.event import Event
+from shared.contracts.orders import OffsetPurchased, OrderClosed, OrderPlaced
 from shared.refusal import Refusal
 from shared.sentence import Sentence
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from services.orders.domain.money import cost_fen, grams_for
-from shared.contracts import ProjectListed
+from shared.contracts.registry import ProjectListed
 from shared.refusal import Refusal
 from shared.sentence import Money, Sentence
 

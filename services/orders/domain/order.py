@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Literal
 
 from services.orders.domain.machine import COVERING, FINAL, TIMED, State
-from shared.contracts import Allocation, ClaimedFootprint, Event, ProjectListed
-from shared.contracts.orders import BeneficiaryKind
+from shared.contracts.event import Event
+from shared.contracts.orders import BeneficiaryKind, ClaimedFootprint
+from shared.contracts.registry import Allocation, ProjectListed
 
 PaymentState = Literal["started", "capturing", "voiding", "declined", "lapsed", "refused", "voided", "paid"]
 RefundState = Literal["requested", "made", "failed", "settled_outside"]

@@ -6,12 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.orders import domain
+from services.orders.domain import balance
+from services.orders.domain.balance import Chain, NothingLeft, check_closed, check_organiser, taken
+from services.orders.domain.beneficiary import Beneficiary, NameMissing, Naming
+from services.orders.domain.claim import FOOTPRINTS_MAX, Known
+from services.orders.domain.order import Wish
 from services.orders.handlers.counting import catch_up
 from services.orders.handlers.handlers import Handlers, Keyed, Made
 from services.orders.handlers.races import persistently
-from services.orders.store import Store
-from shared.contracts import Cause, ScenePublished
+from services.orders.store.store import Store
+from shared.contracts.calculator import ScenePublished
+from shared.contracts.event import Cause
 from shared.contracts.orders import Board
 from shared.messaging.delivery import LostRace
 
@@ -36,41 +41,39 @@ class Balances:
 
     async def scene(self, scene_id: str, organiser_id: str) -> ScenePublished:
         """Return a scene of the organiser. Raises SceneUnknown or SceneNotYours."""
-        return domain.check_organiser(await self._store.copies.scene(scene_id), organiser_id, scene_id=scene_id)
+        return check_organiser(await self._store.copies.scene(scene_id), organiser_id, scene_id=scene_id)
 
     async def catch_up(self) -> None:
         """Let balances follow the orders that were placed or ended."""
         await catch_up(self._store)
 
-    async def strike(self, scene_id: str, footprint_id: str, *, organiser_id: str, reason: str | None) -> domain.Chain:
+    async def strike(self, scene_id: str, footprint_id: str, *, organiser_id: str, reason: str | None) -> Chain:
         """Strike a footprint from the balance, or without a reason take that back; its owner may still neutralise it.
 
         Raises SceneUnknown, SceneNotYours, NotInBalance or FootprintCovered.
         """
         await self.scene(scene_id, organiser_id)
 
-        async def write() -> domain.Chain:
+        async def write() -> Chain:
             roots = [footprint.root for footprint in await self._store.copies.footprints([footprint_id])]
             before = await self._store.chains.chains(roots)
             mine = next((one.chain for one in before.values() if one.chain.scene_id == scene_id), None)
-            after = domain.strike(mine, footprint_id, reason=reason, now=self._clock())
+            after = balance.strike(mine, footprint_id, reason=reason, now=self._clock())
             await self._store.chains.record(before, [after])
             return after
 
         return await persistently(write)
 
-    async def rename(
-        self, beneficiary_id: str, *, name: str | None, board: Board | None, cause: Cause
-    ) -> domain.Beneficiary:
+    async def rename(self, beneficiary_id: str, *, name: str | None, board: Board | None, cause: Cause) -> Beneficiary:
         """Call or show an organiser otherwise. Raises NameMissing before its first order, or what a rename does."""
         if await self._store.beneficiary(beneficiary_id) is None:
-            raise domain.NameMissing("An organiser is named with its first order.", field="beneficiary/name")
+            raise NameMissing("An organiser is named with its first order.", field="beneficiary/name")
         return await self._handlers.rename(beneficiary_id, name=name, board=board, cause=cause)
 
     async def order(
         self,
         claiming: Claiming,
-        naming: domain.Naming | None,
+        naming: Naming | None,
         *,
         mandate_version: str,
         keyed: Keyed,
@@ -81,18 +84,18 @@ class Balances:
         Raises SceneUnknown, SceneNotYours, SceneOpen, NothingLeft, KeyReused, or what `domain.make` refuses.
         """
 
-        async def left() -> tuple[domain.Wish, domain.Known]:
-            domain.check_closed(await self.scene(claiming.scene_id, claiming.organiser_id))
-            chains = await self._store.chains.page(claiming.scene_id, "left", limit=domain.FOOTPRINTS_MAX)
+        async def left() -> tuple[Wish, Known]:
+            check_closed(await self.scene(claiming.scene_id, claiming.organiser_id))
+            chains = await self._store.chains.page(claiming.scene_id, "left", limit=FOOTPRINTS_MAX)
             if not chains:
-                raise domain.NothingLeft("Nothing of this scene is left to neutralise.", field="scene_id")
+                raise NothingLeft("Nothing of this scene is left to neutralise.", field="scene_id")
             known = await self._store.known([one.footprint_id for one in chains], order_id=keyed.order_id)
-            offered = domain.taken(chains, known)
+            offered = taken(chains, known)
             if not offered:
                 # All of it was taken a moment ago, and there may be more behind it.
                 await self.catch_up()
                 raise LostRace(f"what {claiming.scene_id} had left was taken meanwhile")
-            return domain.Wish(claiming.project_id, claiming.seen_version, offered=offered), known
+            return Wish(claiming.project_id, claiming.seen_version, offered=offered), known
 
         return await self._handlers.make_of(
             left,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import partial
 
-from services.orders import domain
+from services.orders.domain.balance import chain
 from services.orders.handlers.races import persistently
-from services.orders.store import Store
+from services.orders.store.store import Store
 
 PER_TURN_MAX = 500
 
@@ -21,7 +21,7 @@ async def count(store: Store, roots: Collection[str]) -> None:
     before = await chains.chains(roots)
     members, covering = await chains.members(roots), await chains.covering(roots)
     after = [
-        domain.chain(footprints, covering.get(root), before[root].chain if root in before else None)
+        chain(footprints, covering.get(root), before[root].chain if root in before else None)
         for root, footprints in members.items()
     ]
     await chains.record(before, after)

@@ -9,13 +9,31 @@ from datetime import datetime, timedelta
 import structlog
 from prometheus_client import Counter, Gauge
 
-from services.orders import domain
+from services.orders.domain import beneficiary as beneficiary_
+from services.orders.domain import decide
+from services.orders.domain.beneficiary import (
+    CORRECTION,
+    Beneficiary,
+    Naming,
+    buyer,
+    check_mandate,
+    corrected,
+    erased,
+    ordering,
+    renamed,
+)
+from services.orders.domain.beneficiary import make as make_beneficiary
+from services.orders.domain.claim import Known
+from services.orders.domain.decide import Answer, expire, hear, latest_name, settle
+from services.orders.domain.order import Decision, Order, Wish
 from services.orders.handlers.counting import count
 from services.orders.handlers.races import each, each_if_first, persistently
 from services.orders.handlers.turns import turn
-from services.orders.store import Loaded, Store
-from shared.contracts import Cause, Envelope, Event, FootprintCalculated, ProjectListed, ScenePublished
+from services.orders.store.store import Loaded, Store
+from shared.contracts.calculator import FootprintCalculated, ScenePublished
+from shared.contracts.event import Cause, Envelope, Event
 from shared.contracts.orders import BeneficiaryKind, Board
+from shared.contracts.registry import ProjectListed
 from shared.web.idempotency import check_same
 
 PER_TURN_MAX = 500
@@ -24,7 +42,7 @@ ANSWER_PATIENCE = timedelta(minutes=5)
 UNANSWERED = Gauge("diandian_orders_unanswered", "Purchases that the registry has not answered for five minutes")
 NOT_FITTING = Counter("diandian_orders_not_fitting_total", "Messages that changed nothing", ["topic", "state"])
 
-Wished = Callable[[], Awaitable[tuple[domain.Wish, domain.Known]]]
+Wished = Callable[[], Awaitable[tuple[Wish, Known]]]
 
 log = structlog.get_logger()
 
@@ -44,7 +62,7 @@ class Keyed:
 class Made:
     """An order that was made, now or by the same request before."""
 
-    order: domain.Order
+    order: Order
     replayed: bool
 
 
@@ -59,8 +77,8 @@ class Handlers:
 
     async def make(
         self,
-        wish: domain.Wish,
-        naming: domain.Naming | None,
+        wish: Wish,
+        naming: Naming | None,
         *,
         mandate_version: str,
         profile_id: str | None,
@@ -72,7 +90,7 @@ class Handlers:
         Raises KeyReused for another request under the same key, or what `domain.make` refuses.
         """
 
-        async def as_asked() -> tuple[domain.Wish, domain.Known]:
+        async def as_asked() -> tuple[Wish, Known]:
             return wish, await self._store.known(wish.footprint_ids, order_id=keyed.order_id)
 
         return await self.make_of(
@@ -82,7 +100,7 @@ class Handlers:
     async def make_of(
         self,
         wished: Wished,
-        naming: domain.Naming | None,
+        naming: Naming | None,
         *,
         mandate_version: str,
         profile_id: str | None,
@@ -100,11 +118,11 @@ class Handlers:
                 check_same(found.value.request_hash, keyed.request_hash)
                 return Made(found.value, replayed=True)
             now = self._clock()
-            domain.check_mandate(mandate_version)
+            check_mandate(mandate_version)
             profile = await self._store.beneficiary(profile_id or keyed.beneficiary_id)
             if profile is None:
-                beneficiary = domain.make_beneficiary(
-                    naming or domain.Naming(kind),
+                beneficiary = make_beneficiary(
+                    naming or Naming(kind),
                     beneficiary_id=keyed.beneficiary_id,
                     profile_hash=keyed.profile_hash,
                     request_hash=keyed.request_hash,
@@ -116,16 +134,16 @@ class Handlers:
                 check_same(profile.value.request_hash, keyed.request_hash)
                 beneficiary = profile.value
             else:
-                beneficiary = domain.ordering(profile.value, naming)
+                beneficiary = ordering(profile.value, naming)
             wish, known = await wished()
-            decision = domain.make(
+            decision = decide.make(
                 wish,
                 await self._store.copies.listing(wish.project_id),
                 known,
                 order_id=keyed.order_id,
                 request_hash=keyed.request_hash,
                 capability_hash=keyed.capability_hash,
-                buyer=domain.buyer(beneficiary, mandate_version),
+                buyer=buyer(beneficiary, mandate_version),
                 fee_fen=self._fee_fen,
                 now=now,
             )
@@ -139,28 +157,26 @@ class Handlers:
         await persistently(lambda: self._look_again(made.order.order_id, cause))
         return made
 
-    async def cancel(self, order_id: str, *, cause: Cause) -> domain.Order:
+    async def cancel(self, order_id: str, *, cause: Cause) -> Order:
         """End an order as its buyer wishes. Raises DoesNotFit from the point of no return on."""
 
-        async def end() -> domain.Order:
+        async def end() -> Order:
             loaded = await self._store.order(order_id)
             assert loaded is not None, "the guard has seen it"
             now = self._clock()
-            decision = domain.cancel(loaded.value, now=now)
+            decision = decide.cancel(loaded.value, now=now)
             await self._store.record(loaded, decision, now=now, cause=cause)
             return decision.order
 
         return await persistently(end)
 
-    async def rename(
-        self, beneficiary_id: str, *, name: str | None, board: Board | None, cause: Cause
-    ) -> domain.Beneficiary:
+    async def rename(self, beneficiary_id: str, *, name: str | None, board: Board | None, cause: Cause) -> Beneficiary:
         """Call or show a beneficiary otherwise; a new name corrects the certificates of its last 30 days.
 
         Raises NameInvalid, NameUnprintable or BeneficiaryErased.
         """
         after = await self._change(
-            beneficiary_id, lambda beneficiary: domain.renamed(beneficiary, name=name, board=board), cause=cause
+            beneficiary_id, lambda beneficiary: renamed(beneficiary, name=name, board=board), cause=cause
         )
         if name is None:
             return after
@@ -169,7 +185,7 @@ class Handlers:
 
     async def erase(self, beneficiary_id: str, *, cause: Cause) -> None:
         """Take every name off a beneficiary, for ever."""
-        await self._change(beneficiary_id, domain.erased, cause=cause)
+        await self._change(beneficiary_id, erased, cause=cause)
 
     async def listings(self, events: Sequence[Envelope[ProjectListed]]) -> None:
         """Remember what projects show and ask."""
@@ -188,9 +204,9 @@ class Handlers:
             await self._settle(loaded, cause)
         await count(self._store, {event.data.root for event in events})
 
-    async def answers(self, events: Sequence[Envelope[domain.Answer]]) -> None:
+    async def answers(self, events: Sequence[Envelope[Answer]]) -> None:
         """Move orders on by what registry and certificates say, one write per order."""
-        by_order: dict[str, list[Envelope[domain.Answer]]] = {}
+        by_order: dict[str, list[Envelope[Answer]]] = {}
         for event in events:
             by_order.setdefault(event.data.order_id, []).append(event)
         await each(self._hear(loaded, by_order[loaded.value.order_id]) for loaded in await self._store.orders(by_order))
@@ -200,7 +216,7 @@ class Handlers:
         now = self._clock()
         overdue = await self._store.overdue(now, limit=PER_TURN_MAX)
         await each_if_first(
-            self._store.record(loaded, domain.expire(loaded.value, now=now), now=now, cause=turn("deadlines", now))
+            self._store.record(loaded, expire(loaded.value, now=now), now=now, cause=turn("deadlines", now))
             for loaded in overdue
         )
 
@@ -233,29 +249,29 @@ class Handlers:
         assert beneficiary is not None
         await self._settle(loaded, cause, name_sequence=beneficiary.value.sequence)
 
-    async def _settle(self, loaded: Loaded[domain.Order], cause: Cause, *, name_sequence: int = 1) -> None:
+    async def _settle(self, loaded: Loaded[Order], cause: Cause, *, name_sequence: int = 1) -> None:
         now = self._clock()
-        order = domain.latest_name(loaded.value, name_sequence)
+        order = latest_name(loaded.value, name_sequence)
         known = await self._store.known(order.wish.footprint_ids)
-        await self._store.record(loaded, domain.settle(order, known, now=now), now=now, cause=cause)
+        await self._store.record(loaded, settle(order, known, now=now), now=now, cause=cause)
 
-    async def _hear(self, loaded: Loaded[domain.Order], events: Sequence[Envelope[domain.Answer]]) -> None:
+    async def _hear(self, loaded: Loaded[Order], events: Sequence[Envelope[Answer]]) -> None:
         now = self._clock()
         order = loaded.value
         told: list[Event] = []
         for event in events:
-            decision = domain.hear(order, event.data, now=now)
+            decision = hear(order, event.data, now=now)
             if decision.order == order:
                 NOT_FITTING.labels(event.data.topic, order.state).inc()
             order = decision.order
             told += decision.events
-        decided = domain.Decision(order, tuple(told))
+        decided = Decision(order, tuple(told))
         await self._store.record(loaded, decided, now=now, cause=events[-1].cause)
 
     async def _change(
-        self, beneficiary_id: str, change: Callable[[domain.Beneficiary], domain.Beneficiary], *, cause: Cause
-    ) -> domain.Beneficiary:
-        async def write() -> domain.Beneficiary:
+        self, beneficiary_id: str, change: Callable[[Beneficiary], Beneficiary], *, cause: Cause
+    ) -> Beneficiary:
+        async def write() -> Beneficiary:
             loaded = await self._store.beneficiary(beneficiary_id)
             assert loaded is not None, "the guard has seen it"
             after = change(loaded.value)
@@ -264,24 +280,22 @@ class Handlers:
 
         return await persistently(write)
 
-    async def _correct(self, beneficiary_id: str, cause: Cause) -> domain.Beneficiary:
+    async def _correct(self, beneficiary_id: str, cause: Cause) -> Beneficiary:
         loaded = await self._store.beneficiary(beneficiary_id)
         assert loaded is not None, "the guard has seen it"
         beneficiary = loaded.value
         if not beneficiary.uncorrected:
             return beneficiary
         earlier = await self._store.correctable(
-            beneficiary_id, since=self._clock() - domain.CORRECTION, name_sequence=beneficiary.sequence
+            beneficiary_id, since=self._clock() - CORRECTION, name_sequence=beneficiary.sequence
         )
         if not earlier:
             return beneficiary
-        after, events = domain.corrected(beneficiary, earlier)
+        after, events = corrected(beneficiary, earlier)
         await self._store.record_beneficiary(loaded, after, events, now=self._clock(), cause=cause)
         return after
 
-    async def _tell(
-        self, loaded: Loaded[domain.Beneficiary] | None, after: domain.Beneficiary, *, cause: Cause
-    ) -> None:
+    async def _tell(self, loaded: Loaded[Beneficiary] | None, after: Beneficiary, *, cause: Cause) -> None:
         if loaded and after == loaded.value:
             return
-        await self._store.record_beneficiary(loaded, after, [domain.named(after)], now=self._clock(), cause=cause)
+        await self._store.record_beneficiary(loaded, after, [beneficiary_.named(after)], now=self._clock(), cause=cause)

@@ -10,12 +10,31 @@ from typing import TypeVar
 
 import structlog
 
-from services.orders import domain
+from services.orders.domain.order import Order, Payment, Settlement
+from services.orders.domain.payments import (
+    PaymentUnknown,
+    ProviderRefused,
+    ProviderSilent,
+    Said,
+    asked,
+    asks_due,
+    hear_provider,
+)
+from services.orders.domain.payments import start as start_payment
+from services.orders.domain.refunds import (
+    RefundNotOpen,
+    RefundUnknown,
+    refund_asked,
+    refund_failed,
+    refund_made,
+    refunds_due,
+    settle_refund,
+)
 from services.orders.handlers.provider import Provider
 from services.orders.handlers.races import each_if_first, persistently
 from services.orders.handlers.turns import turn
-from services.orders.store import Loaded, Store
-from shared.contracts import Cause
+from services.orders.store.store import Loaded, Store
+from shared.contracts.event import Cause
 from shared.web.idempotency import check_same
 
 PER_TURN_MAX = 200
@@ -30,8 +49,8 @@ log = structlog.get_logger()
 class Started:
     """A payment that was started, the address of the page to pay on, and whether it was there already."""
 
-    order: domain.Order
-    payment: domain.Payment
+    order: Order
+    payment: Payment
     url: str
     replayed: bool
 
@@ -51,12 +70,12 @@ class Payments:
         none has to be told that the other still runs.
         """
 
-        async def add() -> tuple[domain.Order, bool]:
+        async def add() -> tuple[Order, bool]:
             loaded = await self._order(order_id)
             if loaded.value.payment(payment_id):
                 return loaded.value, True
             now = self._clock()
-            decision = domain.start_payment(
+            decision = start_payment(
                 loaded.value, payment_id=payment_id, provider=method, request_hash=request_hash, now=now
             )
             await self._store.record(loaded, decision, now=now, cause=cause)
@@ -69,18 +88,18 @@ class Payments:
         # The provider learns of the payment after the order has it, so no money comes that nobody knows of.
         return Started(order, payment, await _told(self._provider.start(order, payment)), replayed)
 
-    async def notice(self, payment_id: str, said: domain.Said, *, cause: Cause) -> None:
+    async def notice(self, payment_id: str, said: Said, *, cause: Cause) -> None:
         """Take in what the provider says of a payment, and ask for the money that it has set aside.
 
         Raises PaymentUnknown.
         """
 
-        async def take() -> domain.Payment | None:
+        async def take() -> Payment | None:
             loaded = await self._store.order_of_payment(payment_id)
             if loaded is None:
-                raise domain.PaymentUnknown(f"There is no payment {payment_id}.")
+                raise PaymentUnknown(f"There is no payment {payment_id}.")
             now = self._clock()
-            decision = domain.hear_provider(loaded.value, payment_id, said, now=now)
+            decision = hear_provider(loaded.value, payment_id, said, now=now)
             await self._store.record(loaded, decision, now=now, cause=cause)
             return None if decision.order == loaded.value else decision.order.payment(payment_id)
 
@@ -89,15 +108,15 @@ class Payments:
             await self._find_out(changed, cause)
 
     async def settle(
-        self, order_id: str, payment_id: str, *, reference: str, settlement: domain.Settlement, cause: Cause
-    ) -> tuple[domain.Payment, bool]:
+        self, order_id: str, payment_id: str, *, reference: str, settlement: Settlement, cause: Cause
+    ) -> tuple[Payment, bool]:
         """Note that staff gave a payment back by another way; return it, and whether the same request did so before.
 
         Raises RefundUnknown, RefundNotOpen, RefundUnderWay, KeyReused, or ProviderSilent while nobody knows whether
         the provider has made it meanwhile.
         """
 
-        async def end() -> tuple[domain.Order, bool]:
+        async def end() -> tuple[Order, bool]:
             loaded = await self._store.order(order_id)
             # Looked for after the order was read: whoever settled that by the same request is found.
             if settled := await self._store.settled_by(settlement.request_id):
@@ -105,18 +124,16 @@ class Payments:
                 check_same(done.request_hash, settlement.request_hash)
                 return settled, True
             if loaded is None:
-                raise domain.RefundUnknown(f"There is no order {order_id}.")
+                raise RefundUnknown(f"There is no order {order_id}.")
             now = self._clock()
-            decision = domain.settle_refund(
-                loaded.value, payment_id, reference=reference, settlement=settlement, now=now
-            )
+            decision = settle_refund(loaded.value, payment_id, reference=reference, settlement=settlement, now=now)
             # A crash may have kept us from noting that the provider has made it.
             said = await _told(self._provider.look_up(payment_id))
             if said and said.refunded:
-                decision = domain.refund_made(loaded.value, payment_id, reference=said.refunded, now=now)
+                decision = refund_made(loaded.value, payment_id, reference=said.refunded, now=now)
             await self._store.record(loaded, decision, now=now, cause=cause)
             if said and said.refunded:
-                raise domain.RefundNotOpen("The provider has made this refund. Do not pay it again.", state="made")
+                raise RefundNotOpen("The provider has made this refund. Do not pay it again.", state="made")
             return decision.order, False
 
         order, replayed = await persistently(end)
@@ -131,7 +148,7 @@ class Payments:
         await each_if_first(
             self._refund(loaded, payment.payment_id, turn("refunds", now))
             for loaded in orders
-            for payment in domain.refunds_due(loaded.value, now=now)[:1]
+            for payment in refunds_due(loaded.value, now=now)[:1]
         )
 
     async def ask(self) -> None:
@@ -140,19 +157,19 @@ class Payments:
         silent = await self._store.unanswered(now, limit=PER_TURN_MAX)
         await each_if_first(self._ask(loaded, now) for loaded in silent)
 
-    async def _refund(self, loaded: Loaded[domain.Order], payment_id: str, cause: Cause) -> None:
+    async def _refund(self, loaded: Loaded[Order], payment_id: str, cause: Cause) -> None:
         # Noted first: of two replicas one asks, and nobody settles meanwhile what may be going back.
-        noted = domain.refund_asked(loaded.value, payment_id, now=self._clock())
+        noted = refund_asked(loaded.value, payment_id, now=self._clock())
         await self._store.record(loaded, noted, now=self._clock(), cause=cause)
         payment = noted.order.payment(payment_id)
         assert payment is not None
         reference = None
         try:
             reference = await _told(self._provider.refund(payment))
-        except domain.ProviderSilent as silent:
+        except ProviderSilent as silent:
             log.warning("refund not answered", payment_id=payment_id, failure=silent.detail)
             return
-        except domain.ProviderRefused as refused:
+        except ProviderRefused as refused:
             log.warning("refund refused", payment_id=payment_id, failure=refused.detail)
 
         async def note() -> None:
@@ -162,32 +179,32 @@ class Payments:
             if reference and returned and returned.refund and returned.refund.state == "settled_outside":
                 log.critical("money went back twice", payment_id=payment_id, reference=reference)
             if reference is None:
-                decision = domain.refund_failed(order.value, payment_id, now=now)
+                decision = refund_failed(order.value, payment_id, now=now)
             else:
-                decision = domain.refund_made(order.value, payment_id, reference=reference, now=now)
+                decision = refund_made(order.value, payment_id, reference=reference, now=now)
             await self._store.record(order, decision, now=now, cause=cause)
 
         await persistently(note)
 
-    async def _ask(self, loaded: Loaded[domain.Order], now: datetime) -> None:
+    async def _ask(self, loaded: Loaded[Order], now: datetime) -> None:
         cause = turn("look-ups", now)
         # Noted first: even a payment whose asking fails goes back in the line, and of two replicas one asks.
-        noted = domain.asked(loaded.value, now=now)
+        noted = asked(loaded.value, now=now)
         await self._store.record(loaded, noted, now=now, cause=cause)
-        for payment in domain.asks_due(loaded.value, now=now):
+        for payment in asks_due(loaded.value, now=now):
             await self._find_out(payment, cause)
 
-    async def _find_out(self, payment: domain.Payment, cause: Cause) -> None:
+    async def _find_out(self, payment: Payment, cause: Cause) -> None:
         """Ask the provider for what the payment stands at, and take in the answer; without one, ask again later."""
         try:
             said = await _told(self._what_became_of(payment))
-        except (domain.ProviderSilent, domain.ProviderRefused) as failure:
+        except (ProviderSilent, ProviderRefused) as failure:
             log.warning("provider does not say", payment_id=payment.payment_id, of=payment.state, why=failure.detail)
             return
         if said is not None:
             await self.notice(payment.payment_id, said, cause=cause)
 
-    async def _what_became_of(self, payment: domain.Payment) -> domain.Said | None:
+    async def _what_became_of(self, payment: Payment) -> Said | None:
         match payment.state:
             case "capturing":
                 return await self._provider.capture(payment)
@@ -196,7 +213,7 @@ class Payments:
             case _:
                 return await self._provider.look_up(payment.payment_id)
 
-    async def _order(self, order_id: str) -> Loaded[domain.Order]:
+    async def _order(self, order_id: str) -> Loaded[Order]:
         loaded = await self._store.order(order_id)
         assert loaded is not None, "it was seen before"
         return loaded
@@ -208,9 +225,9 @@ async def _told(asking: Awaitable[Answer]) -> Answer:
         async with asyncio.timeout(PROVIDER_SECONDS_MAX):
             return await asking
     except TimeoutError:
-        raise domain.ProviderSilent(f"The payment provider gave no answer in {PROVIDER_SECONDS_MAX} s.") from None
+        raise ProviderSilent(f"The payment provider gave no answer in {PROVIDER_SECONDS_MAX} s.") from None
 
 
-def _settlements(order: domain.Order) -> list[domain.Settlement]:
+def _settlements(order: Order) -> list[Settlement]:
     refunds = [payment.refund for payment in order.payments if payment.refund]
     return [refund.settlement for refund in refunds if refund.settlement]

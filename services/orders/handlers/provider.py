@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from services.orders.domain import Order, Payment, Said
+from services.orders.domain.order import Order, Payment
+from services.orders.domain.payments import Said
 
 
 class Provider(Protocol):

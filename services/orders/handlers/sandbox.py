@@ -11,10 +11,13 @@ from typing import TypeVar
 import httpx
 import structlog
 
-from services.orders import domain
-from services.orders.domain import sandbox
+from services.orders.domain import notice, sandbox
+from services.orders.domain.notice import SIGNATURE_HEADER, sign
+from services.orders.domain.order import Order, Payment
+from services.orders.domain.payments import PaymentUnknown, ProviderRefused, ProviderSilent, Said
+from services.orders.domain.sandbox import SandboxPayment
 from services.orders.handlers.races import each_if_first, persistently
-from services.orders.store import SandboxRecords
+from services.orders.store.sandbox import SandboxRecords
 from shared.sentence import Sentence
 from shared.web.periodic import Periodic
 
@@ -38,12 +41,12 @@ class Sandbox:
         self._key = hmac.digest(secret.encode(), b"sandbox notices", "sha256")
         self._http: httpx.AsyncClient | None = None
 
-    async def start(self, order: domain.Order, payment: domain.Payment) -> str:
+    async def start(self, order: Order, payment: Payment) -> str:
         """Open a payment of the order's total and return the sandbox's page for it."""
         assert order.total_fen is not None
         assert order.grams is not None
         await self._records.open(
-            domain.SandboxPayment(
+            SandboxPayment(
                 payment_id=payment.payment_id,
                 order_id=order.order_id,
                 names=order.listing.names,
@@ -58,57 +61,57 @@ class Sandbox:
         )
         return f"/sandbox/payments/{payment.payment_id}"
 
-    async def capture(self, payment: domain.Payment) -> domain.Said:
+    async def capture(self, payment: Payment) -> Said:
         """Take what is set aside. Raises ProviderSilent when that fault is played."""
         _, said = await self._change(payment.payment_id, lambda mine: sandbox.capture(mine, now=self._clock()))
         if said is None:
-            raise domain.ProviderSilent("The sandbox plays that its answer is lost.")
+            raise ProviderSilent("The sandbox plays that its answer is lost.")
         return said
 
-    async def void(self, payment: domain.Payment) -> domain.Said:
+    async def void(self, payment: Payment) -> Said:
         """Let go what is set aside. Raises ProviderRefused when it was taken."""
         await self._change(payment.payment_id, lambda mine: (sandbox.void(mine, now=self._clock()), None))
-        return domain.Said("voided")
+        return Said("voided")
 
-    async def refund(self, payment: domain.Payment) -> str:
+    async def refund(self, payment: Payment) -> str:
         """Give the money back and return the reference. Raises ProviderRefused when none came, or to play that."""
         assert payment.received is not None
         amount_fen, currency = payment.received.amount_fen, payment.received.currency
 
-        def give(mine: domain.SandboxPayment) -> tuple[domain.SandboxPayment, None]:
+        def give(mine: SandboxPayment) -> tuple[SandboxPayment, None]:
             return sandbox.give_back(mine, amount_fen=amount_fen, currency=currency, now=self._clock()), None
 
         after, _ = await self._change(payment.payment_id, give)
         if after.refunded_at is None:
-            raise domain.ProviderRefused("The sandbox plays that it refuses this refund.")
+            raise ProviderRefused("The sandbox plays that it refuses this refund.")
         return sandbox.refund_reference(after)
 
-    async def look_up(self, payment_id: str) -> domain.Said | None:
+    async def look_up(self, payment_id: str) -> Said | None:
         """Return what became of a payment; one that was never opened will never be paid."""
         mine = await self._records.payment(payment_id)
-        return sandbox.said(mine, now=self._clock()) if mine else domain.Said("lapsed")
+        return sandbox.said(mine, now=self._clock()) if mine else Said("lapsed")
 
-    async def payment(self, payment_id: str) -> domain.SandboxPayment:
+    async def payment(self, payment_id: str) -> SandboxPayment:
         """Return the record of a payment. Raises PaymentUnknown."""
         mine = await self._records.payment(payment_id)
         if mine is None:
-            raise domain.PaymentUnknown(Sentence("The sandbox has no payment {payment}.", payment=payment_id))
+            raise PaymentUnknown(Sentence("The sandbox has no payment {payment}.", payment=payment_id))
         return mine
 
-    async def approve(self, payment_id: str, faults: Iterable[sandbox.Fault] = ()) -> domain.SandboxPayment:
+    async def approve(self, payment_id: str, faults: Iterable[sandbox.Fault] = ()) -> SandboxPayment:
         """Let the guest pay, play the faults, and send the notice.
 
         Raises PaymentUnknown, PaymentDecided or FaultNotPlayable.
         """
         return await self._decide(payment_id, lambda mine: sandbox.approve(mine, faults, now=self._clock()))
 
-    async def decline(self, payment_id: str) -> domain.SandboxPayment:
+    async def decline(self, payment_id: str) -> SandboxPayment:
         """Let the guest not pay, and send the notice. Raises PaymentUnknown or PaymentDecided."""
         return await self._decide(payment_id, lambda mine: sandbox.decline(mine, now=self._clock()))
 
     def check_signature(self, body: bytes, signature: str | None) -> None:
         """Raise NoticeForged unless the sandbox has signed the body just now."""
-        domain.check_signature(self._key, body, signature, now=self._clock())
+        notice.check_signature(self._key, body, signature, now=self._clock())
 
     async def deliver(self) -> None:
         """Send the notices whose time has come, each until it is taken."""
@@ -124,31 +127,29 @@ class Sandbox:
         ):
             yield
 
-    async def fares(self) -> str | None:
+    async def health(self) -> str | None:
         """Nothing waits for the sandbox."""
         return None
 
-    async def _decide(
-        self, payment_id: str, decide: Callable[[domain.SandboxPayment], domain.SandboxPayment]
-    ) -> domain.SandboxPayment:
+    async def _decide(self, payment_id: str, decide: Callable[[SandboxPayment], SandboxPayment]) -> SandboxPayment:
         after, _ = await self._change(payment_id, lambda mine: (decide(mine), None))
         await each_if_first([self._notify(after)])
         return await self.payment(payment_id)
 
-    async def _notify(self, payment: domain.SandboxPayment) -> None:
+    async def _notify(self, payment: SandboxPayment) -> None:
         """Send the next notice if it is time, and note whether it was taken."""
         assert self._http is not None, "the sandbox is running"
         telling = sandbox.due(payment, now=self._clock())
         if telling is None:
             return
         body = sandbox.notice(payment, telling).model_dump_json().encode()
-        signature = domain.sign(self._key, body, now=self._clock())
+        signature = sign(self._key, body, now=self._clock())
         taken = False
         try:
             answer = await self._http.post(
                 self._notice_url,
                 content=body,
-                headers={"Content-Type": "application/json", domain.SIGNATURE_HEADER: signature},
+                headers={"Content-Type": "application/json", SIGNATURE_HEADER: signature},
             )
         except httpx.HTTPError as away:
             log.warning("notice not delivered", payment_id=payment.payment_id, failure=repr(away)[:200])
@@ -162,11 +163,11 @@ class Sandbox:
         )
 
     async def _change(
-        self, payment_id: str, act: Callable[[domain.SandboxPayment], tuple[domain.SandboxPayment, Answer]]
-    ) -> tuple[domain.SandboxPayment, Answer]:
+        self, payment_id: str, act: Callable[[SandboxPayment], tuple[SandboxPayment, Answer]]
+    ) -> tuple[SandboxPayment, Answer]:
         """Do something to a record; return it as it is then, and the answer. Raises PaymentUnknown."""
 
-        async def write() -> tuple[domain.SandboxPayment, Answer]:
+        async def write() -> tuple[SandboxPayment, Answer]:
             mine = await self.payment(payment_id)
             after, answer = act(mine)
             if after != mine:

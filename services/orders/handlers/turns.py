@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from shared.contracts import Cause
+from shared.contracts.event import Cause
 from shared.web.idempotency import id_of
 
 

@@ -10,9 +10,9 @@ from pydantic import TypeAdapter
 from pymongo import InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
-from services.orders.domain import Balance, Chain, Share, Standing
+from services.orders.domain.balance import Balance, Chain, Share, Standing
 from services.orders.store.copies import met_its_like
-from shared.contracts import FootprintCalculated
+from shared.contracts.calculator import FootprintCalculated
 from shared.messaging.delivery import LostRace
 
 _CHAIN = TypeAdapter(Chain)

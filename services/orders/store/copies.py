@@ -8,7 +8,9 @@ from typing import Any
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
-from shared.contracts import Envelope, Event, FootprintCalculated, ProjectListed, ScenePublished
+from shared.contracts.calculator import FootprintCalculated, ScenePublished
+from shared.contracts.event import Envelope, Event
+from shared.contracts.registry import ProjectListed
 from shared.messaging.copies import keep_greatest
 
 DUPLICATE_KEY = 11000

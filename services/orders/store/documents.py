@@ -8,7 +8,10 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from services.orders.domain import Beneficiary, Order, ask_at, refund_at
+from services.orders.domain.beneficiary import Beneficiary
+from services.orders.domain.order import Order
+from services.orders.domain.payments import ask_at
+from services.orders.domain.refunds import refund_at
 
 Document = dict[str, Any]
 _ORDER, _BENEFICIARY = TypeAdapter(Order), TypeAdapter(Beneficiary)

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from pymongo.errors import DuplicateKeyError
 
-from services.orders.domain import SandboxPayment
+from services.orders.domain.sandbox import SandboxPayment
 from shared.messaging.delivery import LostRace
 
 _PAYMENT = TypeAdapter(SandboxPayment)

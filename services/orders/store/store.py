@@ -9,7 +9,10 @@ from typing import Any, Generic, TypeVar
 
 from pymongo.errors import DuplicateKeyError
 
-from services.orders.domain import ENDED, RETIRED, TIMED, Beneficiary, Decision, Known, Order, State
+from services.orders.domain.beneficiary import Beneficiary
+from services.orders.domain.claim import Known
+from services.orders.domain.machine import ENDED, RETIRED, TIMED, State
+from services.orders.domain.order import Decision, Order
 from services.orders.store.chains import Chains
 from services.orders.store.copies import Copies
 from services.orders.store.documents import (
@@ -20,7 +23,7 @@ from services.orders.store.documents import (
     order_of,
 )
 from services.orders.store.sandbox import SandboxRecords
-from shared.contracts import Cause, Event
+from shared.contracts.event import Cause, Event
 from shared.messaging.delivery import LostRace
 from shared.messaging.outbox import Outbox
 

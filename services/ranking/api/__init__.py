@@ -1,12 +1,8 @@
 """Ranking's addresses: boards, my rank, around me, the pages of the boards, the live wall, and rebuilds."""
 
-from services.ranking import domain
 from services.ranking.api.asking import NothingThere
-from services.ranking.api.cursors import Cursors, CursorUnknown
-from services.ranking.api.pages import page_router
-from services.ranking.api.programs import api_router
-from services.ranking.api.staff import staff_router
-from services.ranking.api.wall import wall_router
+from services.ranking.api.cursors import CursorUnknown
+from services.ranking.domain.selection import NotOffered
 from shared.refusal import Refusal
 from shared.web.auth import PUBLIC, Access, Scope
 
@@ -27,7 +23,5 @@ ACCESS: dict[str, Access] = {
 STATUSES: dict[type[Refusal], int] = {
     NothingThere: 404,
     CursorUnknown: 422,
-    domain.NotOffered: 422,
+    NotOffered: 422,
 }
-
-__all__ = ["ACCESS", "STATUSES", "Cursors", "api_router", "page_router", "staff_router", "wall_router"]

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 from fastapi import Request
 
-from services.ranking.domain import Board, Boards, Measure, Selection, WindowKind, select
+from services.ranking.domain.boards import Boards
+from services.ranking.domain.selection import Board, Measure, Selection, select
+from services.ranking.domain.windows import WindowKind
 from shared.refusal import Refusal
 from shared.sentence import Sentence
 from shared.web.auth import CAPABILITY_HEADER, Forbidden, Unauthenticated, hash_of, shown

@@ -9,7 +9,8 @@ import json
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
-from services.ranking.domain import Key, Standing
+from services.ranking.domain.ranking import Key
+from services.ranking.domain.standing import Standing
 from shared.refusal import Refusal
 from shared.sentence import Sentence
 

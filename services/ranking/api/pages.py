@@ -13,7 +13,9 @@ from services.ranking.api.asking import asker, selected
 from services.ranking.api.cursors import Cursors
 from services.ranking.api.programs import NEIGHBOURS, BoardPath
 from services.ranking.api.views import View, city_name
-from services.ranking.domain import Measure, Row, WindowKind
+from services.ranking.domain.ranking import Row
+from services.ranking.domain.selection import Measure
+from services.ranking.domain.windows import WindowKind
 from services.ranking.handlers import Handlers
 from shared.web.languages import in_current
 from shared.web.pages import Pages

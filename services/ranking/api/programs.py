@@ -11,7 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.ranking.api.asking import asker, required, selected
 from services.ranking.api.cursors import Cursors
-from services.ranking.domain import Board, Measure, Row, Standing, WindowKind
+from services.ranking.domain.ranking import Row
+from services.ranking.domain.selection import Board, Measure
+from services.ranking.domain.standing import Standing
+from services.ranking.domain.windows import WindowKind
 from services.ranking.handlers import Handlers
 
 NEIGHBOURS = 5

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, Field
 
 from services.ranking.api.asking import NothingThere
-from services.ranking.domain import Progress
+from services.ranking.domain.comparison import Progress
 from services.ranking.handlers import Handlers
 from shared.web.idempotency import Key, checked, id_of
 

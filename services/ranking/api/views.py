@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from services.ranking.domain import MEASURES, Board, Boards, Measure, WindowKind
-from shared.contracts import ScenePublished
+from services.ranking.domain.boards import Boards
+from services.ranking.domain.selection import MEASURES, Board, Measure
+from services.ranking.domain.windows import WindowKind
+from shared.contracts.calculator import ScenePublished
 from shared.sentence import Sentence
 from shared.web.languages import in_current
 

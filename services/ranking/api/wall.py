@@ -15,7 +15,8 @@ from fastapi.responses import HTMLResponse
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from services.ranking.api.asking import no_scene
-from services.ranking.domain import Boards, Wall, wall_of
+from services.ranking.domain.boards import Boards
+from services.ranking.domain.wall import Wall, wall_of
 from services.ranking.handlers import Handlers
 from shared.web import dots
 from shared.web.pages import Pages

@@ -13,7 +13,8 @@ from services.ranking.domain.selection import Board, Field, Selection
 from services.ranking.domain.shares import Balance, Footprint, Shares
 from services.ranking.domain.standing import Standing
 from services.ranking.domain.windows import Window, window_at
-from shared.contracts import Envelope, Event, ScenePublished
+from shared.contracts.calculator import ScenePublished
+from shared.contracts.event import Envelope, Event
 
 # The figures of a smaller group would tell the figures of one of its members.
 GROUP_MEMBERS_MIN = 5

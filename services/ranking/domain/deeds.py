@@ -10,7 +10,7 @@ from typing import NamedTuple
 from services.ranking.domain.ranking import Reached
 from services.ranking.domain.selection import Board
 from services.ranking.domain.windows import microseconds
-from shared.contracts import CertificateIssued
+from shared.contracts.certificates import CertificateIssued
 
 
 class Deed(NamedTuple):

@@ -10,15 +10,10 @@ from typing import NamedTuple
 
 from services.ranking.domain.deeds import Deed
 from services.ranking.domain.shares import Footprint
-from shared.contracts import (
-    BeneficiaryNamed,
-    CertificateIssued,
-    CertificateRevoked,
-    Envelope,
-    Event,
-    FootprintCalculated,
-    ScenePublished,
-)
+from shared.contracts.calculator import FootprintCalculated, ScenePublished
+from shared.contracts.certificates import CertificateIssued, CertificateRevoked
+from shared.contracts.event import Envelope, Event
+from shared.contracts.orders import BeneficiaryNamed
 
 
 class Published(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from sys import intern
 from typing import NamedTuple
 
-from shared.contracts import FootprintCalculated
+from shared.contracts.calculator import FootprintCalculated
 
 # A share is given in whole hundredths of a percent, so that equal figures on the page are equal ranks.
 WHOLE_SHARE = 10_000

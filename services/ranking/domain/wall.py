@@ -9,7 +9,7 @@ from heapq import nlargest
 from services.ranking.domain.boards import GROUP_MEMBERS_MIN, Boards
 from services.ranking.domain.shares import Balance
 from services.ranking.domain.windows import microseconds
-from shared.contracts import ScenePublished
+from shared.contracts.calculator import ScenePublished
 
 LATEST = 5
 JUST_NOW_US = 10_000_000

@@ -1,20 +1,14 @@
 """What ranking hears, and by whom; what it says: nothing."""
 
 from services.ranking.handlers import Handlers
-from services.ranking.stream.reader import Reader
-from services.ranking.stream.upkeep import Upkeep
-from shared.contracts import (
-    BeneficiaryNamed,
-    CertificateIssued,
-    CertificateRevoked,
-    Event,
-    FootprintCalculated,
-    ScenePublished,
-)
-from shared.messaging.delivery import Hears
+from shared.contracts.calculator import FootprintCalculated, ScenePublished
+from shared.contracts.certificates import CertificateIssued, CertificateRevoked
+from shared.contracts.event import Event
+from shared.contracts.orders import BeneficiaryNamed
+from shared.messaging.delivery import Subscriptions
 
 
-def hears(handlers: Handlers) -> Hears:
+def consumes(handlers: Handlers) -> Subscriptions:
     """Return the table of topics: all five are folded into the same boards."""
     return {
         ScenePublished: handlers.fold,
@@ -25,6 +19,4 @@ def hears(handlers: Handlers) -> Hears:
     }
 
 
-SAYS: tuple[type[Event], ...] = ()
-
-__all__ = ["SAYS", "Reader", "Upkeep", "hears"]
+PUBLISHES: tuple[type[Event], ...] = ()

@@ -9,7 +9,8 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from shared.contracts import PARTITIONS, BeneficiaryNamed
+from shared.contracts.event import PARTITIONS
+from shared.contracts.orders import BeneficiaryNamed
 from shared.messaging.broker import Producer
 from shared.messaging.delivery import DEAD
 

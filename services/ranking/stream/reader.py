@@ -18,12 +18,12 @@ from faststream import AckPolicy
 from faststream.kafka import TopicPartition
 from faststream.kafka.message import KafkaMessage
 
-from services.ranking.domain import Partition
+from services.ranking.domain.fold import Partition
 from services.ranking.handlers import Handlers
 from services.ranking.stream.dead_letters import DeadLetters, Guilty
-from shared.contracts import PARTITIONS, Envelope, Event, from_record
+from shared.contracts.event import PARTITIONS, Envelope, Event, from_record
 from shared.messaging import broker
-from shared.messaging.delivery import DELIVERED, Hears
+from shared.messaging.delivery import DELIVERED, Subscriptions
 from shared.settings import Settings
 
 RECONNECT_SECONDS = 1.0
@@ -39,7 +39,7 @@ class Reader:
     reading stands is known beside the boards.
     """
 
-    def __init__(self, settings: Settings, table: Hears, handlers: Handlers) -> None:
+    def __init__(self, settings: Settings, table: Subscriptions, handlers: Handlers) -> None:
         self._settings = settings
         self._table = table
         self._contracts: dict[str, type[Event]] = {event.topic: event for event in table}
@@ -67,7 +67,7 @@ class Reader:
         )
         self._subscriber(self._take)
 
-    async def fares(self) -> str | None:
+    async def health(self) -> str | None:
         """Return none once the end offsets seen at the start are passed; Kafka may be away after that."""
         if self._ends is None:
             return self._waits_for

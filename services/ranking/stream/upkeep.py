@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
-from services.ranking.domain import Fold, Partition
+from services.ranking.domain.fold import Fold, Partition
 from services.ranking.handlers import Handlers
 from services.ranking.stream.reader import Reader
 from shared.messaging import broker
@@ -34,7 +34,7 @@ class Upkeep:
 
     async def work(self) -> None:
         """Do what is due. Raises KafkaError and PyMongoError; the next time it begins anew then."""
-        if await self._reader.fares() is not None:
+        if await self._reader.health() is not None:
             return
         self._handlers.let_go()
         # If the database was away when it was to be said.

@@ -1,9 +1,20 @@
 """The registry's addresses: for programs under /v1, for people everywhere else."""
 
-from services.registry import domain
-from services.registry.api.people import page_router
-from services.registry.api.programs import VersionMissing, api_router
+from services.registry.api.programs import VersionMissing
 from services.registry.api.retirements import NothingThere
+from services.registry.domain.commands import (
+    ExceedsVerifiedAmount,
+    IdentityFixed,
+    IdentityTaken,
+    KeyReused,
+    ListingChanged,
+    ListingMissing,
+    NotEnoughToCancel,
+    ReportIssuedOtherwise,
+    SerialsOverlap,
+    UnknownBatch,
+)
+from services.registry.domain.serials import NotASerial
 from shared.refusal import Refusal
 from shared.web.auth import PUBLIC, Access, Scope
 
@@ -26,17 +37,15 @@ ACCESS: dict[str, Access] = {
 STATUSES: dict[type[Refusal], int] = {
     NothingThere: 404,
     VersionMissing: 428,
-    domain.NotASerial: 404,
-    domain.UnknownBatch: 404,
-    domain.ListingChanged: 412,
-    domain.ExceedsVerifiedAmount: 422,
-    domain.ReportIssuedOtherwise: 409,
-    domain.SerialsOverlap: 409,
-    domain.NotEnoughToCancel: 409,
-    domain.ListingMissing: 409,
-    domain.IdentityFixed: 409,
-    domain.IdentityTaken: 409,
-    domain.KeyReused: 422,
+    NotASerial: 404,
+    UnknownBatch: 404,
+    ListingChanged: 412,
+    ExceedsVerifiedAmount: 422,
+    ReportIssuedOtherwise: 409,
+    SerialsOverlap: 409,
+    NotEnoughToCancel: 409,
+    ListingMissing: 409,
+    IdentityFixed: 409,
+    IdentityTaken: 409,
+    KeyReused: 422,
 }
-
-__all__ = ["ACCESS", "STATUSES", "api_router", "page_router"]

@@ -9,7 +9,6 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
-from services.registry import domain
 from services.registry.api.programs import project_page, project_shown
 from services.registry.api.retirements import (
     FromGram,
@@ -18,6 +17,10 @@ from services.registry.api.retirements import (
     retirement_of_order,
     retirement_of_serial,
 )
+from services.registry.domain.claims import shares
+from services.registry.domain.ledger import Batch
+from services.registry.domain.registrar import identity_key
+from services.registry.domain.serials import parse
 from services.registry.handlers import Handlers
 from services.registry.pages import words
 from services.registry.store import Store
@@ -47,12 +50,12 @@ def page_router(store: Store, handlers: Handlers, pages: Pages, *, livemode: boo
             found = await retirement_of_order(store, about, livemode=livemode)
             page = await store.last_page(found.data[0].project_id)
         else:
-            serials = domain.parse(about)
+            serials = parse(about)
             if serials.first != serials.last:
                 first = f"{serials.prefix}-{serials.first}"
                 raise NothingThere(Sentence("This page is for one serial, such as {serial}.", serial=first))
             found = await retirement_of_serial(store, about, livemode=livemode, cursor=cursor, limit=CLAIMS_PER_PAGE)
-            identity = domain.identity_key(serials.standard, serials.place, serials.project)
+            identity = identity_key(serials.standard, serials.place, serials.project)
             page = await store.page_of_identity(identity)
         assert page is not None
         assert page.listing is not None
@@ -94,10 +97,10 @@ def page_router(store: Store, handlers: Handlers, pages: Pages, *, livemode: boo
     return routes
 
 
-def _claims(one: Retirement, batches: tuple[domain.Batch, ...]) -> Iterator[dict[str, Any]]:
+def _claims(one: Retirement, batches: tuple[Batch, ...]) -> Iterator[dict[str, Any]]:
     """Yield one row per serial that the allocations touch."""
     by_id = {batch.batch_id: batch for batch in batches}
     where = {"order_id": one.order_id, "page": one.page, "page_hash": one.page_hash, "day": one.day}
     for part in one.allocations:
-        for share in domain.shares(by_id[part.batch_id], part):
+        for share in shares(by_id[part.batch_id], part):
             yield {**where, **dataclasses.asdict(share)}

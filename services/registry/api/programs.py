@@ -8,7 +8,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from services.registry import domain
 from services.registry.api.retirements import (
     FromGram,
     NothingThere,
@@ -16,6 +15,9 @@ from services.registry.api.retirements import (
     retirement_of_order,
     retirement_of_serial,
 )
+from services.registry.domain.commands import Cancellation, ListingContent, Report
+from services.registry.domain.ledger import Batch, Listing, Page
+from services.registry.domain.recount import Proof
 from services.registry.handlers import Answer, Handlers
 from services.registry.store import Store
 from shared.refusal import Refusal
@@ -52,8 +54,8 @@ class Project(BaseModel):
 
     project_id: str
     livemode: bool
-    listing: domain.Listing
-    batches: tuple[domain.Batch, ...]
+    listing: Listing
+    batches: tuple[Batch, ...]
     available_g: int
     page: int
     page_hash: str
@@ -82,7 +84,7 @@ class Reserves(BaseModel):
     recounted_at: Annotated[datetime | None, Field(description="none until the first recount has finished")]
     seconds: Annotated[float | None, Field(description="how long it took")]
     pages_counted: Annotated[int, Field(description="by the recount under way, or by the last one")]
-    data: tuple[domain.Proof, ...]
+    data: tuple[Proof, ...]
 
 
 def api_router(store: Store, handlers: Handlers, *, livemode: bool) -> APIRouter:
@@ -117,7 +119,7 @@ def api_router(store: Store, handlers: Handlers, *, livemode: bool) -> APIRouter
     async def change_listing(
         request: Request,
         project_id: ProjectPath,
-        content: domain.ListingContent,
+        content: ListingContent,
         if_match: Annotated[str | None, Header(description='the version looked at, "0" before the first')] = None,
     ) -> Project:
         """Make the next version of a project's listing: names, owner, price, status."""
@@ -132,9 +134,9 @@ def api_router(store: Store, handlers: Handlers, *, livemode: bool) -> APIRouter
         request: Request,
         response: Response,
         project_id: ProjectPath,
-        report: domain.Report,
+        report: Report,
         idempotency_key: Key = None,
-    ) -> domain.Batch:
+    ) -> Batch:
         """Issue a batch for a verified report; the same report again gives the same batch, as it was then."""
         batch_id = id_of("bat", request.state.caller, checked(idempotency_key))
         await project_page(store, project_id)
@@ -149,7 +151,7 @@ def api_router(store: Store, handlers: Handlers, *, livemode: bool) -> APIRouter
         request: Request,
         response: Response,
         project_id: ProjectPath,
-        cancellation: domain.Cancellation,
+        cancellation: Cancellation,
         idempotency_key: Key = None,
     ) -> Project:
         """Cancel whole tonnes without a claim, from the end of a batch's line; a repeat gets the answer of then."""
@@ -186,7 +188,7 @@ def api_router(store: Store, handlers: Handlers, *, livemode: bool) -> APIRouter
     return routes
 
 
-def project_shown(page: domain.Page, *, livemode: bool) -> Project:
+def project_shown(page: Page, *, livemode: bool) -> Project:
     """Return the project as its newest page has it."""
     assert page.listing is not None
     return Project(
@@ -200,7 +202,7 @@ def project_shown(page: domain.Page, *, livemode: bool) -> Project:
     )
 
 
-async def project_page(store: Store, project_id: str) -> domain.Page:
+async def project_page(store: Store, project_id: str) -> Page:
     """Return the newest page of a listed project. Raises NothingThere."""
     page = await store.last_page(project_id)
     if page is None or page.listing is None:

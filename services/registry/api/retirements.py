@@ -8,9 +8,12 @@ from typing import Annotated
 from fastapi import Query
 from pydantic import BaseModel, Field
 
-from services.registry import domain
+from services.registry.domain.claims import end_of, grams_of, is_cancelled, is_retired, touches
+from services.registry.domain.ledger import Entry, Page
+from services.registry.domain.registrar import identity_key
+from services.registry.domain.serials import parse
 from services.registry.store import Store
-from shared.contracts import Allocation
+from shared.contracts.registry import Allocation
 from shared.refusal import Refusal
 from shared.sentence import Sentence
 
@@ -61,10 +64,10 @@ async def retirement_of_serial(store: Store, text: str, *, livemode: bool, curso
 
     Raises NotASerial, or NothingThere for one never issued.
     """
-    serials = domain.parse(text)
-    last = await store.page_of_identity(domain.identity_key(serials.standard, serials.place, serials.project))
+    serials = parse(text)
+    last = await store.page_of_identity(identity_key(serials.standard, serials.place, serials.project))
     batch = next((batch for batch in last.batches if batch.prefix == serials.prefix), None) if last else None
-    grams = domain.grams_of(batch, serials) if batch else None
+    grams = grams_of(batch, serials) if batch else None
     if last is None or batch is None or grams is None:
         raise NothingThere(Sentence("The serial {serial} was never issued here.", serial=text))
     claimed = range(grams.start, max(grams.start, min(grams.stop, batch.allocated)))
@@ -74,20 +77,20 @@ async def retirement_of_serial(store: Store, text: str, *, livemode: bool, curso
     while left and len(data) < limit:
         page = await store.page_allocating(last.project_id, batch.batch_id, left.start, after=seen)
         assert page is not None, "what is allocated was allocated by a page"
-        found = [entry for entry in page.entries if domain.touches(entry, batch, left)][: limit - len(data)]
+        found = [entry for entry in page.entries if touches(entry, batch, left)][: limit - len(data)]
         data += _of_page(page, found, livemode=livemode)
-        seen, left = page.sequence, range(domain.end_of(found[-1], batch), left.stop)
+        seen, left = page.sequence, range(end_of(found[-1], batch), left.stop)
     return Retirements(
         data=data,
-        retired=domain.is_retired(batch, grams),
-        cancelled=domain.is_cancelled(batch, grams),
+        retired=is_retired(batch, grams),
+        cancelled=is_cancelled(batch, grams),
         claimed_g=len(claimed),
         has_more=bool(left),
         next_cursor=str(left.start) if left else None,
     )
 
 
-def _of_page(page: domain.Page, entries: Iterable[domain.Entry], *, livemode: bool) -> list[Retirement]:
+def _of_page(page: Page, entries: Iterable[Entry], *, livemode: bool) -> list[Retirement]:
     return [
         Retirement(
             livemode=livemode,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.registry.domain.ledger import Batch, Entry, Page
-from shared.contracts import Cause
+from shared.contracts.event import Cause
 
 
 @dataclass(frozen=True)

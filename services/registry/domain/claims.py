@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from services.registry.domain.ledger import Batch, Entry
 from services.registry.domain.serials import GRAMS_PER_TONNE, Serials, serial_text
-from shared.contracts import Allocation
+from shared.contracts.registry import Allocation
 
 
 @dataclass(frozen=True)

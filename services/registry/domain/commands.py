@@ -9,8 +9,7 @@ from typing import Annotated, Literal
 import rfc8785
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.contracts import Cause
-from shared.contracts.event import Currency, Fen
+from shared.contracts.event import Cause, Currency, Fen
 from shared.contracts.printable import Printable
 from shared.contracts.registry import ProjectStatus
 from shared.refusal import Refusal

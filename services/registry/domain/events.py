@@ -6,7 +6,8 @@ from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
 from services.registry.domain.ledger import Entry, Listing, Page
-from shared.contracts import CreditsHeld, CreditsRefused, CreditsRetired, Envelope, Event, LedgerPlace, ProjectListed
+from shared.contracts.event import Envelope, Event
+from shared.contracts.registry import CreditsHeld, CreditsRefused, CreditsRetired, LedgerPlace, ProjectListed
 
 BUSINESS_ZONE = ZoneInfo("Asia/Shanghai")
 

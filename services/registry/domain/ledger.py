@@ -10,9 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.contracts import Allocation
 from shared.contracts.event import Currency, Fen, Grams, GramsOrNone, Names
-from shared.contracts.registry import ProjectStatus
+from shared.contracts.registry import Allocation, ProjectStatus
 
 NO_PAGE = "0" * 64
 # Greater ones have no exact form in RFC 8785, so no page may hold them.

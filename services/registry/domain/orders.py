@@ -6,7 +6,7 @@ from services.registry.domain import commands as ask
 from services.registry.domain.book import Book
 from services.registry.domain.ledger import Part
 from services.registry.domain.serials import serial_text
-from shared.contracts import Allocation
+from shared.contracts.registry import Allocation
 
 BATCHES_PER_ORDER_MAX = 20
 # No order can be for more, and no event can tell more.

@@ -2,7 +2,8 @@
 
 import pytest
 
-from services.calculator.domain import Place, Release
+from services.calculator.domain.answers import Place
+from services.calculator.domain.factors import Release
 from services.calculator.factors import load_release
 
 

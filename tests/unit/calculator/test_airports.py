@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from services.calculator import factors
-from services.calculator.domain import great_circle_km, is_city
-from services.calculator.domain import search_airports as search
+from services.calculator.domain.airports import great_circle_km, is_city
+from services.calculator.domain.airports import search_airports as search
 from services.calculator.factors import city_names, main_airports
 
 

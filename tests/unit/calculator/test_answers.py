@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from services.calculator.domain import AnswersRefused, AnswersTooLarge, parse_answers, read_answers
+from services.calculator.domain.answers import AnswersRefused, AnswersTooLarge, parse_answers, read_answers
 
 METRO = {"mode": "metro", "km": 20}
 FLIGHT = {"mode": "plane", "origin": "PEK", "destination": "TFU"}

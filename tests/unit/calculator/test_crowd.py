@@ -6,14 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.calculator import domain
-from services.calculator.domain.crowd import WINDOW
+from services.calculator.domain.crowd import WINDOW, too_many, window
 
 NOW = datetime(2026, 11, 26, 6, 2, 10, tzinfo=UTC)
 
 
 def key(address: str = "203.0.113.7", *, secret: str = "s", scene: str = "a", at: datetime = NOW) -> str:
-    return domain.window(secret, scene, address, at).key
+    return window(secret, scene, address, at).key
 
 
 def test_an_hour_of_an_address_at_a_scene_has_one_key_that_tells_nothing_of_it() -> None:
@@ -24,7 +23,7 @@ def test_an_hour_of_an_address_at_a_scene_has_one_key_that_tells_nothing_of_it()
 
 
 def test_a_window_ends_with_its_hour() -> None:
-    assert domain.window("s", "a", "203.0.113.7", NOW).ends_at == datetime(2026, 11, 26, 7, tzinfo=UTC)
+    assert window("s", "a", "203.0.113.7", NOW).ends_at == datetime(2026, 11, 26, 7, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -40,6 +39,6 @@ def test_networks_are_told_apart() -> None:
 
 
 def test_a_refusal_says_when_to_come_again() -> None:
-    ends_at = domain.window("s", "a", "203.0.113.7", NOW).ends_at
-    assert domain.too_many(9, ends_at, NOW).facts == {"retry_after_seconds": 3_470}
-    assert domain.too_many(9, ends_at, ends_at - timedelta(milliseconds=1)).facts == {"retry_after_seconds": 1}
+    ends_at = window("s", "a", "203.0.113.7", NOW).ends_at
+    assert too_many(9, ends_at, NOW).facts == {"retry_after_seconds": 3_470}
+    assert too_many(9, ends_at, ends_at - timedelta(milliseconds=1)).facts == {"retry_after_seconds": 1}

@@ -8,16 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.calculator.domain import (
-    MODES,
-    Answers,
-    AnswersRefused,
-    Place,
-    compute,
-    per_100_km,
-    read_answers,
-    travel_modes,
-)
+from services.calculator.domain.answers import MODES, Answers, AnswersRefused, Place, read_answers
+from services.calculator.domain.engine import compute, per_100_km, travel_modes
 from services.calculator.domain.lines import apportioned, total_grams
 from services.calculator.factors import load_release
 

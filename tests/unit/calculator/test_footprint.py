@@ -5,17 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.calculator.domain import (
-    AlreadyReplaced,
-    Place,
-    ZeroFootprint,
-    calculated,
-    compute,
-    first,
-    jurisdiction_of,
-    read_answers,
-    replace,
-)
+from services.calculator.domain.answers import Place, read_answers
+from services.calculator.domain.claims import jurisdiction_of
+from services.calculator.domain.engine import compute
+from services.calculator.domain.footprint import AlreadyReplaced, ZeroFootprint, calculated, first, replace
 
 AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
 OLD, NEW, OTHER = (f"fp_{letter * 26}" for letter in "ABC")

@@ -4,18 +4,12 @@ from decimal import Decimal
 
 import pytest
 
-from services.calculator.domain import (
-    Place,
-    Reduction,
-    compute,
-    cost_fen,
-    great_circle_km,
-    land_km,
-    per_100_km,
-    read_answers,
-    reduction,
-    widest,
-)
+from services.calculator.domain.airports import great_circle_km, land_km
+from services.calculator.domain.answers import Place, read_answers
+from services.calculator.domain.engine import compute, per_100_km
+from services.calculator.domain.price import cost_fen
+from services.calculator.domain.range import widest
+from services.calculator.domain.reduction import Reduction, reduction
 
 FRANCE = Place(country="FR", city="FR-IDF Paris", airports=("CDG",))
 

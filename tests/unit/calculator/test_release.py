@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import services.calculator.factors as releases
-from services.calculator.domain import NoFactor, ReleaseAltered, UnknownRelease, release_of
+from services.calculator.domain.factors import NoFactor, ReleaseAltered, UnknownRelease, release_of
 from services.calculator.factors import DIGESTS, LATEST, load_release
 
 FOLDER = Path(releases.__file__).parent / LATEST

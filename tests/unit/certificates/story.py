@@ -7,21 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from shared.contracts import (
-    Allocation,
-    BeneficiaryNamed,
-    Claim,
-    ClaimedFootprint,
-    CreditsRetired,
-    Envelope,
-    LedgerPlace,
-    OffsetPurchased,
-    ProjectListed,
-    ScenePublished,
-)
+from shared.contracts.calculator import ScenePublished
+from shared.contracts.event import Envelope
+from shared.contracts.orders import BeneficiaryNamed, Claim, ClaimedFootprint, OffsetPurchased
+from shared.contracts.registry import Allocation, CreditsRetired, LedgerPlace, ProjectListed
 from shared.web.auth import hash_of
 from shared.web.idempotency import id_of
-from tests.conftest import told
+from tests.conftest import enveloped
 
 GRAMS = 533_014
 FROM_GRAM = 412_730_480
@@ -70,7 +62,7 @@ class Story:
             jurisdiction=self.jurisdiction,
             mandate_version="1",
         )
-        return told(
+        return enveloped(
             OffsetPurchased(
                 order_id=self.order_id,
                 project_id=self.project_id,
@@ -98,14 +90,14 @@ class Story:
             last_serial="CDCER-CN510100-0042-2021-01-414",
         )
         place = LedgerPlace(sequence=1_198, page_hash="9f" * 32)
-        return told(
+        return enveloped(
             CreditsRetired(order_id=self.order_id, project_id=self.project_id, allocations=(allocation,), ledger=place),
             sequence=2,
         )
 
     def published(self, *, sequence: int = 1, name: str = "Green Finance Forum (demo)") -> Envelope[Any]:
         assert self.scene_id is not None
-        return told(
+        return enveloped(
             ScenePublished(
                 scene_id=self.scene_id,
                 code="FORUM26",
@@ -123,7 +115,7 @@ class Story:
         )
 
     def listed(self, *, sequence: int = 1, name: str = "Linpan groves, Chongzhou (demo)") -> Envelope[Any]:
-        return told(
+        return enveloped(
             ProjectListed(
                 project_id=self.project_id,
                 names={"en": name, "zh": "崇州林盘（示例）", "hi": "लिनपान उपवन, चोंगझोउ (डेमो)"},
@@ -146,7 +138,7 @@ class Story:
         corrects: tuple[str, ...] = (),
         at: datetime | None = None,
     ) -> Envelope[Any]:
-        return told(
+        return enveloped(
             BeneficiaryNamed(
                 beneficiary_id=self.beneficiary_id,
                 name=name,
@@ -161,7 +153,7 @@ class Story:
         )
 
     def erased(self, *, sequence: int) -> Envelope[Any]:
-        return told(
+        return enveloped(
             BeneficiaryNamed(
                 beneficiary_id=self.beneficiary_id,
                 name=None,

@@ -11,21 +11,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.certificates import domain
-from services.certificates.domain import Certificate, Holder, HolderName, Known, Project, Scene
-from shared.contracts import (
-    BeneficiaryNamed,
-    CertificateIssued,
-    CertificateRevoked,
-    Envelope,
-    Event,
-    ProjectListed,
-    ScenePublished,
+from services.certificates.domain import certificate as certificate_
+from services.certificates.domain import decide
+from services.certificates.domain.certificate import Certificate, Project, Scene, told
+from services.certificates.domain.decide import (
+    AllocationsDiffer,
+    Issuer,
+    Known,
+    NotIssuedYet,
+    RevokedOtherwise,
+    UnknownCertificate,
+    settled,
 )
+from services.certificates.domain.names import CORRECTION_DAYS, Holder, HolderName
+from shared.contracts.calculator import ScenePublished
+from shared.contracts.certificates import CertificateIssued, CertificateRevoked
+from shared.contracts.event import Envelope, Event
+from shared.contracts.orders import BeneficiaryNamed
+from shared.contracts.registry import ProjectListed
 from tests.unit.certificates.story import GRAMS, Story
 
 NOW = datetime(2026, 11, 26, 6, 2, 15, tzinfo=UTC)
-ISSUER = domain.Issuer(names={"en": "Exchange (demo)"}, secret="secret")
+ISSUER = Issuer(names={"en": "Exchange (demo)"}, secret="secret")
 STORY = Story()
 
 
@@ -41,10 +48,10 @@ class World:
         for message in messages:
             self._copy(message)
             before = self.certificate
-            taken = domain.taken(before, message.data)
+            taken = decide.taken(before, message.data)
             if taken is not None:
-                self.certificate = domain.settled(taken, self.known, issuer=ISSUER, now=NOW)
-                self.said += domain.told(before, self.certificate)
+                self.certificate = settled(taken, self.known, issuer=ISSUER, now=NOW)
+                self.said += told(before, self.certificate)
         return self
 
     def _copy(self, message: Envelope[Any]) -> None:
@@ -77,7 +84,7 @@ def issued(story: Story = STORY) -> Certificate:
 
 
 def status(certificate: Certificate, code: str | None = None) -> str:
-    opened = domain.opened(certificate, code)
+    opened = certificate_.opened(certificate, code)
     assert opened is not None
     return opened.status
 
@@ -138,17 +145,17 @@ def test_k1_facts_are_those_of_the_order_and_later_tellings_change_nothing() -> 
 def test_the_year_of_a_number_is_that_of_the_business_day() -> None:
     world = World().hear(STORY.whole()[:-1])
     assert world.certificate is not None
-    taken = domain.taken(world.certificate, STORY.retired().data)
+    taken = decide.taken(world.certificate, STORY.retired().data)
     assert taken is not None
     late = datetime(2026, 12, 31, 16, 0, tzinfo=UTC)
-    facts = domain.settled(taken, world.known, issuer=ISSUER, now=late).facts
+    facts = settled(taken, world.known, issuer=ISSUER, now=late).facts
     assert facts is not None
     assert facts.number.startswith("DD-2027-")
 
 
 def test_grams_that_were_not_bought_make_no_certificate() -> None:
     for messages in itertools.permutations([STORY.purchased(), STORY.retired(grams=GRAMS - 1)]):
-        with pytest.raises(domain.AllocationsDiffer, match=STORY.order_id):
+        with pytest.raises(AllocationsDiffer, match=STORY.order_id):
             World().hear(messages)
 
 
@@ -201,7 +208,7 @@ def test_the_first_name_is_the_one_that_the_order_asked_for() -> None:
 
 
 def test_a_correction_comes_within_thirty_days() -> None:
-    last_moment = NOW + timedelta(days=domain.CORRECTION_DAYS)
+    last_moment = NOW + timedelta(days=CORRECTION_DAYS)
     for at, holders in ((last_moment, 2), (last_moment + timedelta(seconds=1), 1)):
         late = STORY.named("Late", sequence=2, corrects=(STORY.order_id,), at=at)
         assert len(World().hear([*STORY.whole(), late]).holders) == holders
@@ -222,26 +229,26 @@ def test_s27_an_erased_holder_counts_as_known_and_leaves_every_version() -> None
 
 def test_revocation_stands_once_and_for_one_reason() -> None:
     certificate = issued()
-    revoked = domain.revoked(certificate, "issued_in_error", now=NOW)
-    (said,) = domain.told(certificate, revoked)
+    revoked = decide.revoked(certificate, "issued_in_error", now=NOW)
+    (said,) = told(certificate, revoked)
     assert isinstance(said, CertificateRevoked)
-    assert domain.revoked(revoked, "issued_in_error", now=NOW + timedelta(days=1)) == revoked
-    with pytest.raises(domain.RevokedOtherwise, match="issued_in_error"):
-        domain.revoked(revoked, "credits_reversed", now=NOW)
-    with pytest.raises(domain.NotIssuedYet):
-        domain.revoked(Certificate(order_id=STORY.order_id), "issued_in_error", now=NOW)
-    with pytest.raises(domain.UnknownCertificate):
-        domain.revoked(None, "issued_in_error", now=NOW)
+    assert decide.revoked(revoked, "issued_in_error", now=NOW + timedelta(days=1)) == revoked
+    with pytest.raises(RevokedOtherwise, match="issued_in_error"):
+        decide.revoked(revoked, "credits_reversed", now=NOW)
+    with pytest.raises(NotIssuedYet):
+        decide.revoked(Certificate(order_id=STORY.order_id), "issued_in_error", now=NOW)
+    with pytest.raises(UnknownCertificate):
+        decide.revoked(None, "issued_in_error", now=NOW)
 
 
 def test_a_revoked_certificate_gets_no_further_version() -> None:
     world = World().hear(STORY.whole())
     assert world.certificate is not None
-    world.certificate = domain.revoked(world.certificate, "credits_reversed", now=NOW)
+    world.certificate = decide.revoked(world.certificate, "credits_reversed", now=NOW)
     world.hear([STORY.named("Second", sequence=2, corrects=(STORY.order_id,))])
     assert world.holders == ["Lin Yue (demo)"]
     assert status(world.certificate) == "affected_by_reversal"
 
 
 def test_an_issuers_secret_is_not_written_anywhere() -> None:
-    assert "secret" not in repr(domain.Issuer(names={"en": "Exchange"}, secret="secret")).replace("secret=", "")
+    assert "secret" not in repr(Issuer(names={"en": "Exchange"}, secret="secret")).replace("secret=", "")

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from services.certificates.domain import EUROPEAN_UNION, RULES, TITLES, claim_words
+from services.certificates.domain.claims import EUROPEAN_UNION, RULES, TITLES, claim_words
 
 TODAY = date(2026, 11, 26)
 

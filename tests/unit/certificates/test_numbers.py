@@ -1,6 +1,6 @@
 """A certificate's id, number and codes follow from its order and the secret, and a code is read as people type it."""
 
-from services.certificates.domain import certificate_id_of, code_of, number_of, read_code
+from services.certificates.domain.numbers import certificate_id_of, code_of, number_of, read_code
 
 ORDER, OTHER = "ord_2CKZ1DHS2A1NRP9EAR7B5VMKX0", "ord_2CKZ1DHS2A1NRP9EAR7B5VMKX1"
 

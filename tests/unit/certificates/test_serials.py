@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.certificates.domain import SINGLE_SERIALS_MAX, serial_lines
-from shared.contracts import Allocation
+from services.certificates.domain.serials import SINGLE_SERIALS_MAX, serial_lines
+from shared.contracts.registry import Allocation
 
 PREFIX = "CDCER-CN510100-0042-2021-01"
 TONNE = 1_000_000

@@ -5,14 +5,20 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from services.orders import domain
-from shared.contracts import (
+from services.orders.domain.beneficiary import MANDATE_VERSION
+from services.orders.domain.claim import Known
+from services.orders.domain.decide import Answer, cancel, expire, hear, make, settle
+from services.orders.domain.order import Buyer, Decision, Offered, Order, Received, Wish
+from services.orders.domain.payments import Said, hear_provider
+from services.orders.domain.payments import start as start_payment
+from services.orders.domain.refunds import refund_made
+from shared.contracts.calculator import FootprintCalculated
+from shared.contracts.certificates import CertificateIssued
+from shared.contracts.registry import (
     Allocation,
-    CertificateIssued,
     CreditsHeld,
     CreditsRefused,
     CreditsRetired,
-    FootprintCalculated,
     LedgerPlace,
     ProjectListed,
 )
@@ -36,8 +42,8 @@ LISTING = ProjectListed(
     listing_version=3,
     status="listed",
 )
-BUYER = domain.Buyer(id_of("ben", "a"), "person", 1, domain.MANDATE_VERSION)
-NOTHING = domain.Known({})
+BUYER = Buyer(id_of("ben", "a"), "person", 1, MANDATE_VERSION)
+NOTHING = Known({})
 
 
 def footprint(name: str = "a", **changes: Any) -> FootprintCalculated:
@@ -63,19 +69,17 @@ def footprint(name: str = "a", **changes: Any) -> FootprintCalculated:
     )
 
 
-def known(
-    *footprints: FootprintCalculated, replaced: tuple[str, ...] = (), covered: tuple[str, ...] = ()
-) -> domain.Known:
+def known(*footprints: FootprintCalculated, replaced: tuple[str, ...] = (), covered: tuple[str, ...] = ()) -> Known:
     """What orders has heard of footprints."""
-    return domain.Known({one.footprint_id: one for one in footprints}, frozenset(replaced), frozenset(covered))
+    return Known({one.footprint_id: one for one in footprints}, frozenset(replaced), frozenset(covered))
 
 
-def offered(*names: str, token: str = TOKEN) -> tuple[domain.Offered, ...]:
+def offered(*names: str, token: str = TOKEN) -> tuple[Offered, ...]:
     """Footprints as a buyer offers them."""
-    return tuple(domain.Offered(one, hash_of("fp", one, token)) for one in (id_of("fp", name) for name in names))
+    return tuple(Offered(one, hash_of("fp", one, token)) for one in (id_of("fp", name) for name in names))
 
 
-def made(wish: domain.Wish | None = None, knows: domain.Known = NOTHING, **changes: Any) -> domain.Decision:
+def made(wish: Wish | None = None, knows: Known = NOTHING, **changes: Any) -> Decision:
     """Make an order; by mass unless a wish is given."""
     given: dict[str, Any] = {
         "order_id": ORDER,
@@ -86,21 +90,21 @@ def made(wish: domain.Wish | None = None, knows: domain.Known = NOTHING, **chang
         "now": NOW,
         **changes,
     }
-    wish = wish or domain.Wish(PROJECT, 3, mass_g=533_014)
-    return domain.make(wish, given.pop("listing", LISTING), knows, **given)
+    wish = wish or Wish(PROJECT, 3, mass_g=533_014)
+    return make(wish, given.pop("listing", LISTING), knows, **given)
 
 
-def money(amount_fen: int = 2759, currency: str = "CNY", at: datetime = NOW) -> domain.Said:
+def money(amount_fen: int = 2759, currency: str = "CNY", at: datetime = NOW) -> Said:
     """A provider's word that money came."""
-    return domain.Said("paid", domain.Received(amount_fen, currency, "ref-1", at))
+    return Said("paid", Received(amount_fen, currency, "ref-1", at))
 
 
-def paying(order: domain.Order, payment_id: str = PAYMENT, now: datetime = NOW) -> domain.Order:
+def paying(order: Order, payment_id: str = PAYMENT, now: datetime = NOW) -> Order:
     """The held order with a payment started."""
-    return domain.start_payment(order, payment_id=payment_id, provider="sandbox", request_hash="2" * 64, now=now).order
+    return start_payment(order, payment_id=payment_id, provider="sandbox", request_hash="2" * 64, now=now).order
 
 
-HELD: domain.Answer = CreditsHeld(order_id=ORDER, project_id=PROJECT, grams=533_014)
+HELD: Answer = CreditsHeld(order_id=ORDER, project_id=PROJECT, grams=533_014)
 HOLD_REFUSED = CreditsRefused(
     order_id=ORDER, project_id=PROJECT, phase="hold", reason="insufficient_stock", available_grams=310_200
 )
@@ -133,30 +137,30 @@ CERTIFIED = CertificateIssued(
 )
 
 
-def set_aside(amount_fen: int = 2759, currency: str = "CNY", at: datetime = NOW) -> domain.Said:
+def set_aside(amount_fen: int = 2759, currency: str = "CNY", at: datetime = NOW) -> Said:
     """A provider's word that money is set aside."""
-    return domain.Said("authorised", domain.Received(amount_fen, currency, "ref-1", at))
+    return Said("authorised", Received(amount_fen, currency, "ref-1", at))
 
 
-def in_every_state() -> dict[str, domain.Order]:
+def in_every_state() -> dict[str, Order]:
     """An order in each state, brought there by the decisions themselves."""
-    waiting = made(domain.Wish(PROJECT, 3, offered=offered("a"))).order
-    placed = domain.settle(waiting, known(footprint()), now=NOW).order
-    held = paying(domain.hear(placed, HELD, now=NOW).order)
-    purchased = domain.hear_provider(held, PAYMENT, money(), now=NOW).order
-    retired = domain.hear(purchased, RETIRED, now=NOW).order
-    refunding = domain.hear(purchased, POST_REFUSED, now=NOW).order
+    waiting = made(Wish(PROJECT, 3, offered=offered("a"))).order
+    placed = settle(waiting, known(footprint()), now=NOW).order
+    held = paying(hear(placed, HELD, now=NOW).order)
+    purchased = hear_provider(held, PAYMENT, money(), now=NOW).order
+    retired = hear(purchased, RETIRED, now=NOW).order
+    refunding = hear(purchased, POST_REFUSED, now=NOW).order
     return {
         "waiting": waiting,
         "placed": placed,
         "held": held,
-        "capturing": domain.hear_provider(held, PAYMENT, set_aside(), now=NOW).order,
+        "capturing": hear_provider(held, PAYMENT, set_aside(), now=NOW).order,
         "purchased": purchased,
         "retired": retired,
-        "completed": domain.hear(retired, CERTIFIED, now=NOW).order,
-        "refused": domain.hear(placed, HOLD_REFUSED, now=NOW).order,
-        "expired": domain.expire(held, now=NOW + 16 * MINUTE).order,
-        "cancelled": domain.cancel(held, now=NOW).order,
+        "completed": hear(retired, CERTIFIED, now=NOW).order,
+        "refused": hear(placed, HOLD_REFUSED, now=NOW).order,
+        "expired": expire(held, now=NOW + 16 * MINUTE).order,
+        "cancelled": cancel(held, now=NOW).order,
         "refunding": refunding,
-        "refunded": domain.refund_made(refunding, PAYMENT, reference="r", now=NOW).order,
+        "refunded": refund_made(refunding, PAYMENT, reference="r", now=NOW).order,
     }

@@ -10,9 +10,11 @@ import pytest
 
 from deploy.audit.books import Books, Message
 from deploy.audit.orders import check_orders
-from services.orders import domain
+from services.orders.domain import balance
+from services.orders.domain.balance import Chain
+from services.orders.domain.order import Wish
 from services.orders.store.documents import order_document
-from shared.contracts import FootprintCalculated
+from shared.contracts.calculator import FootprintCalculated
 from shared.web.idempotency import id_of
 from tests.unit.orders.examples import LISTING, PROJECT, footprint, known, made, offered
 
@@ -26,14 +28,14 @@ def told(event: FootprintCalculated) -> Message:
 
 
 def chain(*footprints: FootprintCalculated, covering: str | None = None) -> Document:
-    counted = domain.chain(footprints, covering, None)
-    return {"_id": counted.root, **{name: getattr(counted, name) for name in domain.Chain.__dataclass_fields__}}
+    counted = balance.chain(footprints, covering, None)
+    return {"_id": counted.root, **{name: getattr(counted, name) for name in Chain.__dataclass_fields__}}
 
 
 def books() -> Books:
     """Three footprints of a scene: one covered, one replaced by another, one of no scene."""
     covered, old, new = footprint("a"), footprint("b"), footprint("c", root=B, replaces=B, grams=7)
-    wish = domain.Wish(PROJECT, LISTING.listing_version, offered=offered("a"))
+    wish = Wish(PROJECT, LISTING.listing_version, offered=offered("a"))
     order = order_document(made(wish, known(covered)).order)
     chains = [chain(covered, covering=A), chain(old, new)]
     return Books(

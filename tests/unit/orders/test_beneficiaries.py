@@ -6,7 +6,25 @@ import re
 
 import pytest
 
-from services.orders import domain
+from services.orders.domain import beneficiary as beneficiary_
+from services.orders.domain.alias import alias_of
+from services.orders.domain.beneficiary import (
+    CORRECTS_MAX,
+    MANDATE_VERSION,
+    Beneficiary,
+    BeneficiaryErased,
+    KindFixed,
+    MandateOutdated,
+    NameInvalid,
+    NameMissing,
+    NameUnprintable,
+    Naming,
+    checked_name,
+    erased,
+    named,
+    ordering,
+)
+from services.orders.domain.beneficiary import make as make_beneficiary
 from shared.web.idempotency import id_of
 from tests.unit.orders.examples import NOW, ORDER
 
@@ -15,9 +33,9 @@ BENEFICIARY = id_of("ben", "a")
 BROKER_BYTES_MAX = 1_048_588
 
 
-def beneficiary(naming: domain.Naming | None = None, mandate: str = domain.MANDATE_VERSION) -> domain.Beneficiary:
-    return domain.make_beneficiary(
-        naming or domain.Naming(),
+def beneficiary(naming: Naming | None = None, mandate: str = MANDATE_VERSION) -> Beneficiary:
+    return make_beneficiary(
+        naming or Naming(),
         beneficiary_id=BENEFICIARY,
         profile_hash="4" * 64,
         request_hash="5" * 64,
@@ -27,34 +45,34 @@ def beneficiary(naming: domain.Naming | None = None, mandate: str = domain.MANDA
 
 
 def test_an_alias_is_two_words_and_two_digits_and_follows_from_the_id() -> None:
-    aliases = [domain.alias_of(id_of("ben", str(number))) for number in range(2_000)]
+    aliases = [alias_of(id_of("ben", str(number))) for number in range(2_000)]
     assert all(re.fullmatch(r"[A-Z][a-z]+ [A-Z][a-z]+ [1-9][0-9]", alias) for alias in aliases)
-    assert aliases == [domain.alias_of(id_of("ben", str(number))) for number in range(2_000)]
+    assert aliases == [alias_of(id_of("ben", str(number))) for number in range(2_000)]
     assert len(set(aliases)) > 1_980, "few guests share one"
 
 
 def test_without_a_name_the_alias_stands_on_the_certificate() -> None:
     made = beneficiary()
-    assert (made.name, made.alias, made.board) == (domain.alias_of(BENEFICIARY), domain.alias_of(BENEFICIARY), "alias")
+    assert (made.name, made.alias, made.board) == (alias_of(BENEFICIARY), alias_of(BENEFICIARY), "alias")
 
 
 def test_a_name_is_for_the_certificate_and_boards_keep_the_alias() -> None:
-    made = beneficiary(domain.Naming(name="  Lin   Yue "))
+    made = beneficiary(Naming(name="  Lin   Yue "))
     assert (made.name, made.board) == ("Lin Yue", "alias")
 
 
 def test_a_company_bears_its_name_everywhere() -> None:
-    made = beneficiary(domain.Naming(kind="company", name="Groves Ltd (demo)"))
+    made = beneficiary(Naming(kind="company", name="Groves Ltd (demo)"))
     assert (made.kind, made.name, made.board) == ("company", "Groves Ltd (demo)", "named")
-    with pytest.raises(domain.NameMissing):
-        beneficiary(domain.Naming(kind="company"))
+    with pytest.raises(NameMissing):
+        beneficiary(Naming(kind="company"))
 
 
 @pytest.mark.parametrize(
     "name", ["林月", "字" * 40, "a" * 80, "राष्ट्र", "O’Neill-Šťastný", "Groves №7", "\u0915\u094d\u200d\u0937"]
 )
 def test_names_of_all_scripts_are_taken(name: str) -> None:
-    assert domain.checked_name(name) == name
+    assert checked_name(name) == name
 
 
 @pytest.mark.parametrize(
@@ -76,8 +94,8 @@ def test_names_of_all_scripts_are_taken(name: str) -> None:
     ],
 )
 def test_names_that_cannot_be_written_are_refused_with_their_field(name: str) -> None:
-    with pytest.raises(domain.NameInvalid) as refusal:
-        domain.checked_name(name)
+    with pytest.raises(NameInvalid) as refusal:
+        checked_name(name)
     assert refusal.value.field == "beneficiary/name"
 
 
@@ -87,70 +105,70 @@ def test_names_that_cannot_be_written_are_refused_with_their_field(name: str) ->
 def test_s23_a_name_that_the_certificate_cannot_print_is_refused_naming_the_characters(
     name: str, characters: list[str]
 ) -> None:
-    with pytest.raises(domain.NameUnprintable) as refusal:
-        beneficiary(domain.Naming(name=name))
+    with pytest.raises(NameUnprintable) as refusal:
+        beneficiary(Naming(name=name))
     assert (refusal.value.field, refusal.value.facts) == ("beneficiary/name", {"characters": characters})
     assert f"U+{ord(characters[0]):04X}" in refusal.value.detail
-    with pytest.raises(domain.NameUnprintable) as refusal:
-        domain.renamed(beneficiary(), name=name, board=None)
+    with pytest.raises(NameUnprintable) as refusal:
+        beneficiary_.renamed(beneficiary(), name=name, board=None)
     assert refusal.value.field == "name"
 
 
 def test_a_name_has_one_form() -> None:
-    assert domain.checked_name("Ame\u0301lie") == "Am\u00e9lie"
+    assert checked_name("Ame\u0301lie") == "Am\u00e9lie"
 
 
 def test_another_mandate_than_the_one_in_force_is_refused_and_the_right_one_named() -> None:
-    with pytest.raises(domain.MandateOutdated) as refusal:
+    with pytest.raises(MandateOutdated) as refusal:
         beneficiary(mandate="0")
-    assert refusal.value.facts == {"mandate_version": domain.MANDATE_VERSION}
+    assert refusal.value.facts == {"mandate_version": MANDATE_VERSION}
 
 
 def test_a_change_counts_up_what_is_told_and_no_change_does_not() -> None:
-    made = beneficiary(domain.Naming(name="Lin Yue"))
-    assert domain.renamed(made, name="Lin Yue", board=None) == made
-    renamed = domain.renamed(made, name="Lin Yun", board="named")
+    made = beneficiary(Naming(name="Lin Yue"))
+    assert beneficiary_.renamed(made, name="Lin Yue", board=None) == made
+    renamed = beneficiary_.renamed(made, name="Lin Yun", board="named")
     assert (renamed.name, renamed.board, renamed.sequence) == ("Lin Yun", "named", 2)
-    event = domain.named(renamed, [ORDER])
+    event = named(renamed, [ORDER])
     assert (event.name, event.board, event.corrects, event.erased) == ("Lin Yun", "named", (ORDER,), False)
 
 
 def test_a_new_name_is_uncorrected_until_the_orders_that_follow_it_are_told() -> None:
-    made = beneficiary(domain.Naming(name="Lin Yue"))
+    made = beneficiary(Naming(name="Lin Yue"))
     assert not made.uncorrected
-    assert not domain.renamed(made, name="Lin Yue", board="named").uncorrected
-    renamed = domain.renamed(made, name="Lin Yun", board=None)
+    assert not beneficiary_.renamed(made, name="Lin Yue", board="named").uncorrected
+    renamed = beneficiary_.renamed(made, name="Lin Yun", board=None)
     assert renamed.uncorrected
-    assert domain.renamed(renamed, name="Lin Yun", board="hidden").uncorrected
-    corrected, events = domain.corrected(renamed, [ORDER])
+    assert beneficiary_.renamed(renamed, name="Lin Yun", board="hidden").uncorrected
+    corrected, events = beneficiary_.corrected(renamed, [ORDER])
     assert (corrected.uncorrected, corrected.sequence) == (False, renamed.sequence + 1)
     assert [(event.name, event.corrects) for event in events] == [("Lin Yun", (ORDER,))]
-    assert not domain.erased(renamed).uncorrected
+    assert not erased(renamed).uncorrected
 
 
 def test_a_name_that_corrects_ten_thousand_orders_is_told_in_messages_that_a_broker_takes() -> None:
-    renamed = domain.renamed(beneficiary(domain.Naming(name="Lin Yue")), name="Lin Yun", board=None)
+    renamed = beneficiary_.renamed(beneficiary(Naming(name="Lin Yue")), name="Lin Yun", board=None)
     orders = [id_of("ord", str(number)) for number in range(10_001)]
-    corrected, events = domain.corrected(renamed, orders)
-    assert [len(event.corrects) for event in events] == [domain.CORRECTS_MAX] * 20 + [1]
+    corrected, events = beneficiary_.corrected(renamed, orders)
+    assert [len(event.corrects) for event in events] == [CORRECTS_MAX] * 20 + [1]
     assert [order_id for event in events for order_id in event.corrects] == orders
     assert corrected.sequence == renamed.sequence + len(events), "each of them counts"
     assert max(len(event.model_dump_json()) for event in events) < BROKER_BYTES_MAX / 20
 
 
 def test_a_further_order_keeps_the_name_or_takes_the_one_wished_for() -> None:
-    made = beneficiary(domain.Naming(name="Lin Yue"))
-    assert domain.ordering(made, None) == made
-    assert domain.ordering(made, domain.Naming(name="Lin Yue")) == made
-    assert domain.ordering(made, domain.Naming()).name == made.alias
-    with pytest.raises(domain.KindFixed):
-        domain.ordering(made, domain.Naming(kind="company", name="Lin Ltd (demo)"))
+    made = beneficiary(Naming(name="Lin Yue"))
+    assert ordering(made, None) == made
+    assert ordering(made, Naming(name="Lin Yue")) == made
+    assert ordering(made, Naming()).name == made.alias
+    with pytest.raises(KindFixed):
+        ordering(made, Naming(kind="company", name="Lin Ltd (demo)"))
 
 
 def test_an_erased_beneficiary_has_no_name_takes_no_order_and_no_name_and_stays_so() -> None:
-    made = beneficiary(domain.Naming(name="Lin Yue"))
-    gone = domain.erased(made)
-    event = domain.named(gone)
+    made = beneficiary(Naming(name="Lin Yue"))
+    gone = erased(made)
+    event = named(gone)
     assert (event.name, event.alias, event.profile_hash, event.board, event.erased) == (
         None,
         None,
@@ -158,8 +176,8 @@ def test_an_erased_beneficiary_has_no_name_takes_no_order_and_no_name_and_stays_
         "hidden",
         True,
     )
-    assert domain.erased(gone) == gone
-    with pytest.raises(domain.BeneficiaryErased):
-        domain.ordering(gone, None)
-    with pytest.raises(domain.BeneficiaryErased):
-        domain.renamed(gone, name="Lin Yue", board=None)
+    assert erased(gone) == gone
+    with pytest.raises(BeneficiaryErased):
+        ordering(gone, None)
+    with pytest.raises(BeneficiaryErased):
+        beneficiary_.renamed(gone, name="Lin Yue", board=None)

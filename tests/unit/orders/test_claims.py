@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from services.orders import domain
-from shared.contracts import OrderPlaced
+from services.orders.domain.claim import ClaimRefused, Known
+from services.orders.domain.decide import as_made, cancel, settle
+from services.orders.domain.offers import PriceChanged, ProjectNotForSale, ProjectUnknown
+from services.orders.domain.order import Decision, Offered, Refused, Wish
+from shared.contracts.orders import OrderPlaced
 from shared.web.idempotency import id_of
 from tests.unit.orders.examples import LISTING, MINUTE, NOW, ORDER, PROJECT, footprint, known, made, offered
 
 A, B = id_of("fp", "a"), id_of("fp", "b")
-WISH = domain.Wish(PROJECT, 3, offered=offered("a"))
+WISH = Wish(PROJECT, 3, offered=offered("a"))
 
 
 def test_an_order_by_a_known_footprint_is_placed_at_once_with_its_grams_and_jurisdiction() -> None:
     decision = made(
-        domain.Wish(PROJECT, 3, offered=offered("a", "b"), country="IN"),
+        Wish(PROJECT, 3, offered=offered("a", "b"), country="IN"),
         known(footprint("a"), footprint("b", grams=1_000, scene_id=None)),
     )
     priced = decision.order.priced
@@ -26,9 +29,7 @@ def test_an_order_by_a_known_footprint_is_placed_at_once_with_its_grams_and_juri
 
 
 def test_footprints_of_one_scene_bring_it_along() -> None:
-    priced = made(
-        domain.Wish(PROJECT, 3, offered=offered("a", "b")), known(footprint("a"), footprint("b"))
-    ).order.priced
+    priced = made(Wish(PROJECT, 3, offered=offered("a", "b")), known(footprint("a"), footprint("b"))).order.priced
     assert priced is not None
     assert priced.scene_id == footprint("a").scene_id
 
@@ -37,24 +38,24 @@ def test_s13_an_order_before_its_footprint_waits_tells_nothing_and_is_placed_whe
     waits = made(WISH)
     assert (waits.order.state, waits.order.grams, waits.order.total_fen, waits.events) == ("waiting", None, None, ())
     assert waits.order.listing.unit_price_fen == 4800
-    assert domain.settle(waits.order, known(), now=NOW) == domain.Decision(waits.order)
-    placed = domain.settle(waits.order, known(footprint()), now=NOW + MINUTE)
+    assert settle(waits.order, known(), now=NOW) == Decision(waits.order)
+    placed = settle(waits.order, known(footprint()), now=NOW + MINUTE)
     assert (placed.order.state, placed.order.total_fen) == ("placed", 2759)
     assert [type(event) for event in placed.events] == [OrderPlaced]
 
 
 def test_s13_a_waiting_order_is_refused_by_a_footprint_that_its_token_does_not_fit() -> None:
-    waits = made(domain.Wish(PROJECT, 3, offered=offered("a", "b", token="W" * 26))).order
-    refused = domain.settle(waits, known(footprint("a")), now=NOW)
+    waits = made(Wish(PROJECT, 3, offered=offered("a", "b", token="W" * 26))).order
+    refused = settle(waits, known(footprint("a")), now=NOW)
     assert refused.order.state == "refused", "although the other footprint has not come yet"
-    assert refused.order.refused == domain.Refused("claim_mismatch")
+    assert refused.order.refused == Refused("claim_mismatch")
     assert refused.events == ()
 
 
 def test_an_order_waits_until_the_last_of_its_footprints_has_come() -> None:
-    waits = made(domain.Wish(PROJECT, 3, offered=offered("a", "b")), known(footprint("a"))).order
+    waits = made(Wish(PROJECT, 3, offered=offered("a", "b")), known(footprint("a"))).order
     assert waits.state == "waiting"
-    assert domain.settle(waits, known(footprint("b"), footprint("a")), now=NOW).order.grams == 1_066_028
+    assert settle(waits, known(footprint("b"), footprint("a")), now=NOW).order.grams == 1_066_028
 
 
 @pytest.mark.parametrize(
@@ -70,31 +71,31 @@ def test_an_order_waits_until_the_last_of_its_footprints_has_come() -> None:
     ],
 )
 def test_a_claim_that_may_not_be_made_is_refused_when_ordering_and_while_waiting(
-    offers: tuple[domain.Offered, ...], knows: domain.Known, code: str
+    offers: tuple[Offered, ...], knows: Known, code: str
 ) -> None:
-    wish = domain.Wish(PROJECT, 3, offered=offers)
-    with pytest.raises(domain.ClaimRefused) as refusal:
+    wish = Wish(PROJECT, 3, offered=offers)
+    with pytest.raises(ClaimRefused) as refusal:
         made(wish, knows)
     assert (refusal.value.code, refusal.value.field) == (code, "claims")
-    settled = domain.settle(made(wish).order, knows, now=NOW)
+    settled = settle(made(wish).order, knows, now=NOW)
     assert (settled.order.state, settled.events) == ("refused", ())
-    assert settled.order.refused == domain.Refused(code)
+    assert settled.order.refused == Refused(code)
 
 
 def test_a_buyer_must_have_seen_the_listing_as_it_is() -> None:
-    with pytest.raises(domain.PriceChanged) as moved:
-        made(domain.Wish(PROJECT, 2, mass_g=5))
+    with pytest.raises(PriceChanged) as moved:
+        made(Wish(PROJECT, 2, mass_g=5))
     assert moved.value.facts == {"unit_price_fen": 4800, "listing_version": 3}
-    with pytest.raises(domain.ProjectNotForSale) as suspended:
-        made(domain.Wish(PROJECT, 3, mass_g=5), listing=LISTING.model_copy(update={"status": "suspended"}))
+    with pytest.raises(ProjectNotForSale) as suspended:
+        made(Wish(PROJECT, 3, mass_g=5), listing=LISTING.model_copy(update={"status": "suspended"}))
     assert suspended.value.facts == {"listing_status": "suspended"}
-    with pytest.raises(domain.ProjectUnknown):
-        made(domain.Wish(PROJECT, 3, mass_g=5), listing=None)
+    with pytest.raises(ProjectUnknown):
+        made(Wish(PROJECT, 3, mass_g=5), listing=None)
 
 
 def test_a_repeat_is_shown_the_order_as_it_was_when_it_was_made() -> None:
     waits = made(WISH).order
-    later = domain.settle(waits, known(footprint()), now=NOW + MINUTE).order
-    assert domain.as_made(later) == waits
+    later = settle(waits, known(footprint()), now=NOW + MINUTE).order
+    assert as_made(later) == waits
     placed = made().order
-    assert domain.as_made(domain.cancel(placed, now=NOW + MINUTE).order) == placed
+    assert as_made(cancel(placed, now=NOW + MINUTE).order) == placed

@@ -6,9 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from services.orders import domain
 from services.orders.domain import machine
-from shared.contracts import OffsetPurchased, OrderClosed, OrderPlaced
+from services.orders.domain.decide import cancel, expire, hear, settle
+from services.orders.domain.machine import DoesNotFit
+from services.orders.domain.order import Decision, Order, Wish
+from services.orders.domain.payments import Said, hear_provider
+from shared.contracts.orders import OffsetPurchased, OrderClosed, OrderPlaced
 from tests.unit.orders.examples import (
     CERTIFIED,
     HELD,
@@ -69,7 +72,7 @@ EXPECTED: dict[str, dict[str, tuple[str, type | None]]] = {
 def test_every_cell_of_the_table_is_as_the_domain_says(state: machine.State, happening: machine.Happening) -> None:
     if happening not in EXPECTED[state]:
         assert not machine.fits(state, happening)
-        with pytest.raises(domain.DoesNotFit) as refusal:
+        with pytest.raises(DoesNotFit) as refusal:
             machine.step(state, happening)
         assert refusal.value.facts["state"] == state
         assert f"The order is {state};" in refusal.value.detail
@@ -97,18 +100,18 @@ def test_the_kinds_of_states_follow_from_the_table() -> None:
     assert {"placed", "held", "capturing", "purchased", "retired", "completed", "refunding"} == machine.COVERING
 
 
-MESSAGES: dict[str, Callable[[domain.Order], domain.Decision]] = {
-    "credits_held": lambda order: domain.hear(order, HELD, now=NOW),
-    "hold_refused": lambda order: domain.hear(order, HOLD_REFUSED, now=NOW),
-    "post_refused": lambda order: domain.hear(order, POST_REFUSED, now=NOW),
-    "credits_retired": lambda order: domain.hear(order, RETIRED, now=NOW),
-    "certificate_issued": lambda order: domain.hear(order, CERTIFIED, now=NOW),
-    "time_up": lambda order: domain.expire(order, now=NOW + 60 * MINUTE),
-    "claim_fits": lambda order: domain.settle(order, known(footprint()), now=NOW),
+MESSAGES: dict[str, Callable[[Order], Decision]] = {
+    "credits_held": lambda order: hear(order, HELD, now=NOW),
+    "hold_refused": lambda order: hear(order, HOLD_REFUSED, now=NOW),
+    "post_refused": lambda order: hear(order, POST_REFUSED, now=NOW),
+    "credits_retired": lambda order: hear(order, RETIRED, now=NOW),
+    "certificate_issued": lambda order: hear(order, CERTIFIED, now=NOW),
+    "time_up": lambda order: expire(order, now=NOW + 60 * MINUTE),
+    "claim_fits": lambda order: settle(order, known(footprint()), now=NOW),
 }
-COMMANDS: dict[str, Callable[[domain.Order], domain.Decision]] = {
-    "cancel": lambda order: domain.cancel(order, now=NOW),
-    "payment_started": lambda order: domain.Decision(paying(order, PAYMENT)),
+COMMANDS: dict[str, Callable[[Order], Decision]] = {
+    "cancel": lambda order: cancel(order, now=NOW),
+    "payment_started": lambda order: Decision(paying(order, PAYMENT)),
 }
 
 
@@ -119,12 +122,12 @@ def test_every_decision_does_in_every_state_what_the_table_says(state: str, happ
     assert order.state == state
     expected = EXPECTED[state].get(happening)
     if happening in COMMANDS and expected is None:
-        with pytest.raises(domain.DoesNotFit):
+        with pytest.raises(DoesNotFit):
             COMMANDS[happening](order)
         return
     decision = (MESSAGES | COMMANDS)[happening](order)
     if expected is None:
-        assert decision == domain.Decision(order), "a message that does not fit changes nothing"
+        assert decision == Decision(order), "a message that does not fit changes nothing"
         return
     assert decision.order.state == expected[0]
     assert [type(event) for event in decision.events] == ([expected[1]] if expected[1] else [])
@@ -143,30 +146,30 @@ def test_orders_come_through_their_states_in_the_order_that_history_tells() -> N
 
 
 def test_time_runs_anew_in_waiting_placed_and_held_and_stands_elsewhere() -> None:
-    waiting = made(domain.Wish(PROJECT, 3, offered=offered("a"))).order
-    placed = domain.settle(waiting, known(footprint()), now=NOW + MINUTE).order
-    held = domain.hear(placed, HELD, now=NOW + 2 * MINUTE).order
+    waiting = made(Wish(PROJECT, 3, offered=offered("a"))).order
+    placed = settle(waiting, known(footprint()), now=NOW + MINUTE).order
+    held = hear(placed, HELD, now=NOW + 2 * MINUTE).order
     assert waiting.due == NOW + 10 * MINUTE
     assert placed.due == NOW + 16 * MINUTE
     assert held.due == NOW + 17 * MINUTE
     assert in_every_state()["purchased"].due is None
-    assert domain.expire(held, now=NOW + 17 * MINUTE - MINUTE / 60).order == held
-    assert domain.expire(held, now=NOW + 17 * MINUTE).order.state == "expired"
+    assert expire(held, now=NOW + 17 * MINUTE - MINUTE / 60).order == held
+    assert expire(held, now=NOW + 17 * MINUTE).order.state == "expired"
 
 
 def test_s12_a_refused_capture_leads_back_to_held_under_the_old_deadline() -> None:
     capturing = in_every_state()["capturing"]
-    assert domain.expire(capturing, now=NOW + 60 * MINUTE).order == capturing
-    again = domain.hear_provider(capturing, PAYMENT, domain.Said("refused"), now=NOW + 20 * MINUTE).order
+    assert expire(capturing, now=NOW + 60 * MINUTE).order == capturing
+    again = hear_provider(capturing, PAYMENT, Said("refused"), now=NOW + 20 * MINUTE).order
     assert (again.state, again.due) == ("held", NOW + 15 * MINUTE)
-    assert domain.expire(again, now=NOW + 20 * MINUTE).order.state == "expired"
+    assert expire(again, now=NOW + 20 * MINUTE).order.state == "expired"
 
 
 def test_a_certificate_heard_of_first_is_noted_and_the_retirement_then_completes() -> None:
     purchased = in_every_state()["purchased"]
-    noted = domain.hear(purchased, CERTIFIED, now=NOW).order
+    noted = hear(purchased, CERTIFIED, now=NOW).order
     assert (noted.state, noted.history) == ("purchased", purchased.history)
-    completed = domain.hear(noted, RETIRED, now=NOW).order
+    completed = hear(noted, RETIRED, now=NOW).order
     assert completed.state == "completed"
     assert completed.certified is not None
     assert completed.allocations == RETIRED.allocations

@@ -9,82 +9,86 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from deploy.audit import Books
+from deploy.audit.books import Books
 from deploy.audit.money import check_money
-from services.orders import domain
 from services.orders.domain import sandbox
+from services.orders.domain.decide import hear
+from services.orders.domain.order import Order, Received, Settlement
+from services.orders.domain.payments import Said, hear_provider
+from services.orders.domain.refunds import refund_made, settle_refund
+from services.orders.domain.sandbox import SandboxPayment
 from services.orders.store.documents import order_document
 from services.orders.store.sandbox import _document as side_document
 from tests.unit.orders.examples import MINUTE, NOW, ORDER, PAYMENT, POST_REFUSED, in_every_state, set_aside
 
 Document = dict[str, Any]
 AS_TOLD = ("M3 M4", "M side record")
-OPEN = domain.SandboxPayment(PAYMENT, ORDER, {"en": "Groves (demo)"}, 533_014, 2759, "CNY", NOW)
+OPEN = SandboxPayment(PAYMENT, ORDER, {"en": "Groves (demo)"}, 533_014, 2759, "CNY", NOW)
 CARD = replace(OPEN, mode="authorise")
-SETTLEMENT = domain.Settlement("set_1", "4" * 64, "ana")
+SETTLEMENT = Settlement("set_1", "4" * 64, "ana")
 
 
-def told(payment: domain.SandboxPayment) -> domain.SandboxPayment:
+def told(payment: SandboxPayment) -> SandboxPayment:
     """All notices are taken."""
     return replace(payment, tellings=())
 
 
-def heard(order: domain.Order, payment: domain.SandboxPayment) -> domain.Order:
+def heard(order: Order, payment: SandboxPayment) -> Order:
     """Orders asks the provider."""
     said = sandbox.said(payment, now=NOW)
     assert said is not None
-    return domain.hear_provider(order, PAYMENT, said, now=NOW).order
+    return hear_provider(order, PAYMENT, said, now=NOW).order
 
 
-def bought() -> tuple[domain.Order, domain.SandboxPayment]:
+def bought() -> tuple[Order, SandboxPayment]:
     paid = told(sandbox.approve(OPEN, now=NOW))
     return heard(in_every_state()["held"], paid), paid
 
 
-def captured() -> tuple[domain.Order, domain.SandboxPayment]:
+def captured() -> tuple[Order, SandboxPayment]:
     approved = sandbox.approve(CARD, now=NOW)
     capturing = heard(in_every_state()["held"], approved)
     taken = told(sandbox.capture(approved, now=NOW)[0])
     return heard(capturing, taken), taken
 
 
-def capturing() -> tuple[domain.Order, domain.SandboxPayment]:
+def capturing() -> tuple[Order, SandboxPayment]:
     approved = told(sandbox.approve(CARD, now=NOW))
     return heard(in_every_state()["held"], approved), approved
 
 
-def refused() -> tuple[domain.Order, domain.SandboxPayment]:
+def refused() -> tuple[Order, SandboxPayment]:
     order, approved = capturing()
     after, said = sandbox.capture(replace(approved, faults=("capture_refused",)), now=NOW)
     assert said is not None
-    return domain.hear_provider(order, PAYMENT, said, now=NOW).order, after
+    return hear_provider(order, PAYMENT, said, now=NOW).order, after
 
 
-def voided() -> tuple[domain.Order, domain.SandboxPayment]:
+def voided() -> tuple[Order, SandboxPayment]:
     approved = told(sandbox.approve(CARD, now=NOW))
     late = heard(in_every_state()["expired"], approved)
-    after = domain.hear_provider(late, PAYMENT, domain.Said("voided"), now=NOW).order
+    after = hear_provider(late, PAYMENT, Said("voided"), now=NOW).order
     return after, sandbox.void(approved, now=NOW)
 
 
-def refunding() -> tuple[domain.Order, domain.SandboxPayment]:
+def refunding() -> tuple[Order, SandboxPayment]:
     order, paid = bought()
-    return domain.hear(order, POST_REFUSED, now=NOW).order, paid
+    return hear(order, POST_REFUSED, now=NOW).order, paid
 
 
-def refunded() -> tuple[domain.Order, domain.SandboxPayment]:
+def refunded() -> tuple[Order, SandboxPayment]:
     order, paid = refunding()
     back = sandbox.give_back(paid, amount_fen=2759, currency="CNY", now=NOW)
-    return domain.refund_made(order, PAYMENT, reference="r", now=NOW).order, back
+    return refund_made(order, PAYMENT, reference="r", now=NOW).order, back
 
 
-def settled() -> tuple[domain.Order, domain.SandboxPayment]:
+def settled() -> tuple[Order, SandboxPayment]:
     order, paid = refunding()
-    after = domain.settle_refund(order, PAYMENT, reference="BANK", settlement=SETTLEMENT, now=NOW).order
+    after = settle_refund(order, PAYMENT, reference="BANK", settlement=SETTLEMENT, now=NOW).order
     return after, paid
 
 
-SOUND: dict[str, Callable[[], tuple[domain.Order, domain.SandboxPayment]]] = {
+SOUND: dict[str, Callable[[], tuple[Order, SandboxPayment]]] = {
     act.__name__: act for act in (bought, captured, capturing, refused, voided, refunding, refunded, settled)
 }
 
@@ -106,7 +110,7 @@ def changed(order: Document, **changes: Any) -> Document:
     return {**order, "payments": [{**order["payments"][0], **changes}]}
 
 
-RECEIVED = TypeAdapter(domain.Received).dump_python(domain.Received(2759, "CNY", "r", NOW))
+RECEIVED = TypeAdapter(Received).dump_python(Received(2759, "CNY", "r", NOW))
 # A sound story, what happens to its two documents behind everybody's back, and what the audit says then.
 BROKEN: list[tuple[str, Callable[[Document], Document], Callable[[Document], Document], str]] = [
     ("bought", lambda o: changed(o, credited=False), lambda s: s, "not paid"),
@@ -164,6 +168,6 @@ def test_what_is_still_to_be_told_may_differ_and_what_is_never_found_out_may_not
     assert offences([order_document(held)], [side_document(soon)]) == []
     silent = replace(soon, faults=("silent",), tellings=())
     assert offences([order_document(held)], [side_document(silent)]) == []
-    late = domain.hear_provider(in_every_state()["expired"], PAYMENT, set_aside(), now=NOW + MINUTE).order
+    late = hear_provider(in_every_state()["expired"], PAYMENT, set_aside(), now=NOW + MINUTE).order
     approved = told(sandbox.approve(CARD, now=NOW))
     assert offences([order_document(late)], [side_document(approved)]) == [], "it is being let go"

@@ -21,8 +21,23 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from services.orders import domain
-from shared.contracts import Event, OffsetPurchased, OrderClosed, OrderPlaced
+from services.orders.domain import decide as decide_
+from services.orders.domain import payments as payments_
+from services.orders.domain.decide import Answer, as_made, cancel, expire, latest_name, settle
+from services.orders.domain.machine import DoesNotFit
+from services.orders.domain.order import Decision, Order, Payment, Received, Settlement, Wish
+from services.orders.domain.payments import Said, asks_due, hear_provider
+from services.orders.domain.payments import start as start_payment
+from services.orders.domain.refunds import (
+    RefundUnderWay,
+    refund_asked,
+    refund_failed,
+    refund_made,
+    refunds_due,
+    settle_refund,
+)
+from shared.contracts.event import Event
+from shared.contracts.orders import OffsetPurchased, OrderClosed, OrderPlaced
 from shared.web.idempotency import id_of
 from tests.unit.orders.examples import (
     CERTIFIED,
@@ -139,7 +154,7 @@ class World:
     """
 
     accounts: dict[str, dict[str, Any]] = field(default_factory=dict)
-    notices: list[tuple[str, domain.Said]] = field(default_factory=list)
+    notices: list[tuple[str, Said]] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
@@ -167,10 +182,10 @@ class World:
     def open(self, name: str, mode: str) -> None:
         self.accounts[name] = {"mode": mode, "state": "open", "money": (0, ""), "returned": 0, "outside": 0}
 
-    def tell(self, name: str, outcome: Any, at: datetime) -> domain.Said:
+    def tell(self, name: str, outcome: Any, at: datetime) -> Said:
         """Send a notice, which may arrive any number of times, or never."""
         money, has_money = self.accounts[name]["money"], outcome in {"authorised", "paid"}
-        said = domain.Said(outcome, domain.Received(money[0], money[1], f"ref {name}", at) if has_money else None)
+        said = Said(outcome, Received(money[0], money[1], f"ref {name}", at) if has_money else None)
         self.notices.append((name, said))
         return said
 
@@ -182,13 +197,13 @@ class World:
             account["state"] = "taken" if account["mode"] == "direct" else "authorised"
         self.tell(name, {"taken": "paid"}.get(account["state"], account["state"]), at)
 
-    def capture(self, name: str, agrees: bool, at: datetime) -> domain.Said:
+    def capture(self, name: str, agrees: bool, at: datetime) -> Said:
         account = self.accounts[name]
         if account["state"] == "authorised":
             account["state"] = "taken" if agrees else "refused"
         return self.tell(name, "paid" if account["state"] == "taken" else "refused", at)
 
-    def void(self, name: str, at: datetime) -> domain.Said:
+    def void(self, name: str, at: datetime) -> Said:
         account = self.accounts[name]
         if account["state"] == "authorised":
             account["state"] = "voided"
@@ -201,7 +216,7 @@ class World:
         account["returned"] = account["money"][0]
 
 
-WORDS: dict[str, domain.Answer] = {
+WORDS: dict[str, Answer] = {
     "held": HELD,
     "hold refused": HOLD_REFUSED,
     "retired": RETIRED,
@@ -253,7 +268,7 @@ class OrderMachine(RuleBasedStateMachine):
         self.now = NOW
         self.world = World()
         self.plain: PlainOrder
-        self.order: domain.Order
+        self.order: Order
 
     @initialize(
         wish=st.sampled_from(["a known footprint", "a mass", "a footprint", "a footprint of somebody else"]),
@@ -278,17 +293,17 @@ class OrderMachine(RuleBasedStateMachine):
     def the_sweeper_looks(self) -> None:
         is_due = self.plain.state in {"waiting", "placed", "held"} and self.now >= self.plain.due
         expected = self.plain.end("expired") if is_due else []
-        self._take(domain.expire(self.order, now=self.now), expected or [])
+        self._take(expire(self.order, now=self.now), expected or [])
 
     @precondition(lambda self: self.cancels)
     @rule()
     def the_buyer_cancels(self) -> None:
         expected = self.plain.end("cancelled")
         if expected is not None:
-            self._take(domain.cancel(self.order, now=self.now), expected)
+            self._take(cancel(self.order, now=self.now), expected)
             return
-        with pytest.raises(domain.DoesNotFit) as refusal:
-            domain.cancel(self.order, now=self.now)
+        with pytest.raises(DoesNotFit) as refusal:
+            cancel(self.order, now=self.now)
         assert refusal.value.facts["state"] == self.plain.state
 
     @rule()
@@ -296,13 +311,13 @@ class OrderMachine(RuleBasedStateMachine):
         sequence = self.order.buyer.name_sequence + 1
         if not any(payment["credited"] for payment in self.plain.payments.values()):
             self.plain.name = sequence
-        self.order = domain.latest_name(self.order, sequence)
+        self.order = latest_name(self.order, sequence)
 
     @rule(is_covered=st.sampled_from([False, False, False, True]))
     def the_footprint_is_heard_of(self, is_covered: bool) -> None:
         covered = (footprint().root,) if is_covered else ()
         expected = self.plain.footprint_comes(self.token_fits and not is_covered, self.now)
-        self._take(domain.settle(self.order, known(footprint(), covered=covered), now=self.now), expected)
+        self._take(settle(self.order, known(footprint(), covered=covered), now=self.now), expected)
 
     # Registry and certificates.
 
@@ -329,10 +344,10 @@ class OrderMachine(RuleBasedStateMachine):
         name = id_of("pay", str(len(self.plain.payments)))
         asked: dict[str, Any] = {"payment_id": name, "provider": "sandbox", "request_hash": "2" * 64, "now": self.now}
         if self.plain.state != "held":
-            with pytest.raises(domain.DoesNotFit):
-                domain.start_payment(self.order, **asked)
+            with pytest.raises(DoesNotFit):
+                start_payment(self.order, **asked)
             return
-        decision = domain.start_payment(self.order, **asked)
+        decision = start_payment(self.order, **asked)
         self.plain.payments[name] = {"state": "started", "credited": False, "refund": None, "why": None}
         self.world.open(name, mode)
         self._take(decision, [])
@@ -366,15 +381,15 @@ class OrderMachine(RuleBasedStateMachine):
         self._refund(data.draw(st.sampled_from(self._refunds())), comes)
 
     def _refund(self, name: str, comes: str) -> None:
-        self._take(domain.refund_asked(self.order, name, now=self.now), [])
+        self._take(refund_asked(self.order, name, now=self.now), [])
         if comes == "failed":
-            self._take(domain.refund_failed(self.order, name, now=self.now), self.plain.refund(name, "failed"))
+            self._take(refund_failed(self.order, name, now=self.now), self.plain.refund(name, "failed"))
             return
         if comes == "nothing yet":
             return
         self.world.give_back(name)
         if comes == "made":
-            decision = domain.refund_made(self.order, name, reference="r", now=self.now)
+            decision = refund_made(self.order, name, reference="r", now=self.now)
             self._take(decision, self.plain.refund(name, "made"))
 
     @precondition(lambda self: self.plain.payments)
@@ -383,7 +398,7 @@ class OrderMachine(RuleBasedStateMachine):
         """One that went back by another way is never said to be made by the provider, who looks it up first."""
         for name, payment in self.plain.payments.items():
             if payment["refund"] and self.world.accounts[name]["returned"]:
-                decision = domain.refund_made(self.order, name, reference="r", now=self.now)
+                decision = refund_made(self.order, name, reference="r", now=self.now)
                 self._take(decision, self.plain.refund(name, "made"))
 
     @precondition(lambda self: self._refunds())
@@ -393,10 +408,10 @@ class OrderMachine(RuleBasedStateMachine):
 
     def _settle(self, name: str) -> None:
         account = self.world.accounts[name]
-        settlement = domain.Settlement("req_1", "3" * 64, "back office")
+        settlement = Settlement("req_1", "3" * 64, "back office")
         try:
-            decision = domain.settle_refund(self.order, name, reference="by hand", settlement=settlement, now=self.now)
-        except domain.RefundUnderWay:
+            decision = settle_refund(self.order, name, reference="by hand", settlement=settlement, now=self.now)
+        except RefundUnderWay:
             self.met["refund under way"] += 1
             return
         # The provider is looked up before this is written: money that went back is not paid again.
@@ -454,7 +469,7 @@ class OrderMachine(RuleBasedStateMachine):
 
     @invariant()
     def a_repeated_request_gets_the_first_answer(self) -> None:
-        assert domain.as_made(self.order) == replace(self.first, buyer=self.order.buyer)
+        assert as_made(self.order) == replace(self.first, buyer=self.order.buyer)
 
     @invariant()
     def o3_from_here_the_order_reaches_its_end_and_all_other_money_goes_back(self) -> None:
@@ -519,11 +534,11 @@ class OrderMachine(RuleBasedStateMachine):
 
     def _hears(self, word: str) -> None:
         expected = self.plain.hear(word, self.now)
-        self._take(domain.hear(self.order, WORDS[word], now=self.now), expected)
+        self._take(decide_.hear(self.order, WORDS[word], now=self.now), expected)
 
     def _an_order_is_made(self, wish: str) -> None:
         claims = offered("a", token="X" * 26) if wish.endswith("else") else offered("a")
-        by = domain.Wish(PROJECT, 3, mass_g=533_014) if wish == "a mass" else domain.Wish(PROJECT, 3, offered=claims)
+        by = Wish(PROJECT, 3, mass_g=533_014) if wish == "a mass" else Wish(PROJECT, 3, offered=claims)
         waits = wish.startswith("a footprint")
         decision = made(by, known(footprint()) if wish == "a known footprint" else known())
         self.plain = PlainOrder("waiting" if waits else "placed", NOW + (timedelta(minutes=10) if waits else QUARTER))
@@ -545,13 +560,13 @@ class OrderMachine(RuleBasedStateMachine):
             if payment["refund"] and payment["refund"][0] in {"requested", "failed"}
         ]
 
-    def _hear(self, name: str, said: domain.Said) -> None:
+    def _hear(self, name: str, said: Said) -> None:
         received = said.received
         money = (received.amount_fen, received.currency) if received else (0, "")
         expected = self.plain.provider_says(name, said.outcome, money)
-        self._take(domain.hear_provider(self.order, name, said, now=self.now), expected)
+        self._take(hear_provider(self.order, name, said, now=self.now), expected)
 
-    def _take(self, decision: domain.Decision, expected: list[str]) -> None:
+    def _take(self, decision: Decision, expected: list[str]) -> None:
         if decision.order == self.order:
             assert decision.events == ()
         self.order = decision.order
@@ -560,41 +575,41 @@ class OrderMachine(RuleBasedStateMachine):
             self.met.update([payment["state"], payment["why"] or "", *(payment["refund"] or ())])
         self._is_told(decision, expected)
 
-    def _is_told(self, decision: domain.Decision, expected: list[str]) -> None:
+    def _is_told(self, decision: Decision, expected: list[str]) -> None:
         assert [_word(event) for event in decision.events] == expected
         self.world.told += expected
         self.world.unread += expected
 
 
-def _all_answer(order: domain.Order, world: World, now: datetime) -> domain.Order:
+def _all_answer(order: Order, world: World, now: datetime) -> Order:
     """Let everybody say all that they have to say, and agree to all that they are asked for."""
 
-    def take(decision: domain.Decision) -> None:
+    def take(decision: Decision) -> None:
         nonlocal order
         order = decision.order
         world.unread += [_word(event) for event in decision.events]
 
-    take(domain.settle(order, known(footprint()), now=now))
+    take(settle(order, known(footprint()), now=now))
     for word in [*world.unread]:
         world.registry_reads(word, agrees=True)
     world.certificates_issue()
     for word in world.words:
-        take(domain.hear(order, WORDS[word], now=now))
+        take(decide_.hear(order, WORDS[word], now=now))
     for name, said in [*world.notices]:
-        take(domain.hear_provider(order, name, said, now=now))
-    due = domain.asks_due(order, now=now)
-    take(domain.asked(order, now=now))
+        take(hear_provider(order, name, said, now=now))
+    due = asks_due(order, now=now)
+    take(payments_.asked(order, now=now))
     for payment in due:
-        take(domain.hear_provider(order, payment.payment_id, _asked(world, payment, now), now=now))
-    for payment in domain.refunds_due(order, now=now):
-        take(domain.refund_asked(order, payment.payment_id, now=now))
+        take(hear_provider(order, payment.payment_id, _asked(world, payment, now), now=now))
+    for payment in refunds_due(order, now=now):
+        take(refund_asked(order, payment.payment_id, now=now))
         world.give_back(payment.payment_id)
-        take(domain.refund_made(order, payment.payment_id, reference="r", now=now))
-    take(domain.expire(order, now=now))
+        take(refund_made(order, payment.payment_id, reference="r", now=now))
+    take(expire(order, now=now))
     return order
 
 
-def _asked(world: World, payment: domain.Payment, now: datetime) -> domain.Said:
+def _asked(world: World, payment: Payment, now: datetime) -> Said:
     name, account = payment.payment_id, world.accounts[payment.payment_id]
     if payment.state == "capturing":
         return world.capture(name, agrees=True, at=now)

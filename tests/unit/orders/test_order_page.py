@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 
 import services.orders
-from services.orders import domain
 from services.orders.api.people import order_context
 from services.orders.domain import machine
-from services.orders.handlers import Sandbox
-from services.orders.store import SandboxRecords
+from services.orders.domain.order import Order, Payment, Refused, Settlement
+from services.orders.domain.payments import Said, hear_provider
+from services.orders.domain.refunds import refund_failed, refund_made, settle_refund
+from services.orders.domain.steps import advance
+from services.orders.handlers.sandbox import Sandbox
+from services.orders.store.sandbox import SandboxRecords
 from shared.web.idempotency import id_of
 from shared.web.pages import Pages
 from tests.unit.orders.examples import MINUTE, NOW, PAYMENT, in_every_state, money, paying, set_aside
@@ -35,7 +38,7 @@ HEADLINES = {
 }
 
 
-def page(order: domain.Order) -> str:
+def page(order: Order) -> str:
     return PAGES.render("order.html", **order_context(order, SANDBOX, now=NOW))
 
 
@@ -48,9 +51,9 @@ def test_every_state_has_its_headline_and_every_step_its_time(state: machine.Sta
 
 
 def test_money_that_came_too_late_is_told_on_the_page() -> None:
-    late = domain.hear_provider(in_every_state()["expired"], PAYMENT, money(), now=NOW + 17 * MINUTE).order
+    late = hear_provider(in_every_state()["expired"], PAYMENT, money(), now=NOW + 17 * MINUTE).order
     assert "You get 27.59 CNY back" in page(late)
-    back = domain.refund_made(late, PAYMENT, reference="refund-1", now=NOW + 18 * MINUTE).order
+    back = refund_made(late, PAYMENT, reference="refund-1", now=NOW + 18 * MINUTE).order
     assert "refund-1" in page(back)
 
 
@@ -63,12 +66,10 @@ def test_money_that_came_too_late_is_told_on_the_page() -> None:
         ("completed", money(), "Another payment of this order came first.", "27.59 CNY"),
     ],
 )
-def test_a_refund_says_its_own_why_and_its_own_currency(
-    state: machine.State, said: domain.Said, why: str, back: str
-) -> None:
+def test_a_refund_says_its_own_why_and_its_own_currency(state: machine.State, said: Said, why: str, back: str) -> None:
     order = in_every_state()[state]
-    second = domain.Payment(OTHER, "sandbox", "2" * 64, started_at=NOW)
-    text = page(domain.hear_provider(order.with_payment(second), OTHER, said, now=NOW + 17 * MINUTE).order)
+    second = Payment(OTHER, "sandbox", "2" * 64, started_at=NOW)
+    text = page(hear_provider(order.with_payment(second), OTHER, said, now=NOW + 17 * MINUTE).order)
     assert why in text
     assert back in text
     others = ["order had ended", "another amount", "another currency", "came first", "could not be retired"]
@@ -78,14 +79,14 @@ def test_a_refund_says_its_own_why_and_its_own_currency(
 def test_a_refund_is_told_from_its_asking_to_its_end() -> None:
     order = in_every_state()["refunding"]
     assert "Refund on its way" in page(order)
-    failed = domain.refund_failed(order, PAYMENT, now=NOW).order
+    failed = refund_failed(order, PAYMENT, now=NOW).order
     assert "Refund delayed, we try again" in page(failed)
     assert "You get 27.59 CNY back" in page(failed)
-    made = page(domain.refund_made(failed, PAYMENT, reference="refund-1", now=NOW).order)
+    made = page(refund_made(failed, PAYMENT, reference="refund-1", now=NOW).order)
     assert "Refunded in full" in made
     assert "You got 27.59 CNY back" in made
-    settlement = domain.Settlement("set_1", "4" * 64, "ana")
-    settled = page(domain.settle_refund(failed, PAYMENT, reference="BANK-7", settlement=settlement, now=NOW).order)
+    settlement = Settlement("set_1", "4" * 64, "ana")
+    settled = page(settle_refund(failed, PAYMENT, reference="BANK-7", settlement=settlement, now=NOW).order)
     assert "Refunded by hand" in settled
     assert "BANK-7" in settled
 
@@ -95,9 +96,9 @@ def test_a_capture_is_told_while_it_waits_and_after_a_no() -> None:
     text = page(capturing)
     assert "The bank has set 27.59 CNY aside" in text
     assert "Cancel this order" not in text
-    held = domain.hear_provider(capturing, PAYMENT, domain.Said("refused"), now=NOW).order
+    held = hear_provider(capturing, PAYMENT, Said("refused"), now=NOW).order
     assert "The bank said no." in page(held)
-    again = domain.hear_provider(paying(held, OTHER), OTHER, money(), now=NOW).order
+    again = hear_provider(paying(held, OTHER), OTHER, money(), now=NOW).order
     assert "Paid. The registry is cancelling your credits." in page(again)
 
 
@@ -109,20 +110,20 @@ def test_a_capture_is_told_while_it_waits_and_after_a_no() -> None:
         ("purchased", set_aside(), "Another payment of this order came first."),
     ],
 )
-def test_money_that_was_only_set_aside_and_let_go_says_why(state: machine.State, said: domain.Said, why: str) -> None:
-    second = domain.Payment(OTHER, "sandbox_card", "2" * 64, started_at=NOW)
+def test_money_that_was_only_set_aside_and_let_go_says_why(state: machine.State, said: Said, why: str) -> None:
+    second = Payment(OTHER, "sandbox_card", "2" * 64, started_at=NOW)
     order = in_every_state()[state].with_payment(second)
-    letting_go = domain.hear_provider(order, OTHER, said, now=NOW).order
-    let_go = domain.hear_provider(letting_go, OTHER, domain.Said("voided"), now=NOW).order
+    letting_go = hear_provider(order, OTHER, said, now=NOW).order
+    let_go = hear_provider(letting_go, OTHER, Said("voided"), now=NOW).order
     for text in (page(letting_go), page(let_go)):
         assert f"was only set aside. {why}" in text
         assert "back</h1>" not in text
 
 
 def test_a_page_looks_again_while_money_is_on_its_way_back() -> None:
-    late = domain.hear_provider(in_every_state()["expired"], PAYMENT, money(), now=NOW + 17 * MINUTE).order
+    late = hear_provider(in_every_state()["expired"], PAYMENT, money(), now=NOW + 17 * MINUTE).order
     assert 'http-equiv="refresh"' in page(late)
-    made = domain.refund_made(late, PAYMENT, reference="r", now=NOW + 18 * MINUTE).order
+    made = refund_made(late, PAYMENT, reference="r", now=NOW + 18 * MINUTE).order
     assert 'http-equiv="refresh"' not in page(made)
 
 
@@ -135,5 +136,5 @@ def test_credits_that_could_not_be_retired_are_the_why_of_their_refund() -> None
 @pytest.mark.parametrize("code", ["claim_mismatch", "footprint_covered", "footprint_replaced"])
 def test_a_refused_claim_is_explained_although_its_mass_is_not_known(code: str) -> None:
     order = in_every_state()["waiting"]
-    refused = domain.advance(order, "claim_refused", now=NOW, refused=domain.Refused(code)).order
+    refused = advance(order, "claim_refused", now=NOW, refused=Refused(code)).order
     assert code in page(refused)

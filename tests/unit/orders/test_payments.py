@@ -7,8 +7,12 @@ from datetime import timedelta
 
 import pytest
 
-from services.orders import domain
-from shared.contracts import OffsetPurchased, OrderClosed
+from services.orders.domain import payments
+from services.orders.domain.decide import Answer, cancel, expire, hear
+from services.orders.domain.order import Decision, Order, Refund, Wish
+from services.orders.domain.payments import PaymentsExhausted, PaymentUnknown, Said, asks_due, hear_provider
+from services.orders.domain.refunds import refund_made
+from shared.contracts.orders import OffsetPurchased, OrderClosed
 from shared.web.idempotency import id_of
 from tests.unit.orders.examples import (
     BUYER,
@@ -32,20 +36,20 @@ from tests.unit.orders.examples import (
 OTHER = id_of("pay", "b")
 
 
-def held() -> domain.Order:
+def held() -> Order:
     """A held order by footprint, with a payment started."""
-    placed = made(domain.Wish(PROJECT, 3, offered=offered("a")), known(footprint())).order
-    return paying(domain.hear(placed, HELD, now=NOW).order)
+    placed = made(Wish(PROJECT, 3, offered=offered("a")), known(footprint())).order
+    return paying(hear(placed, HELD, now=NOW).order)
 
 
-def refund_of(order: domain.Order, payment_id: str = PAYMENT) -> domain.Refund | None:
+def refund_of(order: Order, payment_id: str = PAYMENT) -> Refund | None:
     payment = order.payment(payment_id)
     assert payment is not None
     return payment.refund
 
 
 def test_a_paid_notice_buys_the_order_and_tells_the_whole_claim() -> None:
-    decision = domain.hear_provider(held(), PAYMENT, money(), now=NOW)
+    decision = hear_provider(held(), PAYMENT, money(), now=NOW)
     (event,) = decision.events
     assert isinstance(event, OffsetPurchased)
     assert (event.order_id, event.payment_id, event.order_hash) == (ORDER, PAYMENT, "1" * 64)
@@ -60,17 +64,17 @@ def test_a_paid_notice_buys_the_order_and_tells_the_whole_claim() -> None:
 
 
 def test_s9_a_notice_that_comes_twice_buys_once() -> None:
-    bought = domain.hear_provider(held(), PAYMENT, money(), now=NOW).order
-    assert domain.hear_provider(bought, PAYMENT, money(), now=NOW + MINUTE) == domain.Decision(bought)
+    bought = hear_provider(held(), PAYMENT, money(), now=NOW).order
+    assert hear_provider(bought, PAYMENT, money(), now=NOW + MINUTE) == Decision(bought)
 
 
 @pytest.mark.parametrize(
     ("said", "why"),
     [(money(2758), "wrong_amount"), (money(2760), "wrong_amount"), (money(2759, "USD"), "wrong_currency")],
 )
-def test_s9_another_amount_or_currency_goes_back_and_leaves_the_order_as_it_was(said: domain.Said, why: str) -> None:
+def test_s9_another_amount_or_currency_goes_back_and_leaves_the_order_as_it_was(said: Said, why: str) -> None:
     order = held()
-    decision = domain.hear_provider(order, PAYMENT, said, now=NOW)
+    decision = hear_provider(order, PAYMENT, said, now=NOW)
     refund = refund_of(decision.order)
     assert refund is not None
     assert (refund.state, refund.why) == ("requested", why)
@@ -81,27 +85,27 @@ def test_s9_another_amount_or_currency_goes_back_and_leaves_the_order_as_it_was(
         order.deadline,
     )
     again = paying(decision.order, OTHER)
-    assert domain.hear_provider(again, OTHER, money(), now=NOW).order.state == "purchased"
+    assert hear_provider(again, OTHER, money(), now=NOW).order.state == "purchased"
 
 
-@pytest.mark.parametrize("end", [domain.cancel, lambda order, now: domain.expire(order, now=now + 16 * MINUTE)])
+@pytest.mark.parametrize("end", [cancel, lambda order, now: expire(order, now=now + 16 * MINUTE)])
 def test_s10_money_that_comes_after_the_end_goes_back_and_the_order_says_so(end: object) -> None:
     ended = end(held(), now=NOW).order  # type: ignore[operator]
-    decision = domain.hear_provider(ended, PAYMENT, money(), now=NOW + 17 * MINUTE)
+    decision = hear_provider(ended, PAYMENT, money(), now=NOW + 17 * MINUTE)
     refund = refund_of(decision.order)
     assert refund is not None
     assert refund.why == "late"
     assert (decision.order.state, decision.events) == (ended.state, ())
-    made_good = domain.refund_made(decision.order, PAYMENT, reference="r", now=NOW + 18 * MINUTE)
+    made_good = refund_made(decision.order, PAYMENT, reference="r", now=NOW + 18 * MINUTE)
     assert (made_good.order.state, made_good.events) == (ended.state, ()), "an order that has ended is not ended again"
 
 
 @pytest.mark.parametrize("until", [(), (RETIRED,), (RETIRED, CERTIFIED)])
-def test_a_second_payment_goes_back_whatever_became_of_the_first(until: tuple[domain.Answer, ...]) -> None:
-    order = domain.hear_provider(paying(held(), OTHER), PAYMENT, money(), now=NOW).order
+def test_a_second_payment_goes_back_whatever_became_of_the_first(until: tuple[Answer, ...]) -> None:
+    order = hear_provider(paying(held(), OTHER), PAYMENT, money(), now=NOW).order
     for said in until:
-        order = domain.hear(order, said, now=NOW).order
-    decision = domain.hear_provider(order, OTHER, money(), now=NOW)
+        order = hear(order, said, now=NOW).order
+    decision = hear_provider(order, OTHER, money(), now=NOW)
     refund = refund_of(decision.order, OTHER)
     assert refund is not None
     assert (refund.why, decision.order.state, decision.events) == ("second", order.state, ())
@@ -109,21 +113,21 @@ def test_a_second_payment_goes_back_whatever_became_of_the_first(until: tuple[do
 
 
 def test_a_declined_payment_leaves_the_order_held_and_another_may_be_started() -> None:
-    declined = domain.hear_provider(held(), PAYMENT, domain.Said("declined"), now=NOW).order
+    declined = hear_provider(held(), PAYMENT, Said("declined"), now=NOW).order
     assert declined.state == "held"
-    assert domain.hear_provider(paying(declined, OTHER), OTHER, money(), now=NOW).order.state == "purchased"
+    assert hear_provider(paying(declined, OTHER), OTHER, money(), now=NOW).order.state == "purchased"
 
 
 def test_credits_that_cannot_be_posted_give_the_money_back_and_then_close_the_order_once() -> None:
-    bought = domain.hear_provider(held(), PAYMENT, money(), now=NOW).order
-    refunding = domain.hear(bought, POST_REFUSED, now=NOW)
+    bought = hear_provider(held(), PAYMENT, money(), now=NOW).order
+    refunding = hear(bought, POST_REFUSED, now=NOW)
     refund = refund_of(refunding.order)
     assert refund is not None
     assert (refunding.order.state, refund.why, refunding.events) == ("refunding", "credits_refused", ())
-    refunded = domain.refund_made(refunding.order, PAYMENT, reference="r-1", now=NOW + MINUTE)
+    refunded = refund_made(refunding.order, PAYMENT, reference="r-1", now=NOW + MINUTE)
     assert refunded.order.state == "refunded"
     assert refunded.events == (OrderClosed(order_id=ORDER, project_id=PROJECT, why="refunded"),)
-    assert domain.refund_made(refunded.order, PAYMENT, reference="r-2", now=NOW) == domain.Decision(refunded.order)
+    assert refund_made(refunded.order, PAYMENT, reference="r-2", now=NOW) == Decision(refunded.order)
 
 
 def test_a_provider_is_asked_once_a_minute_about_each_payment_until_it_has_said() -> None:
@@ -131,11 +135,11 @@ def test_a_provider_is_asked_once_a_minute_about_each_payment_until_it_has_said(
     asked = []
     for second in range(200):
         now = NOW + timedelta(seconds=second)
-        asked += [(second, payment.payment_id) for payment in domain.asks_due(order, now=now)]
-        order = domain.asked(order, now=now).order
+        asked += [(second, payment.payment_id) for payment in asks_due(order, now=now)]
+        order = payments.asked(order, now=now).order
     assert asked == [(60, PAYMENT), (120, PAYMENT), (120, OTHER), (180, PAYMENT), (180, OTHER)]
-    declined = domain.hear_provider(order, PAYMENT, domain.Said("declined"), now=NOW).order
-    due = domain.asks_due(declined, now=NOW + 60 * MINUTE)
+    declined = hear_provider(order, PAYMENT, Said("declined"), now=NOW).order
+    due = asks_due(declined, now=NOW + 60 * MINUTE)
     assert [payment.payment_id for payment in due] == [OTHER]
 
 
@@ -143,23 +147,23 @@ def test_an_order_is_tried_to_be_paid_so_often_and_no_more() -> None:
     order = held()
     for number in range(19):
         order = paying(order, id_of("pay", "x", str(number)))
-    with pytest.raises(domain.PaymentsExhausted):
+    with pytest.raises(PaymentsExhausted):
         paying(order, OTHER)
 
 
 def test_a_payment_that_the_order_does_not_have_is_unknown() -> None:
-    with pytest.raises(domain.PaymentUnknown):
-        domain.hear_provider(held(), OTHER, money(), now=NOW)
+    with pytest.raises(PaymentUnknown):
+        hear_provider(held(), OTHER, money(), now=NOW)
 
 
 def test_s18_answers_heard_twice_in_any_order_leave_the_same_order_and_the_same_events() -> None:
-    bought = domain.hear_provider(held(), PAYMENT, money(), now=NOW)
+    bought = hear_provider(held(), PAYMENT, money(), now=NOW)
     ends = set()
-    answers: list[domain.Answer] = [HELD, RETIRED, CERTIFIED, RETIRED, CERTIFIED]
+    answers: list[Answer] = [HELD, RETIRED, CERTIFIED, RETIRED, CERTIFIED]
     for line in itertools.permutations(answers):
         order, told = bought.order, [*bought.events]
         for said in line:
-            decision = domain.hear(order, said, now=NOW)
+            decision = hear(order, said, now=NOW)
             order, told = decision.order, [*told, *decision.events]
         ends.add((order.state, order.certified, order.allocations, tuple(type(event) for event in told)))
     assert len(ends) == 1

@@ -8,22 +8,32 @@ from typing import Any, get_args
 
 import pytest
 
-from services.orders import domain
-from services.orders.domain.order import RefundState
-from shared.contracts import OrderClosed
+from services.orders.domain.order import Decision, Order, Refund, RefundState, Settlement
+from services.orders.domain.payments import hear_provider
+from services.orders.domain.refunds import (
+    RefundNotOpen,
+    RefundUnderWay,
+    RefundUnknown,
+    refund_asked,
+    refund_failed,
+    refund_made,
+    refunds_due,
+    settle_refund,
+)
+from shared.contracts.orders import OrderClosed
 from tests.unit.orders.examples import MINUTE, NOW, ORDER, PAYMENT, PROJECT, in_every_state, money
 
-SETTLEMENT = domain.Settlement("set_1", "4" * 64, "ana")
+SETTLEMENT = Settlement("set_1", "4" * 64, "ana")
 
 
-def settle(order: domain.Order, now: Any = NOW) -> domain.Decision:
-    return domain.settle_refund(order, PAYMENT, reference="BANK-7", settlement=SETTLEMENT, now=now)
+def settle(order: Order, now: Any = NOW) -> Decision:
+    return settle_refund(order, PAYMENT, reference="BANK-7", settlement=SETTLEMENT, now=now)
 
 
-ACTS: dict[str, Callable[[domain.Order], domain.Decision]] = {
-    "asked": lambda order: domain.refund_asked(order, PAYMENT, now=NOW),
-    "made": lambda order: domain.refund_made(order, PAYMENT, reference="r", now=NOW),
-    "failed": lambda order: domain.refund_failed(order, PAYMENT, now=NOW),
+ACTS: dict[str, Callable[[Order], Decision]] = {
+    "asked": lambda order: refund_asked(order, PAYMENT, now=NOW),
+    "made": lambda order: refund_made(order, PAYMENT, reference="r", now=NOW),
+    "failed": lambda order: refund_failed(order, PAYMENT, now=NOW),
     "settled": settle,
 }
 # refund state: {what is done: next state}; "-" changes nothing, "!" is refused. Written out anew on purpose.
@@ -35,14 +45,14 @@ EXPECTED = {
 }
 
 
-def returning(state: str) -> domain.Order:
+def returning(state: str) -> Order:
     """An order whose credits could not be posted, with its refund in the state."""
     order = in_every_state()["refunding"]
     act = {"requested": None, "made": "made", "failed": "failed", "settled_outside": "settled"}[state]
     return ACTS[act](order).order if act else order
 
 
-def refund_of(order: domain.Order) -> domain.Refund:
+def refund_of(order: Order) -> Refund:
     payment = order.payment(PAYMENT)
     assert payment is not None
     assert payment.refund is not None
@@ -56,13 +66,13 @@ def test_every_cell_of_the_refund_s_table(state: str, act: str) -> None:
     assert refund_of(order).state == state
     expected = EXPECTED[state][act]
     if expected == "!":
-        with pytest.raises(domain.RefundNotOpen) as refusal:
+        with pytest.raises(RefundNotOpen) as refusal:
             ACTS[act](order)
         assert refusal.value.facts["state"] == state
         return
     decision = ACTS[act](order)
     if expected == "-":
-        assert decision == domain.Decision(order)
+        assert decision == Decision(order)
         return
     assert refund_of(decision.order).state == expected
     ends = expected in {"made", "settled_outside"}
@@ -73,7 +83,7 @@ def test_every_cell_of_the_refund_s_table(state: str, act: str) -> None:
 
 @pytest.mark.parametrize("act", ["made", "settled"])
 def test_a_refund_of_money_that_was_not_the_order_s_leaves_the_order_as_it_was(act: str) -> None:
-    late = domain.hear_provider(in_every_state()["expired"], PAYMENT, money(), now=NOW + 17 * MINUTE).order
+    late = hear_provider(in_every_state()["expired"], PAYMENT, money(), now=NOW + 17 * MINUTE).order
     after = ACTS[act](late)
     assert (after.order.state, after.events, after.order.history) == ("expired", (), late.history)
     assert refund_of(after.order).state in {"made", "settled_outside"}
@@ -82,38 +92,38 @@ def test_a_refund_of_money_that_was_not_the_order_s_leaves_the_order_as_it_was(a
 def test_a_refund_that_fails_is_tried_again_ever_more_rarely_until_it_is_made() -> None:
     order = returning("requested")
     now, waits = NOW, []
-    assert len(domain.refunds_due(order, now=now)) == 1
+    assert len(refunds_due(order, now=now)) == 1
     for _ in range(12):
-        order = domain.refund_asked(order, PAYMENT, now=now).order
-        assert domain.refunds_due(order, now=now) == (), "it is asked for already"
-        order = domain.refund_failed(order, PAYMENT, now=now).order
+        order = refund_asked(order, PAYMENT, now=now).order
+        assert refunds_due(order, now=now) == (), "it is asked for already"
+        order = refund_failed(order, PAYMENT, now=now).order
         start = now
-        while not domain.refunds_due(order, now=now):
+        while not refunds_due(order, now=now):
             now += timedelta(seconds=1)
         waits.append((now - start).total_seconds())
     assert waits == [4, 8, 16, 32, 64, 128, 256, 300, 300, 300, 300, 300]
-    order = domain.refund_made(order, PAYMENT, reference="r", now=now).order
-    assert domain.refunds_due(order, now=now + timedelta(days=1)) == ()
+    order = refund_made(order, PAYMENT, reference="r", now=now).order
+    assert refunds_due(order, now=now + timedelta(days=1)) == ()
 
 
 def test_an_attempt_without_an_answer_is_tried_again_later() -> None:
-    order = domain.refund_asked(returning("requested"), PAYMENT, now=NOW).order
-    assert domain.refunds_due(order, now=NOW + timedelta(seconds=3)) == ()
-    assert len(domain.refunds_due(order, now=NOW + timedelta(seconds=4))) == 1
+    order = refund_asked(returning("requested"), PAYMENT, now=NOW).order
+    assert refunds_due(order, now=NOW + timedelta(seconds=3)) == ()
+    assert len(refunds_due(order, now=NOW + timedelta(seconds=4))) == 1
 
 
 def test_nobody_settles_what_the_provider_may_be_giving_back_at_this_moment() -> None:
-    asked = domain.refund_asked(returning("failed"), PAYMENT, now=NOW).order
+    asked = refund_asked(returning("failed"), PAYMENT, now=NOW).order
     for seconds in (0, 29):
-        with pytest.raises(domain.RefundUnderWay) as refusal:
+        with pytest.raises(RefundUnderWay) as refusal:
             settle(asked, NOW + timedelta(seconds=seconds))
         assert refusal.value.code == "refund_under_way"
     assert refund_of(settle(asked, NOW + timedelta(seconds=30)).order).state == "settled_outside"
-    answered = domain.refund_failed(asked, PAYMENT, now=NOW).order
+    answered = refund_failed(asked, PAYMENT, now=NOW).order
     settled = refund_of(settle(answered).order)
     assert (settled.reference, settled.settlement, settled.changed_at) == ("BANK-7", SETTLEMENT, NOW)
 
 
 def test_a_payment_that_is_not_returned_cannot_be_settled() -> None:
-    with pytest.raises(domain.RefundUnknown):
+    with pytest.raises(RefundUnknown):
         settle(in_every_state()["purchased"])

@@ -8,19 +8,22 @@ from datetime import timedelta
 
 import pytest
 
-from services.orders import domain
 from services.orders.domain import sandbox
+from services.orders.domain.notice import NoticeForged, check_signature, sign
+from services.orders.domain.order import Received
+from services.orders.domain.payments import ProviderRefused, Said
+from services.orders.domain.sandbox import FaultNotPlayable, PaymentDecided, SandboxPayment
 from tests.unit.orders.examples import MINUTE, NOW, ORDER, PAYMENT
 
 KEY = b"k" * 32
 SECOND = timedelta(seconds=1)
-OPEN = domain.SandboxPayment(
+OPEN = SandboxPayment(
     PAYMENT, ORDER, {"en": "Linpan groves (demo)"}, 533_014, 2759, "CNY", NOW, pay_by=NOW + 15 * MINUTE
 )
 CARD = replace(OPEN, mode="authorise")
 
 
-def captured(payment: domain.SandboxPayment, times: int = 1) -> tuple[domain.SandboxPayment, list[domain.Said | None]]:
+def captured(payment: SandboxPayment, times: int = 1) -> tuple[SandboxPayment, list[Said | None]]:
     answers = []
     for _ in range(times):
         payment, answer = sandbox.capture(payment, now=NOW + MINUTE)
@@ -29,7 +32,7 @@ def captured(payment: domain.SandboxPayment, times: int = 1) -> tuple[domain.San
 
 
 @pytest.mark.parametrize(("payment", "decided"), [(OPEN, "paid"), (CARD, "authorised")])
-def test_a_guest_decides_once(payment: domain.SandboxPayment, decided: str) -> None:
+def test_a_guest_decides_once(payment: SandboxPayment, decided: str) -> None:
     approved = sandbox.approve(payment, now=NOW)
     assert (approved.decided, approved.state) == (decided, decided)
     assert sandbox.approve(approved, now=NOW + MINUTE) == approved
@@ -41,19 +44,19 @@ def test_a_guest_decides_once(payment: domain.SandboxPayment, decided: str) -> N
         lambda: sandbox.approve(declined, now=NOW),
     ]
     for act in otherwise:
-        with pytest.raises(domain.PaymentDecided):
+        with pytest.raises(PaymentDecided):
             act()
 
 
 def test_an_old_payment_has_lapsed_and_cannot_be_approved() -> None:
     assert sandbox.said(OPEN, now=NOW + 59 * MINUTE) is None
-    assert sandbox.said(OPEN, now=NOW + 60 * MINUTE) == domain.Said("lapsed")
-    with pytest.raises(domain.PaymentDecided):
+    assert sandbox.said(OPEN, now=NOW + 60 * MINUTE) == Said("lapsed")
+    with pytest.raises(PaymentDecided):
         sandbox.approve(OPEN, now=NOW + 60 * MINUTE)
 
 
 @pytest.mark.parametrize("payment", [OPEN, CARD])
-def test_asking_and_being_told_say_the_same(payment: domain.SandboxPayment) -> None:
+def test_asking_and_being_told_say_the_same(payment: SandboxPayment) -> None:
     for decided in (sandbox.approve(payment, now=NOW), sandbox.decline(payment, now=NOW)):
         telling = sandbox.due(decided, now=NOW)
         assert telling is not None
@@ -65,13 +68,13 @@ def test_money_of_a_card_moves_at_the_capture_once_and_is_told_then() -> None:
     assert approved.taken_at is None
     taken, answers = captured(approved, times=3)
     assert taken.taken_at == NOW + MINUTE
-    assert answers == [domain.Said("paid", domain.Received(2759, "CNY", CARD.reference, NOW + MINUTE))] * 3
+    assert answers == [Said("paid", Received(2759, "CNY", CARD.reference, NOW + MINUTE))] * 3
     assert [telling.of for telling in taken.tellings] == ["authorised", "paid"]
     assert sandbox.said(taken, now=NOW + MINUTE) == answers[0]
-    with pytest.raises(domain.ProviderRefused):
+    with pytest.raises(ProviderRefused):
         sandbox.void(taken, now=NOW)
     for other in (OPEN, sandbox.approve(OPEN, now=NOW), CARD, sandbox.decline(CARD, now=NOW)):
-        with pytest.raises(domain.ProviderRefused):
+        with pytest.raises(ProviderRefused):
             sandbox.capture(other, now=NOW)
 
 
@@ -79,8 +82,8 @@ def test_money_that_is_let_go_once_cannot_be_taken_any_more() -> None:
     voided = sandbox.void(sandbox.approve(CARD, now=NOW), now=NOW + MINUTE)
     assert sandbox.void(voided, now=NOW + 2 * MINUTE) == voided
     after, answers = captured(voided)
-    assert (after.taken_at, answers) == (None, [domain.Said("refused")])
-    assert (voided.state, sandbox.said(voided, now=NOW)) == ("voided", domain.Said("lapsed"))
+    assert (after.taken_at, answers) == (None, [Said("refused")])
+    assert (voided.state, sandbox.said(voided, now=NOW)) == ("voided", Said("lapsed"))
 
 
 def test_money_is_given_back_once_in_full_and_only_if_it_came() -> None:
@@ -98,7 +101,7 @@ def test_money_is_given_back_once_in_full_and_only_if_it_came() -> None:
         (paid, 2758, "CNY"),
         (paid, 2759, "USD"),
     ]:
-        with pytest.raises(domain.ProviderRefused):
+        with pytest.raises(ProviderRefused):
             sandbox.give_back(payment, amount_fen=amount_fen, currency=currency, now=NOW)
 
 
@@ -129,7 +132,7 @@ def test_a_notice_that_is_not_taken_is_sent_again_ever_more_rarely() -> None:
 
 
 @pytest.mark.parametrize("payment", [OPEN, CARD])
-def test_late_money_is_nowhere_until_a_minute_after_the_time_to_pay(payment: domain.SandboxPayment) -> None:
+def test_late_money_is_nowhere_until_a_minute_after_the_time_to_pay(payment: SandboxPayment) -> None:
     late = sandbox.approve(payment, ("late",), now=NOW)
     assert sandbox.said(late, now=NOW + 16 * MINUTE - SECOND) is None
     assert sandbox.due(late, now=NOW + 16 * MINUTE - SECOND) is None
@@ -172,7 +175,7 @@ def test_s12_answers_to_a_capture_are_lost_twice_and_then_say_what_was_done_at_f
     assert [answer and answer.outcome for answer in answers] == [None, None, outcome, outcome]
     assert after.taken_at == once.taken_at
     refused, said = captured(sandbox.approve(CARD, ("capture_refused",), now=NOW))
-    assert (said, refused.state) == ([domain.Said("refused")], "refused")
+    assert (said, refused.state) == ([Said("refused")], "refused")
 
 
 def test_faults_of_a_capture_are_not_for_payments_that_have_none() -> None:
@@ -181,16 +184,16 @@ def test_faults_of_a_capture_are_not_for_payments_that_have_none() -> None:
         if fault in OPEN.playable:
             assert sandbox.approve(OPEN, (fault,), now=NOW).faults == (fault,)
         else:
-            with pytest.raises(domain.FaultNotPlayable):
+            with pytest.raises(FaultNotPlayable):
                 sandbox.approve(OPEN, (fault,), now=NOW)
     assert set(sandbox.FAULTS) - set(OPEN.playable) == {"capture_times_out", "capture_refused"}
 
 
 def test_s9_a_signature_holds_for_its_body_its_key_and_five_minutes() -> None:
     body = b'{"payment_id":"pay_1"}'
-    signature = domain.sign(KEY, body, now=NOW)
-    domain.check_signature(KEY, body, signature, now=NOW)
-    domain.check_signature(KEY, body, signature, now=NOW + 5 * MINUTE)
+    signature = sign(KEY, body, now=NOW)
+    check_signature(KEY, body, signature, now=NOW)
+    check_signature(KEY, body, signature, now=NOW + 5 * MINUTE)
     moment, digest = signature.split(",")
     wrong = [
         (KEY, body + b" ", signature, NOW),
@@ -204,5 +207,5 @@ def test_s9_a_signature_holds_for_its_body_its_key_and_five_minutes() -> None:
         (KEY, body, f"{signature}é", NOW),
     ]
     for key, signed, header, now in wrong:
-        with pytest.raises(domain.NoticeForged):
-            domain.check_signature(key, signed, header, now=now)
+        with pytest.raises(NoticeForged):
+            check_signature(key, signed, header, now=now)

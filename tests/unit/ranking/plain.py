@@ -7,16 +7,11 @@ from datetime import datetime
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from services.ranking.domain import Selection
-from shared.contracts import (
-    BeneficiaryNamed,
-    CertificateIssued,
-    CertificateRevoked,
-    Envelope,
-    Event,
-    FootprintCalculated,
-    ScenePublished,
-)
+from services.ranking.domain.selection import Selection
+from shared.contracts.calculator import FootprintCalculated, ScenePublished
+from shared.contracts.certificates import CertificateIssued, CertificateRevoked
+from shared.contracts.event import Envelope, Event
+from shared.contracts.orders import BeneficiaryNamed
 
 Line = tuple[int, bool, str, int]
 EventT = TypeVar("EventT", bound=Event)

@@ -7,16 +7,10 @@ from typing import get_args
 
 from hypothesis import strategies as st
 
-from shared.contracts import (
-    BeneficiaryNamed,
-    CertificateIssued,
-    CertificateRevoked,
-    Envelope,
-    Event,
-    FootprintCalculated,
-    ScenePublished,
-)
-from shared.contracts.orders import BeneficiaryKind
+from shared.contracts.calculator import FootprintCalculated, ScenePublished
+from shared.contracts.certificates import CertificateIssued, CertificateRevoked
+from shared.contracts.event import Envelope, Event
+from shared.contracts.orders import BeneficiaryKind, BeneficiaryNamed
 from shared.contracts.orders import Board as Shown
 from shared.web.idempotency import id_of
 

@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.ranking.domain import Board as BoardName
-from services.ranking.domain import Boards, Measure, NotOffered, select
+from services.ranking.domain.boards import Boards
+from services.ranking.domain.selection import Board as BoardName
+from services.ranking.domain.selection import Measure, NotOffered, select
 from services.ranking.domain.windows import WindowKind
-from shared.contracts import Envelope, Event
+from shared.contracts.event import Envelope, Event
 from tests.unit.ranking.stories import CITIES, NOW, an_id, certificate, footprint, name, revocation, scene
 
 

@@ -8,10 +8,12 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.ranking.domain import FACTS, MEASURES, Boards, Field, Selection, differing, select
-from services.ranking.domain.facts import Named
+from services.ranking.domain.boards import Boards
+from services.ranking.domain.comparison import differing
+from services.ranking.domain.facts import FACTS, Named
+from services.ranking.domain.selection import MEASURES, Field, Selection, select
 from services.ranking.domain.windows import WindowKind
-from shared.contracts import Envelope, Event
+from shared.contracts.event import Envelope, Event
 from tests.unit.ranking.plain import Line, plain_board
 from tests.unit.ranking.stories import CITIES, NOW, an_id, certificate, deliveries, footprint, name, scene
 

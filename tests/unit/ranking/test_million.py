@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 
-from services.ranking.domain import Ranking, Row
+from services.ranking.domain.ranking import Ranking, Row
 
 MEMBERS, CHANGES = 1_000_000, 20_000
 Stand = tuple[int, int, str, str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ranking.domain import Ranking, Row
+from services.ranking.domain.ranking import Ranking, Row
 
 standings = st.lists(st.integers(1, 6), max_size=40).map(
     lambda values: [(f"ben_{index}", value, (index % 7, f"cert_{index}")) for index, value in enumerate(values)]

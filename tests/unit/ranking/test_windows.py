@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.ranking.domain import WindowKind, window_at
-from services.ranking.domain.windows import microseconds
+from services.ranking.domain.windows import WindowKind, microseconds, window_at
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.registry import domain
-from services.registry.domain import AtHand
+from services.registry.domain.at_hand import AtHand
+from services.registry.domain.commands import Hold
+from services.registry.domain.decide import next_page
 from tests.unit.registry.test_ledger import PROJECT, Chain, hold, order, post, release
 
 COMMANDS = st.lists(
@@ -49,10 +50,10 @@ def test_ten_thousand_orders_that_ended_leave_as_much_behind_as_none() -> None:
     for first in range(0, 10_000, 500):
         names = range(first, first + 500)
         for commands in ([hold(name) for name in names], [post(name) for name in names]):
-            page = domain.next_page(PROJECT, hand.last, hand.known(commands), commands, day="2026-11-24")
+            page = next_page(PROJECT, hand.last, hand.known(commands), commands, day="2026-11-24")
             assert page is not None
             hand.turn(page)
-            assert len(hand.holds) == (500 if isinstance(commands[0], domain.Hold) else 0)
+            assert len(hand.holds) == (500 if isinstance(commands[0], Hold) else 0)
 
 
 def test_a_page_that_was_turned_already_or_is_not_the_next_changes_nothing() -> None:

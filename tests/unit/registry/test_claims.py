@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.registry.domain import Batch, Share, grams_of, is_retired, parse, shares, touches
-from services.registry.domain.ledger import Entry
-from shared.contracts import Allocation
+from services.registry.domain.claims import Share, grams_of, is_retired, shares, touches
+from services.registry.domain.ledger import Batch, Entry
+from services.registry.domain.serials import parse
+from shared.contracts.registry import Allocation
 
 TONNE = 1_000_000
 PREFIX = "CDCER-CN510100-0042-2021-01"

@@ -9,17 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.registry import domain
-from services.registry.domain import (
-    ChangeListing,
-    Hold,
-    Issue,
-    ListingContent,
-    Page,
-    Post,
-    Release,
-)
-from shared.contracts import Cause, CreditsHeld, CreditsRefused, CreditsRetired
+from services.registry.domain.book import Known
+from services.registry.domain.commands import ChangeListing, Command, Hold, Issue, ListingContent, Post, Release, Report
+from services.registry.domain.decide import keys_of, next_page
+from services.registry.domain.events import events_of
+from services.registry.domain.ledger import Page, page_hash
+from services.registry.domain.recount import Proof, Recount
+from shared.contracts.event import Cause
+from shared.contracts.registry import CreditsHeld, CreditsRefused, CreditsRetired
 from shared.web.idempotency import id_of
 
 PROJECT = id_of("prj", "unit")
@@ -47,14 +44,14 @@ class Chain:
         self.project_id, self.beside = project_id, beside
         self.pages: list[Page] = []
 
-    def known(self) -> dict[str, domain.Known]:
+    def known(self) -> dict[str, Known]:
         written = [(page.sequence, entry) for page in self.pages for entry in page.entries]
-        return {entry.key: domain.Known(self.project_id, sequence, entry) for sequence, entry in written}
+        return {entry.key: Known(self.project_id, sequence, entry) for sequence, entry in written}
 
-    def poll(self, *commands: domain.Command, day: str = DAY) -> Page | None:
+    def poll(self, *commands: Command, day: str = DAY) -> Page | None:
         known = {**(self.beside.known() if self.beside else {}), **self.known()}
-        wanted = {key for command in commands for key in domain.keys_of(self.project_id, command)}
-        page = domain.next_page(
+        wanted = {key for command in commands for key in keys_of(self.project_id, command)}
+        page = next_page(
             self.project_id,
             self.pages[-1] if self.pages else None,
             {key: found for key, found in known.items() if key in wanted},
@@ -72,17 +69,17 @@ class Chain:
         return self
 
     def issue(self, *, report: str, tonnes: int, vintage: int = 2021, key: str = "", **more: Any) -> Page | None:
-        asked = domain.Report(
+        asked = Report(
             report=report, verifier="Verifier (demo)", verified_tonnes=3000, tonnes=tonnes, vintage=vintage, **more
         )
         return self.poll(Issue(report=asked, batch_id=id_of("bat", key or report), cause=BECAUSE))
 
     @property
     def told(self) -> list[Any]:
-        return [event for page in self.pages for event in domain.events_of(page, livemode=False)]
+        return [event for page in self.pages for event in events_of(page, livemode=False)]
 
-    def proof(self) -> domain.Proof:
-        recount = domain.Recount(self.project_id)
+    def proof(self) -> Proof:
+        recount = Recount(self.project_id)
         for page in self.pages:
             recount.take(page.model_dump(mode="json"))
         return recount.proof()
@@ -100,7 +97,7 @@ def release(name: object) -> Release:
     return Release(order_id=order(name), cause=BECAUSE)
 
 
-STATES: dict[str, list[domain.Command]] = {
+STATES: dict[str, list[Command]] = {
     "nothing": [],
     "held": [hold("o")],
     "refused": [hold("o", grams=10**12)],
@@ -187,7 +184,7 @@ def test_each_cell_of_the_table_of_answers_and_a_repeat_adds_nothing(
         assert len(phases) == len(set(phases)), "one answer to each question"
 
 
-def _run(commands: Iterable[domain.Command]) -> Chain:
+def _run(commands: Iterable[Command]) -> Chain:
     chain = Chain().list_and_issue(3)
     for command in commands:
         chain.poll(command)
@@ -267,7 +264,7 @@ def test_s7_an_edit_of_any_stored_byte_is_named_with_its_page() -> None:
     for number in range(len(chain.pages)):
         pages = [page.model_dump(mode="json") for page in chain.pages]
         pages[number]["day"] = "2026-11-25"
-        recount = domain.Recount(PROJECT)
+        recount = Recount(PROJECT)
         taken = [recount.take(page) for page in pages]
         wrong = recount.proof().wrong
         assert taken.index(False) == number
@@ -281,8 +278,8 @@ def test_a_rewritten_page_with_a_fitting_hash_is_named_at_the_next_page_or_by_it
     target = pages[3]
     target["batches"][0]["allocated"] -= 1
     target["batches"][0]["available"] += 1
-    target["hash"] = domain.page_hash(target)
-    recount = domain.Recount(PROJECT)
+    target["hash"] = page_hash(target)
+    recount = Recount(PROJECT)
     for page in pages:
         recount.take(page)
     wrong = recount.proof().wrong
@@ -304,7 +301,7 @@ _COMMANDS = st.lists(
 @settings(max_examples=150, deadline=None)
 def test_c1_to_c6_hold_after_any_sequence_in_any_polls(commands: list[tuple[str, int, int]], cuts: list[int]) -> None:
     chain = Chain().list_and_issue(1, 2)
-    asked: list[domain.Command] = [
+    asked: list[Command] = [
         hold(name, grams) if kind == "hold" else post(name) if kind == "post" else release(name)
         for kind, name, grams in commands
     ]

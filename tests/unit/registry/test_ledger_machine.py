@@ -19,8 +19,26 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from services.registry import domain
-from shared.contracts import Cause, CreditsHeld, CreditsRefused, CreditsRetired, ProjectListed
+from services.registry.domain.at_hand import AtHand
+from services.registry.domain.book import Known
+from services.registry.domain.commands import (
+    Cancel,
+    Cancellation,
+    ChangeListing,
+    Command,
+    Hold,
+    Issue,
+    ListingContent,
+    Post,
+    Release,
+    Report,
+)
+from services.registry.domain.decide import keys_of, next_page
+from services.registry.domain.events import events_of
+from services.registry.domain.ledger import Page
+from services.registry.domain.recount import Recount
+from shared.contracts.event import Cause
+from shared.contracts.registry import CreditsHeld, CreditsRefused, CreditsRetired, ProjectListed
 from shared.refusal import Refusal
 from shared.web.idempotency import id_of
 
@@ -242,21 +260,21 @@ class Stored:
     """What the database does: a page's place is unique, and so is each entry's key over all pages."""
 
     def __init__(self) -> None:
-        self.pages: dict[str, list[domain.Page]] = {GROVES: [], STOVES: []}
-        self.keys: dict[str, domain.Known] = {}
+        self.pages: dict[str, list[Page]] = {GROVES: [], STOVES: []}
+        self.keys: dict[str, Known] = {}
 
-    def last(self, project_id: str) -> domain.Page | None:
+    def last(self, project_id: str) -> Page | None:
         return self.pages[project_id][-1] if self.pages[project_id] else None
 
-    def entries(self, keys: set[str]) -> dict[str, domain.Known]:
+    def entries(self, keys: set[str]) -> dict[str, Known]:
         return {key: self.keys[key] for key in keys if key in self.keys}
 
-    def append(self, page: domain.Page) -> None:
+    def append(self, page: Page) -> None:
         chain = self.pages[page.project_id]
         if page.sequence != len(chain) + 1 or any(entry.key in self.keys for entry in page.entries):
             raise LostRace
         chain.append(page)
-        self.keys |= {entry.key: domain.Known(page.project_id, page.sequence, entry) for entry in page.entries}
+        self.keys |= {entry.key: Known(page.project_id, page.sequence, entry) for entry in page.entries}
 
 
 @dataclass
@@ -265,7 +283,7 @@ class Turn:
 
     replica: Replica
     project_id: str
-    commands: list[domain.Command]
+    commands: list[Command]
     day: str = DAYS[0]
 
     def __post_init__(self) -> None:
@@ -274,14 +292,14 @@ class Turn:
     def read_the_last_page(self) -> None:
         self.hand = self.replica.caught_up(self.project_id)
         self.last, self.at_hand = self.hand.last, self.hand.known(self.commands)
-        self.found: dict[str, domain.Known] | None = None
+        self.found: dict[str, Known] | None = None
 
     def read_the_entries(self) -> None:
         first = self.hand.asks(self.project_id, self.commands, {})
         self.found = self.replica.stored.entries(first)
         self.found |= self.replica.stored.entries(self.hand.asks(self.project_id, self.commands, self.found) - first)
 
-    def write(self) -> domain.Page | None:
+    def write(self) -> Page | None:
         """Decide and insert. Raises LostRace, or a Refusal."""
         if self.found is None:
             self.read_the_entries()
@@ -289,7 +307,7 @@ class Turn:
         here = max((one.sequence for one in known.values() if one.project_id == self.project_id), default=0)
         if here > (self.last.sequence if self.last else 0):
             raise LostRace
-        page = domain.next_page(self.project_id, self.last, known, self.commands, day=self.day)
+        page = next_page(self.project_id, self.last, known, self.commands, day=self.day)
         if page is not None:
             self.replica.append(page, self.hand)
         return page
@@ -300,17 +318,17 @@ class Replica:
 
     def __init__(self, stored: Stored) -> None:
         self.stored = stored
-        self.hands: dict[str, domain.AtHand] = {}
+        self.hands: dict[str, AtHand] = {}
 
-    def caught_up(self, project_id: str) -> domain.AtHand:
+    def caught_up(self, project_id: str) -> AtHand:
         hand = self.hands.get(project_id)
         if hand is None:
-            return domain.AtHand(self.stored.last(project_id))
+            return AtHand(self.stored.last(project_id))
         for page in self.stored.pages[project_id][hand.last.sequence if hand.last else 0 :]:
             hand.turn(page)
         return hand
 
-    def append(self, page: domain.Page, hand: domain.AtHand) -> None:
+    def append(self, page: Page, hand: AtHand) -> None:
         self.hands.pop(page.project_id, None)
         self.stored.append(page)
         hand.turn(page)
@@ -326,9 +344,9 @@ class LedgerMachine(RuleBasedStateMachine):
         super().__init__()
         self.stored, self.plain = Stored(), Plain()
         self.replicas = {name: Replica(self.stored) for name in ("one", "two")}
-        self.recounts = {project_id: domain.Recount(project_id) for project_id in (GROVES, STOVES)}
+        self.recounts = {project_id: Recount(project_id) for project_id in (GROVES, STOVES)}
         self.turns: dict[str, Turn] = {}
-        self.written: list[tuple[str, list[domain.Command], str]] = []
+        self.written: list[tuple[str, list[Command], str]] = []
         self.told: dict[str, list[int]] = {}
 
     @initialize(versions=st.integers(1, 2), tonnes=st.integers(1, 3))
@@ -388,7 +406,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def _lists(self, project_id: str, code: str, price: int, status: Any, behind: int = 0) -> None:
         seen = max(0, len(self.plain.projects[project_id].versions) - behind)
-        content = domain.ListingContent(
+        content = ListingContent(
             names={"en": "Linpan groves (demo)"},
             standard="CDCER",
             type="forest_management",
@@ -398,7 +416,7 @@ class LedgerMachine(RuleBasedStateMachine):
             unit_price_fen=price,
             status=status,
         )
-        why = self._ask(project_id, domain.ChangeListing(content=content, seen=seen, cause=BECAUSE))
+        why = self._ask(project_id, ChangeListing(content=content, seen=seen, cause=BECAUSE))
         assert why == self.plain.change_listing(project_id, seen, {"code": code, "price": price, "status": status})
         self._agrees(project_id)
 
@@ -406,16 +424,16 @@ class LedgerMachine(RuleBasedStateMachine):
         content = {"report": f"MR-{name}", "verifier": "Verifier (demo)", "verified_tonnes": 3, "tonnes": tonnes}
         content |= {"serial_start": None, "external_serial": None, **more}
         batch_id = id_of("bat", key or f"{name}{project_id}{tonnes}")
-        report = domain.Report.model_validate(content)
-        why = self._ask(project_id, domain.Issue(report=report, batch_id=batch_id, cause=BECAUSE))
+        report = Report.model_validate(content)
+        why = self._ask(project_id, Issue(report=report, batch_id=batch_id, cause=BECAUSE))
         assert why == self.plain.issue(project_id, batch_id, content)
 
     def _cancels(self, project_id: str, batch: int, tonnes: int, key: str) -> None:
         known = list(self.plain.projects[project_id].batches)
         batch_id = known[batch] if batch < len(known) else id_of("bat", "of nobody")
-        wanted = domain.Cancellation(batch_id=batch_id, tonnes=tonnes, reason="reversal")
+        wanted = Cancellation(batch_id=batch_id, tonnes=tonnes, reason="reversal")
         key = id_of("can", key)
-        why = self._ask(project_id, domain.Cancel(cancellation=wanted, cancellation_id=key, cause=BECAUSE))
+        why = self._ask(project_id, Cancel(cancellation=wanted, cancellation_id=key, cause=BECAUSE))
         assert why == self.plain.cancel(project_id, key, batch_id, tonnes)
 
     # What holds after every step.
@@ -456,8 +474,8 @@ class LedgerMachine(RuleBasedStateMachine):
         """C7: the same polls on the same days give the same pages, byte for byte, whatever was at hand."""
         again = Stored()
         for project_id, commands, day in self.written:
-            every = {key for command in commands for key in domain.keys_of(project_id, command)}
-            page = domain.next_page(project_id, again.last(project_id), again.entries(every), commands, day=day)
+            every = {key for command in commands for key in keys_of(project_id, command)}
+            page = next_page(project_id, again.last(project_id), again.entries(every), commands, day=day)
             assert page is not None
             again.append(page)
         for project_id, chain in self.stored.pages.items():
@@ -465,22 +483,22 @@ class LedgerMachine(RuleBasedStateMachine):
 
     # How a replica works.
 
-    def _commands(self, project_id: str, asked: list[Any]) -> list[domain.Command]:
+    def _commands(self, project_id: str, asked: list[Any]) -> list[Command]:
         project = self.plain.projects[project_id]
         amounts = {"all": project.available, "all and one gram": project.available + 1}
-        commands: list[domain.Command] = []
+        commands: list[Command] = []
         for verb, number, amount, behind in asked:
             order_id = id_of("ord", project_id, str(number))
             if verb == "hold" or (verb == "onward" and project.order(order_id)["state"] == "nothing"):
                 grams = max(1, amounts.get(amount, amount))
                 version = max(1, len(project.versions) - behind)
-                commands.append(domain.Hold(order_id=order_id, grams=grams, listing_version=version, cause=BECAUSE))
+                commands.append(Hold(order_id=order_id, grams=grams, listing_version=version, cause=BECAUSE))
             else:
-                kind = domain.Release if verb == "release" else domain.Post
+                kind = Release if verb == "release" else Post
                 commands.append(kind(order_id=order_id, cause=BECAUSE))
         return commands
 
-    def _ask(self, project_id: str, command: domain.Command) -> str | None:
+    def _ask(self, project_id: str, command: Command) -> str | None:
         """Let the registrar ask; return why not, "repeat" when nothing was added, none when it was done."""
         before = len(self.written)
         replica = self.replicas["two" if len(self.written) % 3 else "one"]
@@ -498,18 +516,18 @@ class LedgerMachine(RuleBasedStateMachine):
         answers = []
         for command in turn.commands:
             match command:
-                case domain.Hold():
+                case Hold():
                     answers.append(project.hold(command.order_id, command.grams, command.listing_version))
-                case domain.Post():
+                case Post():
                     answers.append(project.post(command.order_id))
-                case domain.Release():
+                case Release():
                     project.release(command.order_id)
         expected = [answer for answer in answers if answer]
         assert [_plain(event.data) for event in _events(page)] == expected
         self.met.update(str(answer[3]) if answer[0] == "refused" else str(answer[0]) for answer in expected)
         self._agrees(turn.project_id)
 
-    def _decide(self, turn: Turn) -> domain.Page | None:
+    def _decide(self, turn: Turn) -> Page | None:
         """Write the turn's page; one that loses the race is decided again, and nobody else writes meanwhile."""
         for _ in range(TRIES_MAX):
             try:
@@ -535,8 +553,8 @@ class LedgerMachine(RuleBasedStateMachine):
         assert shown == expected
 
 
-def _events(page: domain.Page | None) -> list[Any]:
-    return domain.events_of(page, livemode=False) if page else []
+def _events(page: Page | None) -> list[Any]:
+    return events_of(page, livemode=False) if page else []
 
 
 def _plain(event: object) -> tuple[Any, ...]:

@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from services.registry import domain
-from services.registry.domain import Batch, Entry, ListingContent, Page, recount
-from services.registry.domain.ledger import Part
-from shared.contracts import Allocation, Cause
+from services.registry.domain import recount
+from services.registry.domain.commands import Issue, ListingContent, Report
+from services.registry.domain.ledger import NO_PAGE, Batch, Entry, Listing, Page, Part, canonical
+from shared.contracts.event import Cause
+from shared.contracts.registry import Allocation
 from shared.web.idempotency import id_of
 from tests.unit.registry.test_ledger import CONTENT, Chain, hold, post, release
 
@@ -66,7 +67,7 @@ BATCHES = st.builds(
     cancelled=GRAMS,
 )
 LISTINGS = st.builds(
-    lambda names, summary: domain.Listing(
+    lambda names, summary: Listing(
         version=1, **CONTENT.model_copy(update={"names": names, "summary": summary}).model_dump()
     ),
     st.dictionaries(TAGS, TEXTS.filter(bool), min_size=1, max_size=4),
@@ -81,7 +82,7 @@ PAGES = st.builds(
     entries=st.lists(ENTRIES, max_size=4).map(tuple),
     listing=st.none() | LISTINGS,
     batches=st.lists(BATCHES, max_size=2).map(tuple),
-    hash=st.just(domain.NO_PAGE),
+    hash=st.just(NO_PAGE),
 )
 
 
@@ -90,7 +91,7 @@ PAGES = st.builds(
 def test_the_bytes_of_every_page_are_those_of_rfc_8785_for_writer_and_recount(page: Page) -> None:
     content = page.model_dump(mode="json")
     expected = rfc8785.dumps(content)
-    assert domain.canonical(content) == expected
+    assert canonical(content) == expected
     assert recount.CANONICAL.encode(content).encode() == expected
 
 
@@ -134,8 +135,8 @@ def test_an_entry_writes_only_what_its_kind_uses() -> None:
 def test_what_is_told_to_be_available_fits_the_event_also_when_batches_hold_more() -> None:
     chain = Chain().list_and_issue()
     for number in range(3):
-        report = domain.Report(report=f"R{number}", verifier="V", verified_tonnes=10**9, tonnes=10**9, vintage=2021)
-        chain.poll(domain.Issue(report=report, batch_id=id_of("bat", str(number)), cause=Cause(id="x")))
+        report = Report(report=f"R{number}", verifier="V", verified_tonnes=10**9, tonnes=10**9, vintage=2021)
+        chain.poll(Issue(report=report, batch_id=id_of("bat", str(number)), cause=Cause(id="x")))
     chain.poll(hold("stale", version=7))
     assert chain.told[-1].data.available_grams == 10**15
     assert chain.pages[-1].available == 3 * 10**15

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.registry.domain import NotASerial, Serials, parse
+from services.registry.domain.serials import NotASerial, Serials, parse
 
 SERIALS = st.builds(
     lambda standard, place, project, vintage, batch, first, more: Serials(

@@ -6,8 +6,18 @@ from typing import Any
 
 import pytest
 
-from services.registry import domain
-from services.registry.domain import Cancel, Cancellation, ChangeListing, Issue, Report
+from services.registry.domain.commands import (
+    Cancel,
+    Cancellation,
+    ChangeListing,
+    Command,
+    Issue,
+    ListingMissing,
+    NotEnoughToCancel,
+    Report,
+    SerialsOverlap,
+    UnknownBatch,
+)
 from shared.web.idempotency import id_of
 from tests.unit.registry.test_ledger import BECAUSE, CONTENT, Chain, hold, order, post, release, state_of
 
@@ -48,7 +58,7 @@ def at(status: Any) -> Chain:
     return chain
 
 
-def asked(chain: Chain, command: str, status: Any) -> domain.Command:
+def asked(chain: Chain, command: str, status: Any) -> Command:
     version = chain.pages[-1].listing.version if chain.pages and chain.pages[-1].listing else 0
     name = "held" if status != "none" else "of nobody"
     report = Report(report="MR-new", verifier="Verifier (demo)", verified_tonnes=2, tonnes=2, vintage=2022)
@@ -71,7 +81,7 @@ def test_each_command_at_each_status_and_a_repeat_adds_nothing(status: str, comm
     before, told_before = list(chain.pages), len(chain.told)
     expected, reason = TABLE[status, command]
     if isinstance(expected, str):
-        with pytest.raises((domain.ListingMissing, domain.UnknownBatch)) as refused:
+        with pytest.raises((ListingMissing, UnknownBatch)) as refused:
             chain.poll(wanted)
         assert refused.value.code == expected
         assert chain.pages == before
@@ -108,7 +118,7 @@ def test_a_cancellation_says_why_and_takes_no_gram_that_is_held(reason: Any) -> 
     page = chain.poll(Cancel(cancellation=wanted, cancellation_id="c", cause=BECAUSE))
     assert page is not None
     assert [entry.reason for entry in page.entries] == [reason]
-    with pytest.raises(domain.NotEnoughToCancel):
+    with pytest.raises(NotEnoughToCancel):
         chain.poll(Cancel(cancellation=wanted.model_copy(update={"tonnes": 1}), cancellation_id="d", cause=BECAUSE))
     chain.poll(post("held"))
     (batch,) = chain.proof().batches
@@ -135,5 +145,5 @@ def test_c2_serials_may_touch_those_of_another_batch_and_share_none(start: int, 
         assert chain.issue(report="second", tonnes=tonnes, serial_start=start) is not None
         assert chain.proof().wrong is None
     else:
-        with pytest.raises(domain.SerialsOverlap):
+        with pytest.raises(SerialsOverlap):
             chain.issue(report="second", tonnes=tonnes, serial_start=start)

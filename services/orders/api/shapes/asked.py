@@ -6,13 +6,17 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from services.orders import domain
+from services.orders.domain.beneficiary import Naming
+from services.orders.domain.claim import FOOTPRINTS_MAX
+from services.orders.domain.offers import ORDER_GRAMS_MAX, ORDER_MONEY_FEN_MAX
+from services.orders.domain.sandbox import FAULTS as FAULT_NAMES
+from services.orders.domain.sandbox import Fault
 from shared.contracts.event import BeneficiaryId, Country, FootprintId, ProjectId
 from shared.contracts.orders import Board
 
-Mass = Annotated[int, Field(gt=0, le=domain.ORDER_GRAMS_MAX, strict=True, description="whole grams")]
+Mass = Annotated[int, Field(gt=0, le=ORDER_GRAMS_MAX, strict=True, description="whole grams")]
 Method = Literal["sandbox", "sandbox_card"]
-Money = Annotated[int, Field(gt=0, le=domain.ORDER_MONEY_FEN_MAX, strict=True, description="fen, for credits alone")]
+Money = Annotated[int, Field(gt=0, le=ORDER_MONEY_FEN_MAX, strict=True, description="fen, for credits alone")]
 Token = Annotated[str, Field(min_length=1, max_length=64, description="the capability that came with the object")]
 # Longer texts are refused before anybody looks at them; what a name may be, the domain says.
 NameText = Annotated[str, Field(max_length=200, examples=["Lin Yue"])]
@@ -36,7 +40,7 @@ class Asked(BaseModel):
 class QuoteAsked(Asked):
     """What is to be priced: footprints, or a mass, or what money buys; exactly one of them."""
 
-    footprint_ids: Annotated[list[FootprintId], Field(max_length=domain.FOOTPRINTS_MAX)] = []
+    footprint_ids: Annotated[list[FootprintId], Field(max_length=FOOTPRINTS_MAX)] = []
     mass_g: Mass | None = None
     money_fen: Money | None = None
 
@@ -61,9 +65,9 @@ class NamingAsked(Asked):
     board: Board | None = None
 
     @property
-    def naming(self) -> domain.Naming:
+    def naming(self) -> Naming:
         """Itself in the domain's words."""
-        return domain.Naming(self.kind, self.name, self.board)
+        return Naming(self.kind, self.name, self.board)
 
 
 class OrderAsked(Asked):
@@ -71,7 +75,7 @@ class OrderAsked(Asked):
 
     project_id: ProjectId
     listing_version: Annotated[int, Field(ge=1, strict=True)]
-    claims: Annotated[list[ClaimAsked], Field(max_length=domain.FOOTPRINTS_MAX)] = []
+    claims: Annotated[list[ClaimAsked], Field(max_length=FOOTPRINTS_MAX)] = []
     mass_g: Mass | None = None
     money_fen: Money | None = None
     country: Annotated[Country, Field(description="whose rules the claim follows; footprints bring their own")] = "CN"
@@ -98,7 +102,7 @@ class PaymentAsked(Asked):
 class SandboxApproval(Asked):
     """What the sandbox plays with an approved payment, as a provider's test cards do; nothing unless it is named."""
 
-    faults: Annotated[list[domain.sandbox.Fault], Field(max_length=len(domain.sandbox.FAULTS), description=FAULTS)] = []
+    faults: Annotated[list[Fault], Field(max_length=len(FAULT_NAMES), description=FAULTS)] = []
 
 
 class RefundSettled(Asked):

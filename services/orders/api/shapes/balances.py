@@ -7,9 +7,10 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, Field
 
-from services.orders import domain
 from services.orders.api.shapes.asked import Asked, NameText
-from shared.contracts import ScenePublished
+from services.orders.domain.balance import Balance, Chain, Share, Standing
+from services.orders.domain.beneficiary import Naming
+from shared.contracts.calculator import ScenePublished
 from shared.contracts.event import ProjectId
 from shared.contracts.orders import Board
 
@@ -21,9 +22,9 @@ class OrganiserNaming(Asked):
     board: Board | None = None
 
     @property
-    def naming(self) -> domain.Naming:
+    def naming(self) -> Naming:
         """Itself in the domain's words."""
-        return domain.Naming("organiser", self.name, self.board)
+        return Naming("organiser", self.name, self.board)
 
 
 class RestAsked(Asked):
@@ -49,7 +50,7 @@ class ShareShown(BaseModel):
     own_g: int
 
     @classmethod
-    def of(cls, share: domain.Share) -> Self:
+    def of(cls, share: Share) -> Self:
         """Show a share."""
         return cls(footprints=share.footprints, mass_g=share.grams, own_g=share.own_grams)
 
@@ -66,7 +67,7 @@ class BalanceShown(BaseModel):
     struck: ShareShown
 
     @classmethod
-    def of(cls, scene: ScenePublished, balance: domain.Balance, *, livemode: bool) -> Self:
+    def of(cls, scene: ScenePublished, balance: Balance, *, livemode: bool) -> Self:
         """Show a balance."""
         return cls(
             scene_id=scene.scene_id,
@@ -85,12 +86,12 @@ class CountedShown(BaseModel):
     footprint_id: str
     role: str
     mass_g: int
-    standing: domain.Standing
+    standing: Standing
     struck_reason: str | None
     struck_at: datetime | None
 
     @classmethod
-    def of(cls, chain: domain.Chain) -> Self:
+    def of(cls, chain: Chain) -> Self:
         """Show the counting footprint of a chain."""
         return cls(
             footprint_id=chain.footprint_id,

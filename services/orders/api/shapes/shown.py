@@ -8,9 +8,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field
 
-from services.orders import domain
-from services.orders.domain.order import NotOurs, PaymentState, RefundReason, RefundState
-from shared.contracts import ClaimedFootprint
+from services.orders.domain.beneficiary import Beneficiary
+from services.orders.domain.decide import as_made
+from services.orders.domain.machine import State
+from services.orders.domain.order import NotOurs, Order, Payment, PaymentState, RefundReason, RefundState
+from services.orders.domain.sandbox import Fault
+from shared.contracts.orders import ClaimedFootprint
 
 
 class OfferShown(BaseModel):
@@ -50,7 +53,7 @@ class ProfileShown(BaseModel):
     board: str
 
     @classmethod
-    def of(cls, beneficiary: domain.Beneficiary, *, livemode: bool) -> Self:
+    def of(cls, beneficiary: Beneficiary, *, livemode: bool) -> Self:
         """Show a beneficiary."""
         return cls(
             beneficiary_id=beneficiary.beneficiary_id,
@@ -86,7 +89,7 @@ class PaymentShown(BaseModel):
     refund: RefundShown | None
 
     @classmethod
-    def of(cls, payment: domain.Payment) -> Self:
+    def of(cls, payment: Payment) -> Self:
         """Show a payment."""
         return cls.model_validate(_payment(payment))
 
@@ -137,7 +140,7 @@ class OrderFacts(BaseModel):
 
     order_id: str
     livemode: bool
-    state: domain.State
+    state: State
     created_at: datetime
     deadline: datetime | None
     project_id: str
@@ -166,7 +169,7 @@ class OrderShown(OrderFacts):
     scene_names: dict[str, str]
 
     @classmethod
-    def of(cls, order: domain.Order, *, scene_names: Mapping[str, str], livemode: bool) -> Self:
+    def of(cls, order: Order, *, scene_names: Mapping[str, str], livemode: bool) -> Self:
         """Show an order."""
         return cls.model_validate({**_fields(order, livemode=livemode), "scene_names": scene_names})
 
@@ -178,9 +181,9 @@ class OrderMade(OrderFacts):
     profile_capability: Annotated[str | None, Field(description="none for a profile that was there before")]
 
     @classmethod
-    def made(cls, order: domain.Order, *, livemode: bool, capability: str, profile_capability: str | None) -> Self:
+    def made(cls, order: Order, *, livemode: bool, capability: str, profile_capability: str | None) -> Self:
         """Show an order as it was when it was made."""
-        fields = _fields(domain.as_made(order), livemode=livemode)
+        fields = _fields(as_made(order), livemode=livemode)
         return cls.model_validate({**fields, "capability": capability, "profile_capability": profile_capability})
 
 
@@ -227,10 +230,10 @@ class SandboxShown(BaseModel):
     state: Literal["open", "authorised", "paid", "declined", "lapsed", "refused", "voided", "refunded"]
     amount_fen: int
     currency: str
-    faults: list[domain.sandbox.Fault]
+    faults: list[Fault]
 
 
-def _fields(order: domain.Order, *, livemode: bool) -> dict[str, object]:
+def _fields(order: Order, *, livemode: bool) -> dict[str, object]:
     listing, priced, refused, certified = order.listing, order.priced, order.refused, order.certified
     return {
         "order_id": order.order_id,
@@ -265,7 +268,7 @@ def _fields(order: domain.Order, *, livemode: bool) -> dict[str, object]:
     }
 
 
-def _payment(payment: domain.Payment) -> dict[str, object]:
+def _payment(payment: Payment) -> dict[str, object]:
     received, refund, authorised = payment.received, payment.refund, payment.authorised
     return {
         "payment_id": payment.payment_id,
