@@ -13,7 +13,6 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from motor.motor_asyncio import AsyncIOMotorClient
 
 from services.registry import app, stream
 from services.registry.domain.commands import ListingContent, Report
@@ -25,6 +24,7 @@ from shared.messaging import broker
 from shared.messaging.broker import Producer
 from shared.messaging.delivery import Delivery
 from shared.messaging.outbox import clock
+from shared.mongodb import connect
 from shared.web.idempotency import id_of
 
 HOLDS = 20_000
@@ -53,7 +53,7 @@ class Awaited(Handlers):
 @contextlib.asynccontextmanager
 async def running(kafka: str, mongodb: str) -> AsyncIterator[tuple[Timed, Timed]]:
     """Yield both sides; each call returns holds per second, all of them durable, all their messages there before."""
-    client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(f"{mongodb}/?{CONCERNS}", tz_aware=True)
+    client = connect(f"{mongodb}/?{CONCERNS}")
     database = client[f"bench_{secrets.token_hex(4)}"]
     producer = Producer(kafka, replica="bench")
     await producer.start()

@@ -8,8 +8,6 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
-from motor.motor_asyncio import AsyncIOMotorClient
-
 from benchmarks.holds import CAUSE, CONCERNS
 from services.registry.domain.at_hand import AtHand
 from services.registry.domain.commands import ChangeListing, Command, Hold, Issue, ListingContent, Post, Report
@@ -18,6 +16,7 @@ from services.registry.domain.ledger import Page
 from services.registry.handlers import Handlers
 from services.registry.store import Store
 from shared.messaging.outbox import clock
+from shared.mongodb import connect
 from shared.web.idempotency import id_of
 
 POLL = 500
@@ -29,7 +28,7 @@ Seconds = Callable[[int], Awaitable[float]]
 @contextlib.asynccontextmanager
 async def running(mongodb: str) -> AsyncIterator[Seconds]:
     """Yield a function: seconds that a recount of so many allocations takes; each has its hold before it."""
-    client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(f"{mongodb}/?{CONCERNS}", tz_aware=True)
+    client = connect(f"{mongodb}/?{CONCERNS}")
 
     async def seconds(allocations: int) -> float:
         database = client[f"bench_{secrets.token_hex(4)}"]

@@ -13,8 +13,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from motor.motor_asyncio import AsyncIOMotorClient
-
 from benchmarks.holds import CONCERNS
 from services.registry.domain.commands import ListingContent, Report
 from services.registry.handlers import Handlers
@@ -25,6 +23,7 @@ from shared.contracts.registry import CreditsHeld
 from shared.messaging.broker import Producer
 from shared.messaging.outbox import Outbox, Parcel, Source, clock
 from shared.messaging.relay import Relay
+from shared.mongodb import connect
 from shared.web.idempotency import id_of
 
 EVENTS = 2_000
@@ -94,7 +93,7 @@ async def _together(works: Sequence[Awaitable[Any]], at_once: int) -> None:
 
 @contextlib.asynccontextmanager
 async def _database(mongodb: str) -> AsyncIterator[Any]:
-    client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(f"{mongodb}/?{CONCERNS}", tz_aware=True)
+    client = connect(f"{mongodb}/?{CONCERNS}")
     yield client[f"bench_{secrets.token_hex(4)}"]
     client.close()
 

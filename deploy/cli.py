@@ -191,7 +191,8 @@ def audit(
 def _answered(work: Coroutine[Any, Any, Result]) -> Result:
     """Return what the work comes to; say where nothing answers rather than how the driver found out."""
     from aiokafka.errors import KafkaError
-    from pymongo.errors import ConnectionFailure
+
+    from shared.mongodb import ConnectionFailure
 
     # The client's own log tells of each attempt.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)

@@ -7,12 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from motor.motor_asyncio import AsyncIOMotorClient
-
 from deploy.log import whole
 from shared.contracts.topics import EVENTS
+from shared.mongodb import Document, connect
 
-Document = dict[str, Any]
 # Where aggregates lie that tell events: the publisher's database, the collection, and what its ids are called.
 AGGREGATES = (
     ("calculator", "scenes"),
@@ -68,9 +66,7 @@ class Books:
 async def read(kafka: str, mongodb: str) -> Books:
     """Read everything; what is written meanwhile may be seen in one place and not yet in the other."""
     books = Books()
-    client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
-        f"{mongodb}/?readConcernLevel=majority", tz_aware=True, serverSelectionTimeoutMS=5_000
-    )
+    client = connect(f"{mongodb}/?readConcernLevel=majority", selection_timeout_ms=5_000)
     try:
         for database, collection in (*AGGREGATES, ("orders", "sandbox_payments"), ("orders", "chains")):
             books.collections[database, collection] = await client[database][collection].find({}).to_list(None)

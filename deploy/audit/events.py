@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from deploy.audit.books import AGGREGATES, Books, Document, Message
+from deploy.audit.books import AGGREGATES, Books, Message
 from deploy.audit.findings import Finding, finding
 from services.registry.domain.events import events_of
 from services.registry.domain.ledger import Page
 from shared.contracts.orders import BeneficiaryNamed
 from shared.contracts.topics import EVENTS
+from shared.mongodb import Document
 
 COMPACTED = frozenset(event.topic for event in EVENTS if event.kept == "compacted")
 NAME_LENGTH_MIN = 4

@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from deploy.audit.books import Books, Document
+from deploy.audit.books import Books
 from deploy.audit.findings import Finding, finding
+from shared.mongodb import Document
 
 ENDED = frozenset({"refused", "expired", "cancelled", "refunded"})
 # An answer of the registry, a certificate or a refund takes seconds; who waits longer has been forgotten.

@@ -6,9 +6,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
-
-from pymongo.errors import DuplicateKeyError
 
 from services.calculator.domain.answers import Place
 from services.calculator.domain.crowd import Window
@@ -18,11 +15,11 @@ from shared.contracts.event import Cause, Envelope
 from shared.contracts.registry import ProjectListed
 from shared.messaging.copies import keep_greatest
 from shared.messaging.outbox import Outbox
+from shared.mongodb import Database, Document, DuplicateKeyError
 
 SCENES_SHOWN_MAX = 50
 # The figures of fewer guests would be those of persons.
 GROUP_MIN = 5
-Document = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,7 @@ class SceneTotals:
 class Store:
     """Scenes, footprints, and copies of listings and certificates."""
 
-    def __init__(self, database: Any, *, livemode: bool, wake: Callable[[], None]) -> None:
+    def __init__(self, database: Database, *, livemode: bool, wake: Callable[[], None]) -> None:
         self._database = database
         self._scenes, self._footprints = database["scenes"], database["footprints"]
         self._projects, self._certificates = database["projects"], database["certificates"]
@@ -85,7 +82,7 @@ class Store:
         )
 
     async def ping(self) -> None:
-        """Raise PyMongoError when the database does not answer."""
+        """Raise MongoError when the database does not answer."""
         await self._database.command("ping")
 
     def close(self) -> None:
@@ -128,6 +125,7 @@ class Store:
             if await self._scene_outbox.insert({"_id": scene_id, **fields}, [event], now=now, cause=cause):
                 return
             document = await self._scenes.find_one({"_id": scene_id})
+            assert document is not None
             must_be_of(organiser_id, Scene.model_validate(document["scene"]))
             if document["scene"] != fields["scene"]:
                 await self._scene_outbox.change(document, fields, [event], now=now, cause=cause)
@@ -206,7 +204,7 @@ class Store:
 
     async def totals(self, scene_id: str) -> SceneTotals:
         """Sum the counting footprint of each root, the one that a certificate covers, else the latest; from five on."""
-        counting = [
+        counting: list[Document] = [
             {"$match": {"scene_id": scene_id, "role": "guest"}},
             {"$sort": {"certificate_id": -1, "made_at": -1}},
             {"$group": {"_id": "$root", "grams": {"$first": "$grams"}, "covered": {"$first": "$certificate_id"}}},
@@ -239,7 +237,7 @@ class Store:
         )
         # A revocation that came meanwhile may have found nothing to undo: whoever writes last looks again.
         certificate = await self._certificates.find_one({"_id": certificate_id})
-        if certificate.get("revoked"):
+        if certificate and certificate.get("revoked"):
             await self.uncover(certificate_id)
 
     async def uncover(self, certificate_id: str) -> None:

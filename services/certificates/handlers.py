@@ -20,7 +20,7 @@ from shared.contracts.calculator import ScenePublished
 from shared.contracts.event import Cause, Envelope, Event, EventT
 from shared.contracts.orders import BeneficiaryNamed, OffsetPurchased
 from shared.contracts.registry import CreditsRetired, ProjectListed
-from shared.messaging.delivery import LostRace
+from shared.messaging.failures import LostRace
 
 ATTEMPTS_BY_HTTP_MAX = 5
 CERTIFICATES_AT_ONCE = 500

@@ -10,8 +10,6 @@ from functools import reduce
 from operator import getitem
 from typing import Any
 
-from pymongo.errors import DuplicateKeyError
-
 from services.certificates.domain.certificate import Certificate, Project, Scene
 from services.certificates.domain.decide import Known
 from services.certificates.domain.guesses import Window
@@ -22,10 +20,10 @@ from shared.contracts.event import Cause, Envelope, Event
 from shared.contracts.orders import BeneficiaryNamed
 from shared.contracts.registry import ProjectListed
 from shared.messaging.copies import keep_greatest
-from shared.messaging.delivery import LostRace
+from shared.messaging.failures import LostRace
 from shared.messaging.outbox import Outbox
+from shared.mongodb import Database, Document, DuplicateKeyError
 
-Document = dict[str, Any]
 SCENE, PROJECT, HOLDER = "purchase.claim.scene_id", "purchase.project_id", "purchase.claim.beneficiary_id"
 
 
@@ -40,7 +38,7 @@ class Loaded:
 class Store:
     """Certificates by id and code; copies by the id of what they copy."""
 
-    def __init__(self, database: Any, *, livemode: bool, wake: Callable[[], None]) -> None:
+    def __init__(self, database: Database, *, livemode: bool, wake: Callable[[], None]) -> None:
         self._database = database
         self._certificates = database["certificates"]
         self._scenes = database["scenes"]
@@ -60,7 +58,7 @@ class Store:
         await self._guesses.create_index("ends_at", expireAfterSeconds=0)
 
     async def ping(self) -> None:
-        """Raise PyMongoError when the database does not answer."""
+        """Raise MongoError when the database does not answer."""
         await self._database.command("ping")
 
     def close(self) -> None:

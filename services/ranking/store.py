@@ -11,13 +11,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from services.ranking.domain.comparison import Comparison, Progress
 from services.ranking.domain.facts import FACTS, Fact, Facts
 from services.ranking.domain.fold import Partition
+from shared.mongodb import Database, Document, DuplicateKeyError, MongoError
 
-Document = dict[str, Any]
 # An erased name may be in a snapshot for so long, and not longer (D8).
 SNAPSHOT_AGE_MAX = timedelta(hours=24)
 # A clock that is further ahead would let a snapshot live on.
@@ -53,7 +52,7 @@ class Head:
 class Store:
     """Snapshots by name and their parts by number; rebuilds by number, and how far each replica is with them."""
 
-    def __init__(self, database: Any) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
         self._snapshots = database["snapshots"]
         self._parts = database["snapshot_parts"]
@@ -69,7 +68,7 @@ class Store:
         await self._progress.create_index([("rebuild", 1), ("replica", 1)], unique=True)
 
     async def ping(self) -> None:
-        """Raise PyMongoError when the database does not answer."""
+        """Raise MongoError when the database does not answer."""
         await self._database.command("ping")
 
     def close(self) -> None:
@@ -98,7 +97,7 @@ class Store:
                 await self._parts.insert_one({**part, "rows": rows})
                 parts.append(_digest(kind, rows))
             written = await self._snapshots.update_one({"_id": head.name}, {"$set": _document(head, parts)})
-        except PyMongoError:
+        except MongoError:
             await self._drop(head.name)
             raise
         if written.matched_count == 0:

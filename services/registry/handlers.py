@@ -29,7 +29,7 @@ from services.registry.domain.recount import Proof, Recount
 from services.registry.store import PAGES_PER_CLAIM, Store
 from shared.contracts.event import Cause, Envelope
 from shared.contracts.orders import OffsetPurchased, OrderClosed, OrderPlaced
-from shared.messaging.delivery import LostRace
+from shared.messaging.failures import LostRace
 
 ATTEMPTS_BY_HTTP_MAX = 5
 OrderEvent = OrderPlaced | OffsetPurchased | OrderClosed

@@ -6,21 +6,18 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
-
-from pymongo.errors import DuplicateKeyError
 
 from services.registry.domain.book import Known
 from services.registry.domain.events import events_of
 from services.registry.domain.ledger import Entry, Page
-from shared.messaging.delivery import LostRace
+from shared.messaging.failures import LostRace
 from shared.messaging.outbox import LEASE_SECONDS, SET_ASIDE_SECONDS, Parcel, clock
+from shared.mongodb import Database, Document, DuplicateKeyError
 
 # Pages that a relay takes on at once: many enough to keep Kafka busy, few enough for a lease.
 PAGES_PER_CLAIM = 20
 # Pages that are decoded at once, while nothing else can run: five of 500 entries each take some 5 ms.
 PAGES_PER_READ = 5
-Document = dict[str, Any]
 
 
 def _page_id(project_id: str, sequence: int) -> str:
@@ -30,7 +27,7 @@ def _page_id(project_id: str, sequence: int) -> str:
 class Store:
     """The ledger's pages by project and sequence."""
 
-    def __init__(self, database: Any, *, livemode: bool, wake: Callable[[], None]) -> None:
+    def __init__(self, database: Database, *, livemode: bool, wake: Callable[[], None]) -> None:
         self._pages = database["pages"]
         self._places = database["places"]
         self._database = database
@@ -45,7 +42,7 @@ class Store:
         await self._pages.create_index("entries.key", unique=True)
 
     async def ping(self) -> None:
-        """Raise PyMongoError when the database does not answer."""
+        """Raise MongoError when the database does not answer."""
         await self._database.command("ping")
 
     def close(self) -> None:

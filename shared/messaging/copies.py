@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from motor.motor_asyncio import AsyncIOMotorCollection
-from pymongo.errors import DuplicateKeyError
-
 from shared.contracts.event import Envelope, Event
+from shared.mongodb import Collection, DuplicateKeyError
 
 
-async def keep_greatest(
-    collection: AsyncIOMotorCollection[dict[str, Any]], event: Envelope[Event], fields: Mapping[str, Any]
-) -> None:
+async def keep_greatest(collection: Collection, event: Envelope[Event], fields: Mapping[str, Any]) -> None:
     """Keep the fields under the event's subject, with its sequence, unless a later one lies there."""
     kept = {**fields, "sequence": event.sequence}
     while True:

@@ -18,11 +18,11 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from aiokafka.errors import KafkaError
 from prometheus_client import Counter
-from pymongo.errors import ExecutionTimeout, OperationFailure, PyMongoError, WTimeoutError
 
 from shared.contracts.event import Envelope, Event, MalformedEvent, from_record
 from shared.contracts.orders import BeneficiaryNamed
 from shared.messaging.broker import Producer
+from shared.mongodb import ExecutionTimeout, MongoError, OperationFailure, WTimeoutError
 
 Handler = Callable[[Sequence[Any]], Awaitable[None]]
 Subscriptions = Mapping[type[Event], Handler]
@@ -65,7 +65,7 @@ def is_infrastructure(failure: BaseException) -> bool:
     """Say whether the failure is of the surroundings and may pass by itself, whatever the message says."""
     if isinstance(failure, OperationFailure):
         return isinstance(failure, ExecutionTimeout | WTimeoutError) or failure.has_error_label("RetryableWriteError")
-    return isinstance(failure, PyMongoError | KafkaError | LostRace | OSError | TimeoutError)
+    return isinstance(failure, MongoError | KafkaError | LostRace | OSError | TimeoutError)
 
 
 class Delivery:

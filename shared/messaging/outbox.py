@@ -17,14 +17,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from motor.motor_asyncio import AsyncIOMotorCollection
-from pymongo.errors import DuplicateKeyError
-
 from shared.contracts.event import Cause, Envelope, Event
 from shared.messaging.broker import REQUEST_TIMEOUT_MS
-from shared.messaging.delivery import LostRace
+from shared.messaging.failures import LostRace
 from shared.messaging.packing import from_document, packed, to_document
-from shared.messaging.settling import DOCUMENTS_MAX, Document, Settling
+from shared.messaging.settling import DOCUMENTS_MAX, Settling
+from shared.mongodb import Collection, Document, DuplicateKeyError
 
 # Long enough that a request of a relay that lost its lease has ended before another one takes over.
 LEASE_SECONDS = 3 * REQUEST_TIMEOUT_MS / 1000
@@ -81,9 +79,7 @@ class Source(Protocol):
 class Outbox:
     """One collection whose documents carry their own events."""
 
-    def __init__(
-        self, collection: AsyncIOMotorCollection[Document], *, livemode: bool, wake: Callable[[], None]
-    ) -> None:
+    def __init__(self, collection: Collection, *, livemode: bool, wake: Callable[[], None]) -> None:
         self._collection = collection
         self._livemode = livemode
         self._wake = wake

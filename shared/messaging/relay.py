@@ -19,7 +19,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from shared.contracts.event import Envelope, Event, to_record
 from shared.messaging.broker import REQUEST_TIMEOUT_MS, Producer
-from shared.messaging.delivery import is_infrastructure
+from shared.messaging.failures import is_infrastructure
 from shared.messaging.outbox import LEASE_SECONDS, Parcel, Source
 
 SWEEP_SECONDS = 0.2

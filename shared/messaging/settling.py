@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import structlog
-from motor.motor_asyncio import AsyncIOMotorCollection
-from pymongo.errors import InvalidOperation
+
+from shared.mongodb import Collection, Document, InvalidOperation
 
 # Of one write to many documents: each is looked for by name, and some servers compare each with all names.
 DOCUMENTS_MAX = 50
@@ -17,7 +16,6 @@ SENT_MAX = 5_000
 # A burst is published first, and what comes one by one is taken out together.
 GATHER_SECONDS = 0.05
 BACK_OFF_SECONDS = 0.5
-Document = dict[str, Any]
 
 log = structlog.get_logger()
 
@@ -27,7 +25,7 @@ class Settling:
 
     def __init__(
         self,
-        collection: AsyncIOMotorCollection[Document],
+        collection: Collection,
         *,
         token: str,
         left: Callable[[Sequence[Document]], None],

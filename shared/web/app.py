@@ -7,17 +7,16 @@ import contextlib
 import re
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import structlog
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo.errors import PyMongoError
 from starlette.exceptions import HTTPException
 
 from shared.contracts.event import Cause
-from shared.messaging.delivery import is_infrastructure
+from shared.messaging.failures import is_infrastructure
+from shared.mongodb import Database, MongoError, connect
 from shared.refusal import Refusal
 from shared.settings import Settings
 from shared.web import document, health, languages, problems
@@ -56,7 +55,7 @@ class Store(Protocol):
         """Create indexes; may be called again."""
 
     async def ping(self) -> None:
-        """Raise PyMongoError when the database does not answer."""
+        """Raise MongoError when the database does not answer."""
 
     def close(self) -> None:
         """Let the database go."""
@@ -72,12 +71,9 @@ class Running(Protocol):
         """Return none when all is well, else what is missing."""
 
 
-def database(settings: Settings) -> Any:
+def database(settings: Settings) -> Database:
     """Return the service's database; nothing is contacted before the first command."""
-    client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(
-        settings.mongodb_url, tz_aware=True, serverSelectionTimeoutMS=2_000, socketTimeoutMS=20_000
-    )
-    return client.get_default_database()
+    return connect(settings.mongodb_url).get_default_database()
 
 
 def create(
@@ -102,7 +98,7 @@ def create(
             return "indexes are not there yet"
         try:
             await store.ping()
-        except PyMongoError as away:
+        except MongoError as away:
             return f"MongoDB does not answer: {type(away).__name__}"
         return None
 
@@ -204,7 +200,7 @@ async def _prepare(store: Store) -> None:
     while True:
         try:
             return await store.prepare()
-        except PyMongoError as away:
+        except MongoError as away:
             if not is_infrastructure(away):
                 raise
             log.warning("mongodb does not answer", failure=repr(away)[:200])

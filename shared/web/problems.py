@@ -10,10 +10,10 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from pydantic import BaseModel
-from pymongo.errors import PyMongoError
 from starlette.exceptions import HTTPException
 
-from shared.messaging.delivery import LostRace, is_infrastructure
+from shared.messaging.failures import LostRace, is_infrastructure
+from shared.mongodb import MongoError
 from shared.refusal import Refusal
 from shared.sentence import Sentence
 from shared.web.pages import Pages
@@ -148,7 +148,7 @@ def install(app: FastAPI, *, statuses: Mapping[type[Refusal], int], pages: Pages
     app.add_exception_handler(Refusal, refused)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, plain)
-    for kind in (PyMongoError, LostRace, TimeoutError):
+    for kind in (MongoError, LostRace, TimeoutError):
         app.add_exception_handler(kind, away)
     app.add_exception_handler(Exception, broken)
 

@@ -22,7 +22,7 @@ from services.certificates.handlers import Handlers
 from services.certificates.store import Loaded, Store
 from shared.contracts.certificates import CertificateIssued, CertificateRevoked
 from shared.contracts.event import Envelope, Event
-from shared.messaging.delivery import LostRace
+from shared.messaging.failures import LostRace
 from shared.messaging.outbox import clock
 from shared.web.app import database
 from shared.web.auth import CAPABILITY_HEADER

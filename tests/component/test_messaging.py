@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from pymongo.errors import AutoReconnect, OperationFailure
 
 from deploy.log import whole
 from deploy.topics import create
@@ -19,10 +18,12 @@ from shared.contracts.orders import BeneficiaryNamed, OffsetPurchased, OrderClos
 from shared.contracts.registry import ProjectListed
 from shared.contracts.topics import TOPICS
 from shared.messaging import broker, delivery
-from shared.messaging.delivery import Delivery, LostRace
+from shared.messaging.delivery import Delivery
+from shared.messaging.failures import LostRace, is_infrastructure
 from shared.messaging.outbox import LEASE_SECONDS, Outbox, Parcel, clock
 from shared.messaging.relay import Relay
 from shared.messaging.service import Messaging
+from shared.mongodb import AutoReconnect, OperationFailure
 from shared.settings import Settings
 from shared.web.app import database
 from shared.web.idempotency import id_of
@@ -100,8 +101,8 @@ async def test_infrastructure_is_waited_for_and_never_makes_a_dead_letter(infra:
 
 
 async def test_a_refused_operation_is_the_message_s_fault() -> None:
-    assert not delivery.is_infrastructure(OperationFailure("bad value", code=2))
-    assert delivery.is_infrastructure(AutoReconnect("gone"))
+    assert not is_infrastructure(OperationFailure("bad value", code=2))
+    assert is_infrastructure(AutoReconnect("gone"))
 
 
 async def test_too_many_in_a_row_halt_the_consumer_with_an_alarm_before_its_next_batch(

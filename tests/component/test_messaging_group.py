@@ -10,15 +10,16 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from pymongo.errors import AutoReconnect
 
 from deploy.log import whole
 from shared.contracts.event import PARTITIONS, Envelope, to_record
 from shared.contracts.orders import BeneficiaryNamed, OrderPlaced
 from shared.messaging import broker, delivery
-from shared.messaging.delivery import Delivery, LostRace
+from shared.messaging.delivery import Delivery
+from shared.messaging.failures import LostRace
 from shared.messaging.heartbeat import heartbeat
 from shared.messaging.service import Messaging
+from shared.mongodb import AutoReconnect
 from shared.settings import Settings
 from tests.component.test_messaging import named, placed
 from tests.conftest import Infra, enveloped, until

@@ -11,16 +11,16 @@ from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
-from pymongo.errors import AutoReconnect
 
 from deploy.log import whole
 from shared.contracts.event import Envelope, from_record
 from shared.contracts.orders import BeneficiaryNamed, OrderClosed, OrderPlaced
 from shared.contracts.registry import ProjectListed
 from shared.messaging import broker, outbox, relay
-from shared.messaging.delivery import LostRace
+from shared.messaging.failures import LostRace
 from shared.messaging.outbox import LEASE_SECONDS, Outbox, Parcel, clock
 from shared.messaging.relay import Relay
+from shared.mongodb import AutoReconnect
 from shared.web.idempotency import id_of
 from tests.component.test_messaging import BECAUSE, named, placed
 from tests.conftest import Infra, until

@@ -21,7 +21,7 @@ from services.orders.domain.beneficiary import MANDATE_VERSION
 from services.orders.handlers.counting import count
 from shared.contracts.calculator import ScenePublished
 from shared.contracts.orders import BeneficiaryNamed, OffsetPurchased, OrderPlaced
-from shared.messaging.delivery import LostRace
+from shared.messaging.failures import LostRace
 from tests.component.test_orders import (  # noqa: F401 -- the fixtures are used by name
     Footprint,
     Issuer,

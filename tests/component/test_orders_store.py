@@ -11,8 +11,6 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from services.orders.domain.claim import Known
 from services.orders.domain.decide import make
@@ -25,6 +23,7 @@ from services.orders.store.copies import Copies
 from services.orders.store.documents import order_document
 from services.orders.store.store import Store
 from shared.contracts.calculator import ScenePublished
+from shared.mongodb import BulkWriteError, DuplicateKeyError, connect
 from shared.web.idempotency import id_of
 from tests.conftest import Infra, enveloped
 from tests.unit.orders.examples import BUYER, LISTING, NOW, PROJECT, footprint, made, offered
@@ -50,7 +49,7 @@ SCENE = ScenePublished.model_validate(
 @pytest_asyncio.fixture
 async def store(infra: Infra) -> AsyncIterator[Store]:
     url = infra.mongodb_url("orders_store_" + secrets.token_hex(4))
-    client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(url, tz_aware=True)
+    client = connect(url)
     store = Store(client.get_default_database(), livemode=False, wake=lambda: None)
     await store.prepare()
     yield store

@@ -13,7 +13,6 @@ from typing import Any
 import httpx
 import pytest
 from aiokafka import ConsumerRecord
-from pymongo import MongoClient
 
 from deploy.log import whole
 from services.ranking.app import create_app
@@ -22,6 +21,7 @@ from shared.contracts.certificates import CertificateRevoked
 from shared.contracts.event import Event, to_record
 from shared.contracts.orders import BeneficiaryNamed
 from shared.messaging import broker
+from shared.mongodb import connect
 from shared.web.app import database
 from shared.web.auth import CAPABILITY_HEADER
 from tests.component.town import Publish, Town, four_guests, new_id, rows
@@ -133,8 +133,9 @@ async def test_s26_a_wiped_database_and_a_restart_give_the_same_boards_to_the_by
             return [(await ranking.get(address)).content for address in asked]
 
     before = await boards()
-    with MongoClient[dict[str, Any]](chosen.mongodb_url) as client:
-        client.drop_database(client.get_default_database().name)
+    client = connect(chosen.mongodb_url)
+    await client.drop_database(client.get_default_database().name)
+    client.close()
     assert await boards() == before
 
 

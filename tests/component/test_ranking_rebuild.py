@@ -11,7 +11,6 @@ from typing import Any
 
 import httpx
 import pytest
-from pymongo.errors import AutoReconnect
 
 from deploy.issuer import LocalIssuer
 from services.ranking.app import create_app
@@ -19,6 +18,7 @@ from services.ranking.domain.comparison import Progress
 from services.ranking.domain.deeds import Deed
 from services.ranking.domain.facts import FACTS, Fact, Published
 from services.ranking.store import Store
+from shared.mongodb import AutoReconnect
 from shared.settings import Settings
 from shared.web.app import database
 from tests.component.test_ranking_snapshots import stored, with_a_snapshot

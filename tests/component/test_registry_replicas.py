@@ -24,7 +24,7 @@ from services.registry.handlers import ATTEMPTS_BY_HTTP_MAX, Handlers
 from services.registry.store import PAGES_PER_CLAIM, Store
 from shared.contracts.event import Cause, Envelope
 from shared.contracts.orders import OffsetPurchased, OrderClosed, OrderPlaced
-from shared.messaging.delivery import LostRace
+from shared.messaging.failures import LostRace
 from shared.messaging.outbox import clock
 from shared.web.app import create, database
 from shared.web.idempotency import id_of

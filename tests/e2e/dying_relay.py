@@ -7,15 +7,14 @@ import os
 import signal
 from datetime import UTC, datetime
 
-from motor.motor_asyncio import AsyncIOMotorClient
-
 from shared.messaging.broker import Producer
 from shared.messaging.outbox import Outbox
 from shared.messaging.relay import Relay
+from shared.mongodb import connect
 
 
 async def main() -> None:
-    database = AsyncIOMotorClient(os.environ["MONGODB"], tz_aware=True)["orders"]
+    database = connect(os.environ["MONGODB"])["orders"]
     producer = Producer(os.environ["KAFKA"], replica="orders-1")
     await producer.start()
     outbox = Outbox(database["orders"], livemode=False, wake=lambda: None)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from motor.motor_asyncio import AsyncIOMotorClient
-
 from deploy.rebuild import rebuild
+from shared.mongodb import connect
 from tests.conftest import until
 from tests.e2e.conftest import System
 
@@ -32,7 +31,7 @@ async def test_s26_ranking_s_database_wiped_gives_the_same_boards(system: System
     async with system.client() as client:
         before = await boards_of_three(system, client)
         await asyncio.to_thread(system.local.kill, "ranking")
-        mongodb: AsyncIOMotorClient[Any] = AsyncIOMotorClient(system.mongodb)
+        mongodb = connect(system.mongodb)
         await mongodb.drop_database("ranking")
         mongodb.close()
         await start_again(system)

@@ -16,7 +16,6 @@ import pytest
 import pytest_asyncio
 import uvicorn
 from fastapi import FastAPI
-from motor.motor_asyncio import AsyncIOMotorClient
 
 from deploy import audit
 from deploy.audit.books import Books, read
@@ -28,6 +27,7 @@ from deploy.seed import seed
 from deploy.topics import create
 from shared.contracts.topics import EVENTS, SERVICES
 from shared.messaging import outbox
+from shared.mongodb import connect
 from tests import offsets
 from tests.conftest import served, until
 from tests.embedded import free_port
@@ -136,7 +136,7 @@ class System:
 
     async def stored(self) -> dict[tuple[str, str], list[dict[str, Any]]]:
         """Return all documents of all services, by service and collection."""
-        client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(self.mongodb)
+        client = connect(self.mongodb)
         try:
             return {
                 (service, collection): await client[service][collection].find({}).sort("_id").to_list(None)

@@ -18,7 +18,7 @@ from services.certificates.domain.decide import UnknownCertificate
 from services.certificates.domain.guesses import TooManyCodes
 from services.certificates.domain.serials import serial_lines
 from services.certificates.handlers import Handlers
-from shared.messaging.delivery import is_infrastructure
+from shared.messaging.failures import is_infrastructure
 from shared.web.languages import Language, asked
 from shared.web.pages import Pages
 from shared.web.problems import RETRY_AFTER_SECONDS

@@ -18,7 +18,7 @@ from services.orders.store.store import Store
 from shared.contracts.calculator import ScenePublished
 from shared.contracts.event import Cause
 from shared.contracts.orders import Board
-from shared.messaging.delivery import LostRace
+from shared.messaging.failures import LostRace
 
 
 @dataclass(frozen=True)

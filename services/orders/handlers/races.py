@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
-from shared.messaging.delivery import LostRace
+from shared.messaging.failures import LostRace
 
 ATTEMPTS_MAX = 5
 Result = TypeVar("Result")

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import TypeAdapter
-from pymongo import InsertOne, UpdateOne
-from pymongo.errors import BulkWriteError
 
 from services.orders.domain.balance import Balance, Chain, Share, Standing
 from services.orders.store.copies import met_its_like
 from shared.contracts.calculator import FootprintCalculated
-from shared.messaging.delivery import LostRace
+from shared.messaging.failures import LostRace
+from shared.mongodb import BulkWriteError, Database, Document, InsertOne, UpdateOne
 
 _CHAIN = TypeAdapter(Chain)
-Document = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -39,7 +36,7 @@ class Uncounted:
 class Chains:
     """One document a chain, so that a balance is a sum over an index and what is left is read in pages."""
 
-    def __init__(self, database: Any) -> None:
+    def __init__(self, database: Database) -> None:
         self._chains = database["chains"]
         self._footprints = database["footprints"]
         self._orders = database["orders"]
@@ -106,7 +103,7 @@ class Chains:
     async def balance(self, scene_id: str) -> Balance:
         """Sum the counting footprints of a scene by how they stand."""
         shares: dict[str, Share] = {}
-        groups = [
+        groups: list[Document] = [
             {"$match": {"scene_id": scene_id}},
             {
                 "$group": {

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from pymongo import UpdateOne
-from pymongo.errors import BulkWriteError
-
 from shared.contracts.calculator import FootprintCalculated, ScenePublished
 from shared.contracts.event import Envelope, Event
 from shared.contracts.registry import ProjectListed
 from shared.messaging.copies import keep_greatest
+from shared.mongodb import BulkWriteError, Database, UpdateOne
 
 DUPLICATE_KEY = 11000
 
@@ -19,7 +17,7 @@ DUPLICATE_KEY = 11000
 class Copies:
     """What has been heard, each thing by its latest word."""
 
-    def __init__(self, database: Any) -> None:
+    def __init__(self, database: Database) -> None:
         self._footprints = database["footprints"]
         self._projects = database["projects"]
         self._scenes = database["scenes"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -12,8 +11,8 @@ from services.orders.domain.beneficiary import Beneficiary
 from services.orders.domain.order import Order
 from services.orders.domain.payments import ask_at
 from services.orders.domain.refunds import refund_at
+from shared.mongodb import Document
 
-Document = dict[str, Any]
 _ORDER, _BENEFICIARY = TypeAdapter(Order), TypeAdapter(Beneficiary)
 
 

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from pymongo.errors import DuplicateKeyError
 
 from services.orders.domain.sandbox import SandboxPayment
-from shared.messaging.delivery import LostRace
+from shared.messaging.failures import LostRace
+from shared.mongodb import Database, DuplicateKeyError
 
 _PAYMENT = TypeAdapter(SandboxPayment)
 
@@ -17,7 +17,7 @@ _PAYMENT = TypeAdapter(SandboxPayment)
 class SandboxRecords:
     """The side record of every payment that was started at the sandbox."""
 
-    def __init__(self, database: Any) -> None:
+    def __init__(self, database: Database) -> None:
         self._payments = database["sandbox_payments"]
 
     async def prepare(self) -> None:

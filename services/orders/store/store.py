@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
-from pymongo.errors import DuplicateKeyError
-
 from services.orders.domain.beneficiary import Beneficiary
 from services.orders.domain.claim import Known
 from services.orders.domain.machine import ENDED, RETIRED, TIMED, State
@@ -16,7 +14,6 @@ from services.orders.domain.order import Decision, Order
 from services.orders.store.chains import Chains
 from services.orders.store.copies import Copies
 from services.orders.store.documents import (
-    Document,
     beneficiary_document,
     beneficiary_of,
     order_document,
@@ -24,8 +21,9 @@ from services.orders.store.documents import (
 )
 from services.orders.store.sandbox import SandboxRecords
 from shared.contracts.event import Cause, Event
-from shared.messaging.delivery import LostRace
+from shared.messaging.failures import LostRace
 from shared.messaging.outbox import Outbox
+from shared.mongodb import Database, Document, DuplicateKeyError
 
 Value = TypeVar("Value")
 # Where somebody stands who walks orders by time and id.
@@ -61,7 +59,7 @@ class Payable:
 class Store:
     """All that orders remembers."""
 
-    def __init__(self, database: Any, *, livemode: bool, wake: Callable[[], None]) -> None:
+    def __init__(self, database: Database, *, livemode: bool, wake: Callable[[], None]) -> None:
         self._database = database
         self._orders = database["orders"]
         self._beneficiaries = database["beneficiaries"]
@@ -96,7 +94,7 @@ class Store:
             await part.prepare()
 
     async def ping(self) -> None:
-        """Raise PyMongoError when the database does not answer."""
+        """Raise MongoError when the database does not answer."""
         await self._database.command("ping")
 
     def close(self) -> None:

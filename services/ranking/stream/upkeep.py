@@ -28,12 +28,12 @@ class Upkeep:
         self._settings, self._reader, self._handlers = settings, reader, handlers
 
     async def look(self) -> None:
-        """Say at once that a rebuild is known, for it may have to wait. Raises PyMongoError."""
+        """Say at once that a rebuild is known, for it may have to wait. Raises MongoError."""
         if (number := await self._handlers.rebuild_due()) is not None:
             await self._handlers.see(number)
 
     async def work(self) -> None:
-        """Do what is due. Raises KafkaError and PyMongoError; the next time it begins anew then."""
+        """Do what is due. Raises KafkaError and MongoError; the next time it begins anew then."""
         if await self._reader.health() is not None:
             return
         self._handlers.let_go()
