@@ -28,7 +28,8 @@ logs: ready ## Follow the logs of all parts
 	@$(PYTHON) -m deploy.local logs
 
 test: ready ## Run every test; installs what they need beyond the lock, or names it
-	@sh deploy/local/tools.sh tests pdftotext:poppler-utils qpdf:qpdf zbarimg:zbar-tools git:git chromium:chromium
+	@sh deploy/local/tools.sh tests pdftotext:poppler-utils qpdf:qpdf zbarimg:zbar-tools git:git chromium:chromium node:nodejs npm:npm
+	@sh tests/contracts/node/install.sh
 	@$(PYTHON) -m pytest
 
 lint: ready ## Check style, types, who imports whom, and that pages are whole in every language

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from deploy.generate import consumed_by
+from deploy.generate.cards import consumed_by
 from shared.contracts.event import PARTITIONS
 
 Offsets = dict[TopicPartition, int]

@@ -51,6 +51,8 @@ def _gateway_environment(place: Place) -> dict[str, str]:
         "GATEWAY_BIND": place.host,
         "GATEWAY_FOLDER": str(ROOT / "deploy/gateway"),
         "ISSUER_FOLDER": str(place.folder("issuer")),
+        "CONTRACTS_FOLDER": str(ROOT / "shared/contracts"),
+        "REFERENCE_FOLDER": str(ROOT / "docs/reference"),
         # Caddy would else keep its own state in the person's home.
         "XDG_CONFIG_HOME": str(place.folder("gateway")),
         "XDG_DATA_HOME": str(place.folder("gateway")),

@@ -14,5 +14,5 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
 fi
 echo "The $purpose need programs that are not here:$missing" >&2
 echo "  Debian, Ubuntu, WSL:  sudo apt-get install$missing" >&2
-echo "  macOS:                brew install poppler qpdf zbar git redis" >&2
+echo "  macOS:                brew install poppler qpdf zbar git redis node" >&2
 exit 1

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from deploy.dead import DeadLetter, dead_letters
-from deploy.generate import consumed_by
+from deploy.generate.cards import consumed_by
 from shared.contracts.event import Record
 from shared.contracts.topics import SERVICES
 from shared.messaging import broker

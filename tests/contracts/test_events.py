@@ -13,7 +13,7 @@ from cloudevents.core.bindings.kafka import KafkaMessage, from_binary
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 
-from deploy.generate import SCHEMAS, generated
+from deploy.generate.files import SCHEMAS, generated
 from shared.contracts.event import Envelope, Event, MalformedEvent, OtherMode, from_record, to_record
 from shared.contracts.orders import BeneficiaryNamed
 from shared.contracts.topics import EVENTS

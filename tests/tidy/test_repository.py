@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from deploy.generate import card, consumed_by, published_by
+from deploy.generate.cards import card, consumed_by, published_by
 from shared.contracts.topics import SERVICES
 
 ROOT = Path(__file__).resolve().parents[2]
