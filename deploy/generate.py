@@ -14,7 +14,7 @@ from typing import Any
 
 from shared.contracts.event import Event
 from shared.contracts.topics import EVENTS, SERVICES, TOPICS
-from shared.settings import Settings
+from shared.settings import CONCERNS, Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMAS = Path("shared/contracts/schemas")
@@ -62,15 +62,27 @@ def card(service: str) -> dict[str, str]:
 def openapi(service: str) -> dict[str, Any]:
     """Return a service's OpenAPI document."""
     app = importlib.import_module(f"services.{service}.app")
-    kind = getattr(app, "Settings", Settings)
-    settings = kind(
-        kafka_bootstrap_servers="kafka:9092",
-        mongodb_url=f"mongodb://mongodb/{service}",
-        secret="-",
-        replica="-",
-    )
-    document: dict[str, Any] = app.create_app(settings).openapi()
+    document: dict[str, Any] = app.create_app(settings_of(service)).openapi()
     return document
+
+
+def settings_kind(service: str) -> type[Settings]:
+    """Return the class of a service's settings."""
+    kind: type[Settings] = getattr(importlib.import_module(f"services.{service}.app"), "Settings", Settings)
+    return kind
+
+
+def settings_of(service: str) -> Settings:
+    """Return the settings of a service that is described, and never started."""
+    concerns = "&".join(f"{name}={value}" for name, value in CONCERNS.items())
+    return settings_kind(service).model_validate(
+        {
+            "kafka_bootstrap_servers": "kafka:9092",
+            "mongodb_url": f"mongodb://mongodb/{service}?{concerns}",
+            "secret": "-" * 32,
+            "replica": "described",
+        }
+    )
 
 
 def asyncapi(service: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from shared.messaging import broker
 from shared.web import start
 from shared.web.idempotency import id_of
 from tests.component.test_calculator import ANSWERS, SCENE
-from tests.conftest import served
+from tests.conftest import Infra, served
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -25,7 +25,7 @@ async def calculator(infra: Any, issuer: Any) -> AsyncIterator[tuple[httpx.Async
     settings = Settings(
         kafka_bootstrap_servers=infra.kafka,
         mongodb_url=infra.mongodb_url(f"web_{secrets.token_hex(4)}"),
-        secret="s",
+        secret="s" * 32,
         replica=f"calculator-{secrets.token_hex(4)}",
         issuer=issuer[1],
         jwks_url=issuer[2],
@@ -96,7 +96,7 @@ async def test_before_the_database_has_answered_nothing_is_decided(
     settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(start, "WAIT_SECONDS", 0.2)
-    nowhere = "mongodb://127.0.0.1:9/calculator?serverSelectionTimeoutMS=200"
+    nowhere = Infra("", "mongodb://127.0.0.1:9").mongodb_url("calculator") + "&serverSelectionTimeoutMS=200"
     away = settings("calculator", kind=Settings, mongodb_url=nowhere)
     app = create_app(away)
     async with app.router.lifespan_context(app):

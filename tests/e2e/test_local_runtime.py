@@ -195,9 +195,9 @@ def test_what_was_started_outlives_the_command_and_its_terminal(tmp_path: Path) 
 
 def test_a_service_gets_one_secret_for_good_that_only_its_owner_reads(tmp_path: Path) -> None:
     copy = Local(tmp_path, 8080)
-    secrets = {name: copy.env(name)["SECRET"] for name in SERVICES}
+    secrets = {name: copy.env(name)["DIANDIAN_SECRET"] for name in SERVICES}
     assert len(set(secrets.values())) == len(SERVICES)
-    assert secrets == {name: Local(tmp_path, 9090).env(name)["SECRET"] for name in SERVICES}
+    assert secrets == {name: Local(tmp_path, 9090).env(name)["DIANDIAN_SECRET"] for name in SERVICES}
     assert {stat.S_IMODE((tmp_path / "secrets" / name).stat().st_mode) for name in SERVICES} == {0o600}
 
 
