@@ -110,7 +110,7 @@ class Shop:
         place = self.local.place
         port = str(place.port + SECOND_REGISTRY_PORT_OFFSET)
         command = ["-m", "uvicorn", "--factory", "services.registry.app:create_app", "--port", port, "--no-access-log"]
-        environment = {**os.environ, **self.local.env("registry"), "REPLICA": "registry-2"}
+        environment = {**os.environ, **self.local.env("registry"), "DIANDIAN_REPLICA": "registry-2"}
         with place.log("registry-2").open("w") as log:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, *command, env=environment, stdout=log, stderr=subprocess.STDOUT

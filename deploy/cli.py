@@ -80,7 +80,7 @@ def seed(url: Url = URL) -> None:
 def story(
     url: Url = URL,
     public_url: Annotated[
-        str | None, typer.Option(envvar="PUBLIC_URL", help="Where people reach it, if elsewhere than we do.")
+        str | None, typer.Option(envvar="DIANDIAN_PUBLIC_URL", help="Where people reach it, if elsewhere than we do.")
     ] = None,
     scene: Annotated[str, typer.Option(help="Code of the scene.")] = "FORUM26",
     name: Annotated[str, typer.Option(help="Name on the certificate.")] = "Lin Yue (demo)",

@@ -89,7 +89,7 @@ def settings(infra: Infra, issuer: tuple[LocalIssuer, str, str]) -> Callable[...
         given = {
             "kafka_bootstrap_servers": infra.kafka,
             "mongodb_url": infra.mongodb_url(f"{service}_{mark}"),
-            "secret": f"secret of {service}",
+            "secret": f"secret of {service}".ljust(32, "."),
             "replica": f"{service}-{mark}",
             "issuer": issuer[1],
             "jwks_url": issuer[2],

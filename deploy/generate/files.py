@@ -10,8 +10,8 @@ from typing import Any
 from deploy.generate.asyncapi import asyncapi
 from deploy.generate.cards import with_tables
 from deploy.generate.schemas import name_of, schema
+from deploy.generate.settings import settings_of
 from shared.contracts.topics import EVENTS, SERVICES
-from shared.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMAS = Path("shared/contracts/schemas")
@@ -31,14 +31,7 @@ def generated() -> dict[Path, str]:
 def openapi(service: str) -> dict[str, Any]:
     """Return a service's OpenAPI document."""
     app = importlib.import_module(f"services.{service}.app")
-    kind = getattr(app, "Settings", Settings)
-    settings = kind(
-        kafka_bootstrap_servers="kafka:9092",
-        mongodb_url=f"mongodb://mongodb/{service}",
-        secret="-",
-        replica="-",
-    )
-    document: dict[str, Any] = app.create_app(settings).openapi()
+    document: dict[str, Any] = app.create_app(settings_of(service)).openapi()
     return document
 
 

@@ -9,15 +9,20 @@ from deploy.local.bootstrap import CommandFailed
 from deploy.local.place import PORT_OFFSETS, ROOT
 from deploy.local.ports import PortTaken
 from deploy.local.runtime import Local, OtherPort, PartFailed
+from deploy.settings import misspelt
+from shared.settings import EXIT_CODE
 
 PORT_MAX = 65_535 - max(PORT_OFFSETS.values())
 
 
 def main() -> None:
-    """Do what the one argument says; exit 1 with the reason when that is not possible."""
+    """Do what the one argument says; exit 1 with the reason when that is not possible, 2 when a setting is wrong."""
     parser = argparse.ArgumentParser(prog="python -m deploy.local", description=__doc__)
     parser.add_argument("do", choices=["up", "down", "status", "logs"])
     do = parser.parse_args().do
+    if wrong := list(misspelt(os.environ)):
+        print(*wrong, sep="\n", file=sys.stderr)
+        sys.exit(EXIT_CODE)
     home = Path(os.environ.get("DIANDIAN_HOME", ROOT / ".local"))
     local = Local(home, _port(), host=os.environ.get("DIANDIAN_HOST", "127.0.0.1"))
     try:

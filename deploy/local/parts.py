@@ -1,5 +1,6 @@
 """The parts of an embedded copy as a table: how each starts, what it is told, and how it shows that it is ready."""
 
+import os
 import secrets
 import sys
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from deploy.local import kafka, ready
 from deploy.local.place import ROOT, Place, Say
+from deploy.settings import COMMON, OF_SERVICES
 
 SERVICES = ("calculator", "registry", "orders", "certificates", "ranking")
 
@@ -73,16 +75,16 @@ def _service(name: str) -> Part:
     def environment(place: Place) -> dict[str, str]:
         return {
             "SERVICE": name,
-            "REPLICA": f"{name}-1",
+            "DIANDIAN_REPLICA": f"{name}-1",
             "KAFKA_BOOTSTRAP_SERVERS": place.address_of("kafka"),
             "MONGODB_URL": f"mongodb://{place.address_of('mongodb')}/{name}"
             "?w=majority&journal=true&readConcernLevel=majority",
-            "PUBLIC_URL": place.url,
-            "ISSUER": place.url,
-            "JWKS_URL": f"{place.url}/.well-known/jwks.json",
-            "SECRET": _secret(place, name),
-            "LIVEMODE": "false",
-        }
+            "DIANDIAN_PUBLIC_URL": place.url,
+            "DIANDIAN_ISSUER": place.url,
+            "DIANDIAN_JWKS_URL": f"{place.url}/.well-known/jwks.json",
+            "DIANDIAN_SECRET": _secret(place, name),
+            "DIANDIAN_LIVEMODE": "false",
+        } | {option: os.environ[option] for option in (*COMMON, *OF_SERVICES[name]) if os.environ.get(option)}
 
     def is_ready(place: Place) -> bool:
         return ready.http_answers("127.0.0.1", place.port_of(name), "/health/ready")

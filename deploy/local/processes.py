@@ -12,6 +12,7 @@ import psutil
 
 from deploy.local.parts import Part
 from deploy.local.place import ROOT, Place
+from deploy.settings import PREFIX
 
 STOP_SECONDS_MAX = 15.0
 
@@ -38,7 +39,7 @@ def launch(place: Place, part: Part) -> None:
     shell = subprocess.run(
         ["sh", "-c", DETACH, "sh", str(place.log(part.name)), *command],
         cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"} | part.environment(place),
+        env=_environment() | part.environment(place),
         stdout=subprocess.PIPE,
         start_new_session=True,
         check=True,
@@ -50,6 +51,12 @@ def launch(place: Place, part: Part) -> None:
         created = psutil.Process(pid).create_time()
     record = Record(pid, created, place.port_of(part.name), command)
     (place.folder("run") / f"{part.name}.json").write_text(json.dumps(asdict(record), indent=2))
+
+
+def _environment() -> dict[str, str]:
+    """Return ours without what we read ourselves: a service refuses names of ours that it does not know."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    return others | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
 
 
 def recorded(place: Place, name: str) -> Record | None:

@@ -15,12 +15,15 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from deploy.issuer import LocalIssuer
+from deploy.settings import misspelt
 from shared.contracts.topics import SERVICES
+from shared.settings import EXIT_CODE
 
 KEYS = Path("/keys")
 HOST = "mongodb:27017"
@@ -36,7 +39,11 @@ Own = Callable[[Path, int, int], None]
 def make(keys: Path, own: Own = os.chown) -> None:
     """Make what is missing, each file for the one user who reads it."""
     for service in SERVICES:
-        _once(keys / service / "environment", partial(_environment, service), own=own, owner=OURS)
+        environment = keys / service / "environment"
+        _once(environment, partial(_environment, service), own=own, owner=OURS)
+        if (text := environment.read_text()).startswith("SECRET="):
+            # Made when settings had no prefix yet.
+            _write(environment, f"DIANDIAN_{text}", own=own, owner=OURS)
     _once(keys / "mongodb" / "password", _random, own=own, owner=0)
     _once(keys / "mongodb" / "keyfile", lambda: secrets.token_hex(512), own=own, owner=MONGOD)
     _once(
@@ -54,7 +61,7 @@ def make(keys: Path, own: Own = os.chown) -> None:
 
 def _environment(service: str) -> str:
     url = f"mongodb://{service}:{_random()}@{HOST}/{service}?replicaSet={REPLICA_SET}&{CONCERNS}"
-    return f"SECRET='{_random()}'\nMONGODB_URL='{url}'\n"
+    return f"DIANDIAN_SECRET='{_random()}'\nMONGODB_URL='{url}'\n"
 
 
 def _random() -> str:
@@ -62,18 +69,29 @@ def _random() -> str:
 
 
 def _once(path: Path, content: Callable[[], str], *, own: Own, owner: int) -> None:
-    """Write the file unless it is there, under another name first, so that one that is there is whole."""
-    if path.exists():
-        return
+    if not path.exists():
+        _write(path, content(), own=own, owner=owner)
+
+
+def _write(path: Path, content: str, *, own: Own, owner: int) -> None:
+    """Write the file under another name first, so that one that is there is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     partial.unlink(missing_ok=True)
     partial.touch(mode=0o600)
-    partial.write_text(content())
+    partial.write_text(content)
     partial.chmod(0o400)
     own(partial, owner, owner)
     partial.rename(path)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Make what is missing, unless a name of ours in `.env` is misspelt: then exit with 2 and say which."""
+    if wrong := list(misspelt(os.environ)):
+        print(*wrong, sep="\n", file=sys.stderr)
+        sys.exit(EXIT_CODE)
     make(KEYS)
+
+
+if __name__ == "__main__":
+    main()

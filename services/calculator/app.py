@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from fastapi import FastAPI
+from pydantic import Field
 
 import services.calculator as card
 from services.calculator import api, stream
@@ -18,6 +19,7 @@ from services.calculator.store import Store
 from shared import settings as shared_settings
 from shared.messaging import outbox
 from shared.messaging.service import Messaging
+from shared.settings import load
 from shared.web.app import create, database
 from shared.web.pages import Pages
 from shared.web.periodic import Periodic
@@ -26,16 +28,16 @@ FORGET_SECONDS = 60
 
 
 class Settings(shared_settings.Settings):
-    """What the calculator is told beside what every service is."""
+    """What the calculator reads beside what every service does."""
 
     # For one scene in an hour. All guests of a venue's network come from one address, so it is no small number: it
     # stands against machines, not against crowds.
-    footprints_per_address_max: int = 2_000
+    footprints_per_address_max: int = Field(2_000, ge=1, le=1_000_000_000, description="a whole number from 1 on")
 
 
 def create_app(settings: Settings | None = None, *, clock: Callable[[], datetime] = outbox.clock) -> FastAPI:
     """Return the calculator's app; nothing runs before its lifespan begins. Raises ReleaseAltered."""
-    settings = settings or Settings()
+    settings = settings or load(Settings)
     messaging = Messaging(settings, service="calculator")
     store = Store(database(settings), livemode=settings.livemode, wake=messaging.wake)
     secret, secure = settings.secret.get_secret_value(), settings.public_url.startswith("https")

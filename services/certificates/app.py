@@ -4,8 +4,7 @@ import json
 from typing import Annotated
 
 from fastapi import FastAPI
-from pydantic import BeforeValidator
-from pydantic_settings import NoDecode
+from pydantic import BeforeValidator, Field
 
 import services.certificates as card
 from services.certificates import api, stream
@@ -22,6 +21,7 @@ from shared import settings as shared_settings
 from shared.contracts.printable import PrintableNames
 from shared.messaging.outbox import clock
 from shared.messaging.service import Messaging
+from shared.settings import load
 from shared.web.app import create, database
 from shared.web.pages import Pages
 
@@ -32,25 +32,25 @@ ISSUER = {
 }
 
 
-def _decoded(told: object) -> object:
-    """Read what the environment tells: JSON by language, or a plain text."""
-    return json.loads(told) if isinstance(told, str) and told.startswith("{") else told
+def _decoded(text: object) -> object:
+    """Read JSON by language, or a plain text."""
+    return json.loads(text) if isinstance(text, str) and text.startswith("{") else text
 
 
 class Settings(shared_settings.Settings):
-    """What certificates is told beside what every service is."""
+    """What certificates reads beside what every service does."""
 
     # Who stands on the sheet as its issuer, by language.
-    certificate_issuer: Annotated[PrintableNames, NoDecode, BeforeValidator(by_language), BeforeValidator(_decoded)] = (
-        ISSUER
+    certificate_issuer: Annotated[PrintableNames, BeforeValidator(by_language), BeforeValidator(_decoded)] = Field(
+        ISSUER, description='a name that the fonts can print, or JSON by language: {"en": "…", "zh": "…", "hi": "…"}'
     )
     # From one network in an hour. A hall of guests who mistype is one network too: it stands against machines.
-    unknown_codes_per_address_max: int = 300
+    unknown_codes_per_address_max: int = Field(300, ge=1, le=1_000_000_000, description="a whole number from 1 on")
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Return the app of certificates; nothing runs before its lifespan begins."""
-    settings = settings or Settings()
+    settings = settings or load(Settings)
     messaging = Messaging(settings, service="certificates")
     store = Store(database(settings), livemode=settings.livemode, wake=messaging.wake)
     issuer = Issuer(names=settings.certificate_issuer, secret=settings.secret.get_secret_value())

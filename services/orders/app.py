@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Annotated
 
 from fastapi import FastAPI
+from pydantic import AfterValidator, Field
 
 import services.orders as card
 from services.orders import api, stream
@@ -23,6 +25,7 @@ from shared import settings as shared_settings
 from shared.contracts.orders import BeneficiaryNamed
 from shared.messaging import outbox
 from shared.messaging.service import Messaging
+from shared.settings import Address, load
 from shared.web.app import create, database
 from shared.web.pages import Pages
 from shared.web.periodic import Periodic
@@ -33,24 +36,27 @@ BALANCE_SECONDS = 1
 REFUND_SECONDS = 1
 ASK_SECONDS = 1
 WATCH_SECONDS = 30
+FEE_FEN_MAX = 100_000
+
+
+def _takes_no_money(livemode: bool) -> bool:  # noqa: FBT001 -- Pydantic calls it
+    if livemode:
+        raise ValueError("the only payment provider so far is the sandbox, which takes no money")
+    return livemode
 
 
 class Settings(shared_settings.Settings):
-    """What orders is told beside what every service is."""
+    """What orders reads beside what every service does."""
 
-    fee_fen: int = 200
+    livemode: Annotated[bool, AfterValidator(_takes_no_money)] = Field(default=False, description="false")
+    fee_fen: int = Field(200, ge=0, le=FEE_FEN_MAX, description=f"whole fen, 0 to {FEE_FEN_MAX}")
     # Where the sandbox sends its notices: this service as the provider sees it; by default, through the gateway.
-    sandbox_notice_url: str = ""
+    sandbox_notice_url: Address | None = Field(None, description="an http(s) address")
 
 
 def create_app(settings: Settings | None = None, *, clock: Callable[[], datetime] = outbox.clock) -> FastAPI:
-    """Return the app of orders; nothing runs before its lifespan begins.
-
-    Raises RuntimeError in live mode: the sandbox, which takes no money, is the only payment provider so far.
-    """
-    settings = settings or Settings()
-    if settings.livemode:
-        raise RuntimeError("LIVEMODE needs a payment provider that takes money; the sandbox does not.")
+    """Return the app of orders; nothing runs before its lifespan begins."""
+    settings = settings or load(Settings)
     messaging = Messaging(settings, service="orders")
     store = Store(database(settings), livemode=settings.livemode, wake=messaging.wake)
     sandbox = Sandbox(

@@ -19,7 +19,7 @@ from services.ranking.stream.reader import Reader
 from services.ranking.stream.upkeep import Upkeep
 from shared import contracts
 from shared.messaging.outbox import clock
-from shared.settings import Settings
+from shared.settings import Settings, load
 from shared.web.app import create, database
 from shared.web.pages import Pages
 from shared.web.periodic import Periodic
@@ -33,7 +33,7 @@ FOLDER = Path(__file__).parent
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Return ranking's app; nothing runs before its lifespan begins."""
-    settings = settings or Settings()
+    settings = settings or load(Settings)
     gc.set_threshold(*COLLECTED_AFTER)
     store = Store(database(settings))
     handlers = Handlers(store, clock, code=_code(), replica=settings.replica)

@@ -13,7 +13,7 @@ from services.registry.handlers import Handlers
 from services.registry.store import Store
 from shared.messaging.outbox import clock
 from shared.messaging.service import Messaging
-from shared.settings import Settings
+from shared.settings import Settings, load
 from shared.web.app import create, database
 from shared.web.pages import Pages
 from shared.web.periodic import Periodic
@@ -28,7 +28,7 @@ VALUES_BETWEEN_COLLECTIONS = 20_000
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Return the registry's app; nothing runs before its lifespan begins."""
-    settings = settings or Settings()
+    settings = settings or load(Settings)
     gc.set_threshold(VALUES_BETWEEN_COLLECTIONS)
     messaging = Messaging(settings, service="registry")
     store = Store(database(settings), livemode=settings.livemode, wake=messaging.wake)

@@ -1,13 +1,10 @@
-"""What every service's HTTP side has in common: lifespan, guard, problems, health, static files, safe headers."""
+"""What every service's HTTP side has in common: its app with start, guard, problems, health and static files."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import re
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
 from fastapi import APIRouter, Depends, FastAPI, Request
@@ -15,60 +12,35 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from shared.contracts.event import Cause
-from shared.messaging.failures import is_infrastructure
-from shared.mongodb import Database, MongoError, connect
+from shared.mongodb import Database, connect
 from shared.refusal import Refusal
 from shared.settings import Settings
-from shared.web import document, health, languages, problems
+from shared.web import document, health, problems
 from shared.web.auth import (
     CAPABILITY_HEADER,
-    PUBLIC,
     Access,
     Capability,
     Forbidden,
     Guard,
     HashOf,
-    Issuer,
     Scope,
     TokenExchanged,
     Unauthenticated,
 )
 from shared.web.idempotency import KeyMissing, KeyReused
+from shared.web.issuer import Issuer, IssuerUnavailable
+from shared.web.middleware import RequestMiddleware
 from shared.web.pages import STATIC, Pages, static_file
+from shared.web.start import Running, Start, Store
 
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:;"
-    " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-BODY_BYTES_MAX = 1_000_000
-START_SECONDS = 10
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-_STATUSES: dict[type[Refusal], int] = {Unauthenticated: 401, Forbidden: 403, KeyMissing: 400, KeyReused: 422}
-
-log = structlog.get_logger()
-
-
-class Store(Protocol):
-    """What the common part needs of a service's store."""
-
-    async def prepare(self) -> None:
-        """Create indexes; may be called again."""
-
-    async def ping(self) -> None:
-        """Raise MongoError when the database does not answer."""
-
-    def close(self) -> None:
-        """Let the database go."""
-
-
-class Running(Protocol):
-    """Something that runs as long as the service does, and can say what it waits for."""
-
-    def running(self) -> contextlib.AbstractAsyncContextManager[None]:
-        """Run until the context ends."""
-
-    async def health(self) -> str | None:
-        """Return none when all is well, else what is missing."""
+_STATUSES: dict[type[Refusal], int] = {
+    Unauthenticated: 401,
+    Forbidden: 403,
+    IssuerUnavailable: 503,
+    KeyMissing: 400,
+    KeyReused: 422,
+}
 
 
 def database(settings: Settings) -> Database:
@@ -91,57 +63,21 @@ def create(
 ) -> FastAPI:
     """Return the app of a service. Raises LookupError when a route has no line in its access table."""
     _log_as_json()
-    prepared = asyncio.Event()
-
-    async def stored() -> str | None:
-        if not prepared.is_set():
-            return "indexes are not there yet"
-        try:
-            await store.ping()
-        except MongoError as away:
-            return f"MongoDB does not answer: {type(away).__name__}"
-        return None
-
-    async def start(stack: contextlib.AsyncExitStack) -> None:
-        # Unique indexes decide races, so nothing is decided before they are there.
-        await _prepare(store)
-        for part in parts:
-            await stack.enter_async_context(part.running())
-        prepared.set()
-
-    async def must_be_prepared() -> None:
-        if not prepared.is_set():
-            raise TimeoutError("the database has not answered since the start")
-
-    @contextlib.asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with contextlib.AsyncExitStack() as stack:
-            stack.callback(store.close)
-            starting = asyncio.create_task(start(stack))
-            stack.callback(starting.cancel)
-            starting.add_done_callback(_end_with_it)
-            # Who cannot start says so at once; who only waits for the database answers 503 meanwhile.
-            await asyncio.wait({starting}, timeout=START_SECONDS)
-            if starting.done():
-                starting.result()
-            yield
-
+    start = Start(store, parts)
     guard = Guard(access, hashes=hashes or {}, issuer=Issuer(settings.issuer, settings.jwks_url))
     app = FastAPI(
         title=f"Diandian {service}",
         version="1",
         description=description,
-        lifespan=lifespan,
+        lifespan=start.lifespan,
         openapi_url=f"/v1/{service}/openapi.json",
         docs_url=None,
         redoc_url=None,
         responses={"default": {"model": problems.Problem, "description": "RFC 9457 problem"}},
     )
     for router in routers:
-        app.include_router(router, dependencies=[Depends(must_be_prepared), Depends(guard)])
-    app.include_router(
-        health.router({"mongodb": stored} | {type(part).__name__.lower(): part.health for part in parts})
-    )
+        app.include_router(router, dependencies=[Depends(start.must_be_complete), Depends(guard)])
+    app.include_router(health.router(start.checks))
     app.add_api_route("/static/{name}", _static, include_in_schema=False)
     found_by_fastapi = app.openapi
     app.openapi = lambda: document.complete(found_by_fastapi(), access)  # type: ignore[method-assign]
@@ -153,10 +89,11 @@ def create(
 
     app.add_api_route(f"/docs/{service}", reference, include_in_schema=False)
     guard.check_complete(app.routes, open_to_all=_common_lines(service))
-    problems.install(app, statuses={**_STATUSES, **statuses}, pages=pages)
     secure = settings.public_url.startswith("https")
+    answers = problems.Problems(statuses={**_STATUSES, **statuses}, pages=pages)
+    answers.install(app)
     app.add_exception_handler(TokenExchanged, _exchange(secure=secure))
-    app.middleware("http")(_common(secure=secure))
+    app.add_middleware(RequestMiddleware, problems=answers, secure=secure)
     return app
 
 
@@ -180,6 +117,7 @@ def _log_as_json() -> None:
     """One line of JSON an event; ids may stand in it, names and query strings may not."""
     structlog.configure(
         processors=[
+            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
@@ -193,24 +131,6 @@ async def _static(name: str) -> Response:
         raise HTTPException(404)
     headers = {"Cache-Control": "public, max-age=3600"}
     return Response(static_file(name), media_type=STATIC[name], headers=headers)
-
-
-async def _prepare(store: Store) -> None:
-    """Create the indexes as soon as the database answers. Raises OperationFailure when one cannot be created."""
-    while True:
-        try:
-            return await store.prepare()
-        except MongoError as away:
-            if not is_infrastructure(away):
-                raise
-            log.warning("mongodb does not answer", failure=repr(away)[:200])
-            await asyncio.sleep(1)
-
-
-def _end_with_it(starting: asyncio.Task[None]) -> None:
-    """End the process when the start fails after all: it would answer 503 for ever."""
-    if not starting.cancelled() and (failure := starting.exception()) is not None:
-        log.critical("refusing to run", failure=repr(failure)[:500])
 
 
 def _common_lines(service: str) -> set[str]:
@@ -238,37 +158,3 @@ def _exchange(*, secure: bool) -> Callable[[Request, Exception], Awaitable[Respo
 def keep_capability(answer: Response, object_id: str, token: str, *, secure: bool) -> None:
     """Let the browser show the capability of the object from now on."""
     answer.set_cookie(object_id, token, max_age=400 * 24 * 3600, path="/", httponly=True, samesite="lax", secure=secure)
-
-
-def _common(*, secure: bool) -> Callable[[Request, Callable[[Request], Awaitable[Response]]], Awaitable[Response]]:
-    """Return what stands before every route.
-
-    It names the request, refuses a body that is too large or does not say how large it is, knows the guest's language,
-    and sets the safe headers.
-    """
-
-    async def common(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
-        request.state.request_id = f"req_{secrets.token_hex(13)}"
-        length = request.headers.get("content-length", "0")
-        if "transfer-encoding" in request.headers:
-            answer = problems.unread(request, 411, "length_required", "Send the body with its Content-Length.")
-        elif not length.isdecimal() or int(length) > BODY_BYTES_MAX:
-            answer = problems.unread(request, 413, "too_large", f"Send at most {BODY_BYTES_MAX} bytes.")
-        elif (chosen := languages.choosing(request, secure=secure)) is not None:
-            answer = chosen
-        else:
-            languages.remember(request)
-            answer = await go_on(request)
-            if answer.headers.get("content-type", "").startswith("text/html"):
-                answer.headers["Content-Language"] = languages.TAGS[languages.asked().language]
-                answer.headers.append("Vary", "Accept-Language, Cookie")
-        answer.headers.setdefault("Request-Id", request.state.request_id)
-        answer.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-        answer.headers.setdefault("Referrer-Policy", "no-referrer")
-        answer.headers.setdefault("X-Content-Type-Options", "nosniff")
-        return answer
-
-    return common
-
-
-__all__ = ["PUBLIC", "Running", "Store", "cause_of", "create", "database", "keep_capability"]

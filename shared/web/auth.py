@@ -6,25 +6,18 @@ import hashlib
 import hmac
 import re
 import secrets
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import httpx
 from fastapi import Request
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
 from starlette.routing import BaseRoute
 
 from shared.refusal import Refusal
 from shared.sentence import Sentence
 from shared.web.idempotency import crockford
+from shared.web.issuer import InvalidToken, Issuer
 
 CAPABILITY_HEADER = "Diandian-Capability"
-JWKS_LIFE_SECONDS, JWKS_LIFE_SECONDS_MIN = 300, 5
-ALGORITHMS = ["ES256", "RS256", "EdDSA"]
 _OBJECT_ID = re.compile(r"\b(fp|ord|ben)_[0-9A-HJKMNP-TV-Z]{26}\b")
 
 
@@ -92,45 +85,6 @@ def shown(request: Request, object_id: str) -> str | None:
     return request.cookies.get(object_id) or request.headers.get(CAPABILITY_HEADER)
 
 
-class Issuer:
-    """The OpenID issuer whose tokens staff and machines show; its keys are fetched when first needed."""
-
-    def __init__(self, issuer: str, jwks_url: str) -> None:
-        self._issuer, self._jwks_url = issuer, jwks_url
-        self._keys: KeySet | None = None
-        self._fetched = 0.0
-
-    async def claims(self, token: str) -> dict[str, Any]:
-        """Return the claims of a valid token. Raises Unauthenticated when it is not valid."""
-        try:
-            decoded = await self._decoded(token)
-            jwt.JWTClaimsRegistry(
-                iss={"essential": True, "value": self._issuer}, exp={"essential": True}, sub={"essential": True}
-            ).validate(decoded.claims)
-        except (JoseError, ValueError) as wrong:
-            raise Unauthenticated(
-                f"The bearer token is not valid: {wrong}. Get a new one from {self._issuer}."
-            ) from None
-        except httpx.HTTPError as away:
-            raise TimeoutError(f"the keys of {self._issuer} cannot be had: {away!r}") from None
-        return dict(decoded.claims)
-
-    async def _decoded(self, token: str) -> jwt.Token:
-        try:
-            return jwt.decode(token, await self._key_set(JWKS_LIFE_SECONDS), algorithms=ALGORITHMS)
-        except (JoseError, ValueError):
-            # The issuer may have changed its key since.
-            return jwt.decode(token, await self._key_set(JWKS_LIFE_SECONDS_MIN), algorithms=ALGORITHMS)
-
-    async def _key_set(self, life_seconds: float) -> KeySet:
-        if self._keys is None or time.monotonic() - self._fetched > life_seconds:
-            async with httpx.AsyncClient(timeout=5) as client:
-                answer = await client.get(self._jwks_url)
-                answer.raise_for_status()
-            self._keys, self._fetched = KeySet.import_key_set(answer.json()), time.monotonic()
-        return self._keys
-
-
 class Guard:
     """Holds every request against the access table before its route runs."""
 
@@ -174,7 +128,10 @@ class Guard:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise Unauthenticated(f"Send a bearer token with the scope {access.name}.")
-        claims = await self._issuer.claims(token)
+        try:
+            claims = await self._issuer.claims(token)
+        except InvalidToken as wrong:
+            raise Unauthenticated(str(wrong)) from None
         if access.name not in str(claims.get("scope", "")).split():
             raise Forbidden(f"The token lacks the scope {access.name}.")
         request.state.caller = str(claims["sub"])

@@ -21,7 +21,7 @@ def router(checks: Mapping[str, Check]) -> APIRouter:
 
     @routes.get("/health/ready")
     async def ready() -> JSONResponse:
-        missing = {name: said for name, check in checks.items() if (said := await check()) is not None}
+        missing = {name: reason for name, check in checks.items() if (reason := await _checked(check)) is not None}
         return JSONResponse({"status": "waiting" if missing else "ready", **missing}, 503 if missing else 200)
 
     @routes.get("/metrics")
@@ -29,3 +29,11 @@ def router(checks: Mapping[str, Check]) -> APIRouter:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     return routes
+
+
+async def _checked(check: Check) -> str | None:
+    """A check that fails is no reason to answer 500: it is one more thing that is missing."""
+    try:
+        return await check()
+    except Exception as failure:
+        return repr(failure)[:300]

@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
@@ -37,6 +37,12 @@ TITLES = {
     500: Sentence("Something went wrong on our side"),
     503: Sentence("Not available right now"),
 }
+UNREADABLE = Sentence("The body cannot be read. Send it whole, in UTF-8, as its Content-Type says.")
+UNREAD = {
+    411: Sentence("Send the body with its Content-Length."),
+    413: Sentence("Send at most {limit} bytes."),
+}
+ERRORS_MAX = 20
 
 log = structlog.get_logger()
 
@@ -60,10 +66,44 @@ class Problem(BaseModel):
     errors: list[FieldError] = []
 
 
-def install(app: FastAPI, *, statuses: Mapping[type[Refusal], int], pages: Pages) -> None:
-    """Let the app answer every failure; `statuses` is the service's table of refusals."""
+class Problems:
+    """How one service answers every failure; `statuses` is its table of refusals."""
 
-    def answer(
+    def __init__(self, *, statuses: Mapping[type[Refusal], int], pages: Pages) -> None:
+        self._statuses, self._pages = statuses, pages
+
+    def install(self, app: FastAPI) -> None:
+        """Let the app answer what its routes raise."""
+        app.add_exception_handler(Refusal, self._refused)
+        app.add_exception_handler(RequestValidationError, self._invalid)
+        app.add_exception_handler(HTTPException, self._plain)
+        for kind in (MongoError, LostRace, TimeoutError):
+            app.add_exception_handler(kind, self._away)
+
+    def unhandled(self, request: Request, failure: Exception) -> Response:
+        """Answer what nobody expected: it is our fault, and the log has it under the request id."""
+        log.error("request failed", exc_info=failure)
+        detail = Sentence("It is in our log under the request id. Please try again later.")
+        try:
+            return self._answer(request, 500, "internal", detail)
+        except Exception:
+            log.exception("no page for a failure")
+            return PlainTextResponse(detail, 500)
+
+    def unread(self, request: Request, status: int, code: str, **facts: int) -> Response:
+        """Answer a request whose body nobody will read."""
+        return self._answer(request, status, code, Sentence(UNREAD[status].template, **facts))
+
+    def unreadable(self, request: Request) -> Response:
+        """Answer a body that is not JSON in UTF-8, or is nested too deeply."""
+        return self._answer(request, 400, "body_unreadable", UNREADABLE)
+
+    def wrong_values(self, request: Request, wrong: list[tuple[str, str]]) -> Response:
+        """Answer a body with values that no JSON may hold; each is named by its JSON Pointer."""
+        return self._mend(request, [{"pointer": pointer, "detail": detail} for pointer, detail in wrong])
+
+    def _answer(
+        self,
         request: Request,
         status: int,
         code: str,
@@ -74,7 +114,7 @@ def install(app: FastAPI, *, statuses: Mapping[type[Refusal], int], pages: Pages
         headers: Mapping[str, str] | None = None,
     ) -> Response:
         title = TITLES.get(status, Sentence("The request was refused"))
-        request_id = getattr(request.state, "request_id", "")
+        request_id = request.state.request_id
         if is_api(request):
             # What the refusal adds may not take the place of a member that means something of its own.
             body = {
@@ -88,49 +128,54 @@ def install(app: FastAPI, *, statuses: Mapping[type[Refusal], int], pages: Pages
                 "errors": errors or [],
             }
             return JSONResponse(body, status, dict(headers or {}), media_type=PROBLEM_JSON)
-        page = pages.render(
+        page = self._pages.render(
             "error.html", status=status, title=title, detail=detail, errors=errors or [], request_id=request_id
         )
         return HTMLResponse(page, status, dict(headers or {}))
 
-    async def refused(request: Request, refusal: Exception) -> Response:
+    async def _refused(self, request: Request, refusal: Exception) -> Response:
         assert isinstance(refusal, Refusal)
-        status = next((statuses[kind] for kind in type(refusal).__mro__ if kind in statuses), 409)
+        status = next((self._statuses[kind] for kind in type(refusal).__mro__ if kind in self._statuses), 409)
         named = [{"pointer": f"/{refusal.field}", "detail": refusal.detail}] if refusal.field else []
         errors = refusal.facts.get("errors", named)
         again = refusal.facts.get("retry_after_seconds")
         headers = {"Retry-After": str(again)} if again else None
-        return answer(
+        return self._answer(
             request, status, refusal.code, refusal.detail, errors=errors, facts=refusal.facts, headers=headers
         )
 
-    async def invalid(request: Request, failure: Exception) -> Response:
+    async def _invalid(self, request: Request, failure: Exception) -> Response:
         assert isinstance(failure, RequestValidationError)
         if not is_api(request):
             # Pages send nothing that their routes do not take: who gets here came by a broken address.
             detail = Sentence("The address or the form holds something that we cannot read. Go back and try again.")
-            return answer(request, 422, "invalid_request", detail)
-        errors = [{"pointer": _pointer(error), "detail": str(error["msg"])} for error in failure.errors()[:20]]
-        places = ", ".join(error["pointer"] for error in errors)
-        detail = Sentence("Mend {places} and send it again.", places=places)
-        return answer(request, 422, "invalid_request", detail, errors=errors)
+            return self._answer(request, 422, "invalid_request", detail)
+        return self._mend(
+            request, [{"pointer": _pointer(error), "detail": str(error["msg"])} for error in failure.errors()]
+        )
 
-    async def plain(request: Request, failure: Exception) -> Response:
+    def _mend(self, request: Request, errors: list[dict[str, str]]) -> Response:
+        errors = errors[:ERRORS_MAX]
+        places = ", ".join(error["pointer"] or "/" for error in errors)
+        detail = Sentence("Mend {places} and send it again.", places=places)
+        return self._answer(request, 422, "invalid_request", detail, errors=errors)
+
+    async def _plain(self, request: Request, failure: Exception) -> Response:
         assert isinstance(failure, HTTPException)
         codes = {400: "body_unreadable", 404: "not_found", 405: "method_not_allowed"}
         code = codes.get(failure.status_code, f"http_{failure.status_code}")
         detail = str(failure.detail)
         if failure.status_code == 400:
-            detail = Sentence("The body cannot be read. Send it whole, in UTF-8, as its Content-Type says.")
+            detail = UNREADABLE
         if failure.status_code == 404 and detail == "Not Found":
             detail = Sentence("Check the address, or start again from the first page.")
-        return answer(request, failure.status_code, code, detail, headers=failure.headers)
+        return self._answer(request, failure.status_code, code, detail, headers=failure.headers)
 
-    async def away(request: Request, failure: Exception) -> Response:
+    async def _away(self, request: Request, failure: Exception) -> Response:
         if not is_infrastructure(failure):
-            return await broken(request, failure)
-        log.warning("answered 503", path=request.url.path, failure=repr(failure)[:300])
-        return answer(
+            return self.unhandled(request, failure)
+        log.warning("answered 503", failure=repr(failure)[:300])
+        return self._answer(
             request,
             503,
             "unavailable",
@@ -140,30 +185,11 @@ def install(app: FastAPI, *, statuses: Mapping[type[Refusal], int], pages: Pages
             headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
         )
 
-    async def broken(request: Request, failure: Exception) -> Response:
-        log.error("request failed", path=request.url.path, exc_info=failure)
-        detail = Sentence("It is in our log under the request id. Please try again later.")
-        return answer(request, 500, "internal", detail)
-
-    app.add_exception_handler(Refusal, refused)
-    app.add_exception_handler(RequestValidationError, invalid)
-    app.add_exception_handler(HTTPException, plain)
-    for kind in (MongoError, LostRace, TimeoutError):
-        app.add_exception_handler(kind, away)
-    app.add_exception_handler(Exception, broken)
-
 
 def _pointer(error: Mapping[str, Any]) -> str:
     # Of a body that is no JSON the place is the number of a byte, which points to nothing.
     steps = () if error["type"] == "json_invalid" else error["loc"][1:]
     return "/" + "/".join(str(step) for step in steps)
-
-
-def unread(request: Request, status: int, code: str, detail: str) -> Response:
-    """Answer a request whose body nobody will read."""
-    request_id = request.state.request_id
-    body = {"type": f"/problems/{code}", "title": TITLES[status], "status": status, "detail": detail, "code": code}
-    return JSONResponse({**body, "request_id": request_id, "errors": []}, status, media_type=PROBLEM_JSON)
 
 
 def is_api(request: Request) -> bool:

@@ -65,7 +65,7 @@ async def running(infra: Infra, issuer: Any) -> AsyncIterator[httpx.AsyncClient]
     settings = Settings(
         kafka_bootstrap_servers=infra.kafka,
         mongodb_url=infra.mongodb_url(f"calculator_{secrets.token_hex(4)}"),
-        secret="s",
+        secret="s" * 32,
         replica="calculator-test",
         issuer=issuer[1],
         jwks_url=issuer[2],

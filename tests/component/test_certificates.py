@@ -38,7 +38,7 @@ def settings(infra: Infra, issuer: Issuer, **more: Any) -> Settings:
     given = {
         "kafka_bootstrap_servers": infra.kafka,
         "mongodb_url": infra.mongodb_url(f"certificates_{secrets.token_hex(4)}"),
-        "secret": "secret of certificates",
+        "secret": "secret of certificates".ljust(32, "."),
         # The same in all modules: a static member comes back to its partitions without a wait.
         "replica": "certificates-test",
         "issuer": issuer[1],

@@ -94,7 +94,9 @@ async def test_k2_that_we_cannot_check_is_none_of_the_answers(infra: Infra, issu
 
 
 async def test_k2_nor_is_it_while_the_database_was_never_there(infra: Infra, issuer: Issuer) -> None:
-    app = create_app(settings(infra, issuer, mongodb_url="mongodb://127.0.0.1:1/certificates"))
+    app = create_app(
+        settings(infra, issuer, mongodb_url=Infra("", "mongodb://127.0.0.1:1").mongodb_url("certificates"))
+    )
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://diandian.test") as client:
         page, _, program = await looked_up(client)

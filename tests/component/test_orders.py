@@ -43,7 +43,7 @@ from tests.embedded import free_port
 
 Publish = Callable[..., Awaitable[None]]
 Issuer = tuple[LocalIssuer, str, str]
-SECRET = "secret of orders"
+SECRET = "secret of orders".ljust(32, ".")
 GRAMS = 533_014
 
 

@@ -41,7 +41,7 @@ async def registry(infra: Infra, issuer: Any, request: Any) -> AsyncIterator[htt
     settings = Settings(
         kafka_bootstrap_servers=infra.kafka,
         mongodb_url=infra.mongodb_url(f"registry_{secrets.token_hex(4)}"),
-        secret="s",
+        secret="s" * 32,
         replica="registry-test",
         issuer=issuer[1],
         jwks_url=issuer[2],

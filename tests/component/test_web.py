@@ -14,10 +14,10 @@ from deploy.issuer import LocalIssuer
 from services.calculator.app import Settings, create_app
 from shared.contracts.topics import Topic
 from shared.messaging import broker
-from shared.web import app as web
+from shared.web import start
 from shared.web.idempotency import id_of
 from tests.component.test_calculator import ANSWERS, SCENE
-from tests.conftest import served
+from tests.conftest import Infra, served
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -25,7 +25,7 @@ async def calculator(infra: Any, issuer: Any) -> AsyncIterator[tuple[httpx.Async
     settings = Settings(
         kafka_bootstrap_servers=infra.kafka,
         mongodb_url=infra.mongodb_url(f"web_{secrets.token_hex(4)}"),
-        secret="s",
+        secret="s" * 32,
         replica=f"calculator-{secrets.token_hex(4)}",
         issuer=issuer[1],
         jwks_url=issuer[2],
@@ -76,7 +76,6 @@ async def test_a_key_that_the_issuer_has_just_made_is_fetched(
     calculator: tuple[httpx.AsyncClient, str], issuer: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, _ = calculator
-    monkeypatch.setattr("shared.web.auth.JWKS_LIFE_SECONDS_MIN", 0)
     new = LocalIssuer(tmp_path, issuer=issuer[1])
     old = issuer[0]._folder / "jwks.json"
     before = old.read_text()
@@ -96,8 +95,8 @@ async def test_a_key_that_the_issuer_has_just_made_is_fetched(
 async def test_before_the_database_has_answered_nothing_is_decided(
     settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(web, "START_SECONDS", 0.2)
-    nowhere = "mongodb://127.0.0.1:9/calculator?serverSelectionTimeoutMS=200"
+    monkeypatch.setattr(start, "WAIT_SECONDS", 0.2)
+    nowhere = Infra("", "mongodb://127.0.0.1:9").mongodb_url("calculator") + "&serverSelectionTimeoutMS=200"
     away = settings("calculator", kind=Settings, mongodb_url=nowhere)
     app = create_app(away)
     async with app.router.lifespan_context(app):

@@ -274,7 +274,7 @@ def told_to(service: str, infra: Infra, issuer: tuple[LocalIssuer, str, str]) ->
     made: Settings = kind(
         kafka_bootstrap_servers=infra.kafka,
         mongodb_url=infra.mongodb_url(f"{service}_{mark}"),
-        secret="s",
+        secret="s" * 32,
         replica=f"{service}-{mark}",
         issuer=issuer[1],
         jwks_url=issuer[2],

@@ -28,6 +28,7 @@ from deploy.topics import create
 from shared.contracts.topics import EVENTS, SERVICES
 from shared.messaging import outbox
 from shared.mongodb import connect
+from shared.settings import load
 from tests import offsets
 from tests.conftest import served, until
 from tests.embedded import free_port
@@ -80,8 +81,7 @@ class System:
     def app(self, service: str, **other: str) -> FastAPI:
         """Build a service that is told what `make up` tells it, but for what is named here."""
         module = importlib.import_module(f"services.{service}.app")
-        told = {name.lower(): text for name, text in self.local.env(service).items()}
-        settings = module.Settings(**{**told, **other})
+        settings = load(module.Settings, self.local.env(service)).model_copy(update=other)
         app: FastAPI = (
             module.create_app(settings, clock=self.clock) if service == "orders" else module.create_app(settings)
         )

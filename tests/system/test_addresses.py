@@ -16,7 +16,7 @@ async def test_no_client_changes_the_address_that_its_footprints_are_counted_for
     system: System, client: httpx.AsyncClient
 ) -> None:
     scene_id = (await client.get("/v1/scenes/FORUM26")).json()["scene_id"]
-    here = window(system.local.env("calculator")["SECRET"], scene_id, "127.0.0.1", outbox.clock())
+    here = window(system.local.env("calculator")["DIANDIAN_SECRET"], scene_id, "127.0.0.1", outbox.clock())
 
     async def counted() -> Any:
         windows = (await system.stored())["calculator", "windows"]

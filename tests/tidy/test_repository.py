@@ -15,11 +15,12 @@ import httpx
 import pytest
 
 from deploy.generate.cards import card, consumed_by, published_by
+from deploy.generate.settings import settings_of
 from shared.contracts.topics import SERVICES
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICE_HAS = {"__init__", "domain", "store", "handlers", "api", "stream", "app", "pages", "factors", "templates"}
-SHARED_HAS = {"__init__", "contracts", "messaging", "web", "mongodb", "settings", "refusal", "sentence"}
+SHARED_HAS = {"__init__", "contracts", "messaging", "web", "mongodb", "settings", "refusal", "sentence", "process"}
 ROOT_HAS = {
     ".ci", ".dockerignore", ".env.example", ".gitignore", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md",
     "LICENSE", "Makefile", "NOTICE", "README.md", "benchmarks", "deploy", "diandian", "docker-compose.yml", "docs",
@@ -113,9 +114,9 @@ def test_a_service_boots_from_a_folder_that_holds_only_itself_and_shared(service
     environment = {
         "PATH": os.environ["PATH"],
         "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
-        "MONGODB_URL": f"mongodb://127.0.0.1:1/{service}",
-        "SECRET": "-",
-        "REPLICA": "-",
+        "MONGODB_URL": settings_of(service).mongodb_url,
+        "DIANDIAN_SECRET": "-" * 32,
+        "DIANDIAN_REPLICA": "one",
     }
     booted = subprocess.run(
         [sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
@@ -128,8 +129,7 @@ def test_every_route_has_its_line_in_the_access_table(service: str) -> None:
     """`create_app` walks its routes and refuses to start otherwise; here a line is taken away to see it refuse."""
     api = importlib.import_module(f"services.{service}.api")
     app = importlib.import_module(f"services.{service}.app")
-    kind = getattr(app, "Settings", None) or importlib.import_module("shared.settings").Settings
-    settings = kind(kafka_bootstrap_servers="k:1", mongodb_url=f"mongodb://m:1/{service}", secret="-", replica="-")
+    settings = settings_of(service)
     app.create_app(settings)
     line, access = api.ACCESS.popitem()
     try:
@@ -199,8 +199,7 @@ def test_python_files_stay_small_enough_to_know_by_heart() -> None:
 async def test_every_service_shows_a_reference_of_its_api_that_names_who_may(service: str) -> None:
     api = importlib.import_module(f"services.{service}.api")
     app = importlib.import_module(f"services.{service}.app")
-    kind = getattr(app, "Settings", None) or importlib.import_module("shared.settings").Settings
-    settings = kind(kafka_bootstrap_servers="k:1", mongodb_url=f"mongodb://m:1/{service}", secret="-", replica="-")
+    settings = settings_of(service)
     transport = httpx.ASGITransport(app.create_app(settings))
     async with httpx.AsyncClient(transport=transport, base_url="http://diandian.test") as client:
         page = await client.get(f"/docs/{service}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,13 @@ from typing import Any
 import pytest
 import yaml
 
+from deploy.generate.settings import settings_kind
 from deploy.local.parts import PARTS
 from deploy.local.place import Place
 from deploy.server import keys
+from deploy.settings import COMMON, KNOWN, OF_SERVICES, OF_TOOLS, misspelt
 from shared.contracts.topics import SERVICES
+from shared.settings import Settings, name_of
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -62,20 +64,46 @@ def test_services_are_started_with_the_flags_of_the_embedded_copy(tmp_path: Path
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_service_is_told_what_the_embedded_copy_tells_it(service: str, tmp_path: Path) -> None:
+def test_a_service_reads_what_the_embedded_copy_gives_it(service: str, tmp_path: Path) -> None:
     embedded = PARTS[service].environment(Place(tmp_path, 8080, "127.0.0.1"))
-    app = importlib.import_module(f"services.{service}.app")
-    kind = getattr(app, "Settings", None) or importlib.import_module("shared.settings").Settings
-    told = CONTAINERS[service]["environment"]
+    names = {name_of(field) for field in settings_kind(service).model_fields}
+    given = CONTAINERS[service]["environment"]
     keys.make(tmp_path, own=lambda *_: None)
     of_keys = dict(re.findall(r"^(\w+)='(.*)'$", (tmp_path / service / "environment").read_text(), re.MULTILINE))
     uvicorn = {"UVICORN_ENV_FILE", "FORWARDED_ALLOW_IPS"}
-    assert {*told, *of_keys} - uvicorn <= {field.upper() for field in kind.model_fields}
-    assert {*embedded} - {"SERVICE"} <= {*told, *of_keys}
-    assert default(told["PUBLIC_URL"]) == embedded["PUBLIC_URL"]
+    assert {*given, *of_keys} - uvicorn <= names
+    assert {*embedded} - {"SERVICE"} <= {*given, *of_keys}
+    assert default(given["DIANDIAN_PUBLIC_URL"]) == embedded["DIANDIAN_PUBLIC_URL"]
     _, concerns = embedded["MONGODB_URL"].split("?")
     assert of_keys["MONGODB_URL"].endswith(f"/{service}?replicaSet={keys.REPLICA_SET}&{concerns}")
     assert f"--replSet {keys.REPLICA_SET} " in CONTAINERS["mongodb"]["entrypoint"][-1]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_wrong_settings_are_found_before_a_service_starts_and_never_restarted_upon(service: str) -> None:
+    part, check = CONTAINERS[service], CONTAINERS[f"{service}-settings"]
+    assert check["restart"] == "no"
+    assert part["depends_on"][f"{service}-settings"] == {"condition": "service_completed_successfully"}
+    assert [check[each] for each in ("image", "environment", "volumes")] == [
+        part[each] for each in ("image", "environment", "volumes")
+    ]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_names_that_may_be_set_are_those_that_a_service_reads(service: str) -> None:
+    made = {"kafka_bootstrap_servers", "mongodb_url", "secret", "replica", "livemode"}
+    assert {name_of(field) for field in {*Settings.model_fields} - made} == {*COMMON}
+    own = {name_of(field) for field in {*settings_kind(service).model_fields} - {*Settings.model_fields}}
+    assert own == {*OF_SERVICES[service]}
+
+
+def test_a_misspelt_name_of_ours_is_named_before_anything_starts() -> None:
+    named = re.findall(r"^# (DIANDIAN_\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    assert {*named} <= KNOWN
+    assert {"DIANDIAN_HOME", "DIANDIAN_PORT"} <= {*OF_TOOLS}
+    lines = list(misspelt({"DIANDIAN_FEE_FENN": "1", "DIANDIAN_FEE_FEN": "1", "PATH": ""}))
+    assert lines == ["wrong setting: DIANDIAN_FEE_FENN: nothing reads it here; write DIANDIAN_FEE_FEN"]
+    assert CONTAINERS["keys"]["env_file"] == [{"path": ".env", "required": False}]
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -89,20 +117,21 @@ def test_a_service_believes_the_gateway_alone_and_reads_its_own_keys_alone(servi
 
 
 def test_kafka_is_set_as_in_the_embedded_copy() -> None:
-    told = CONTAINERS["kafka"]["environment"]
+    given = CONTAINERS["kafka"]["environment"]
     of_a_place = r"listeners|^node\.id|^log\.dirs|quorum|\.listener\.|^process"
     lines = (ROOT / "deploy/local/kafka.properties").read_text().splitlines()
     embedded = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
     decided = {name: value for name, value in embedded.items() if not re.search(of_a_place, name)}
     assert len(decided) > 10
-    assert {name: told.get(f"KAFKA_{name.upper().replace('.', '_')}") for name in decided} == decided
+    assert {name: given.get(f"KAFKA_{name.upper().replace('.', '_')}") for name in decided} == decided
 
 
 def test_what_restarts_and_what_runs_once() -> None:
     lasting = {name for name, part in CONTAINERS.items() if part["restart"] == "unless-stopped"}
     assert lasting == {*SERVICES, "kafka", "mongodb", "gateway"}
     assert all("healthcheck" in CONTAINERS[name] for name in lasting)
-    assert {*CONTAINERS} - lasting == {"keys", "databases", "topics", "diandian", "data"}
+    checks = {f"{service}-settings" for service in SERVICES}
+    assert {*CONTAINERS} - lasting == {"keys", "databases", "topics", "diandian", "data", *checks}
 
 
 def test_no_container_may_get_more_rights_or_fill_the_disk_with_its_logs() -> None:
@@ -122,13 +151,14 @@ def test_a_backup_holds_every_volume() -> None:
 
 
 def test_images_of_others_bear_a_version() -> None:
-    images = {part["image"] for part in CONTAINERS.values() if "image" in part} - {"diandian-operator"}
+    ours = {"diandian-operator", *(f"diandian-{service}" for service in SERVICES)}
+    images = {part["image"] for part in CONTAINERS.values() if "image" in part} - ours
     images |= {*re.findall(r"^FROM (\S+:\S+)", DOCKERFILE, re.MULTILINE)}
     assert len(images) == 4
     assert all(re.search(r":\d", image) for image in images)
 
 
-def test_env_example_names_what_the_compose_file_hears() -> None:
+def test_env_example_names_what_the_compose_file_reads() -> None:
     text = (ROOT / "docker-compose.yml").read_text()
     defaults = dict(re.findall(r"\$\{(\w+):-([^${}]*)", text))
     handed_on = {

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from deploy.generate.settings import settings_of
 from services.orders.app import Settings, create_app
 
 
 def settings(**more: object) -> Settings:
-    given = {"kafka_bootstrap_servers": "k:1", "mongodb_url": "mongodb://m:1/orders", "secret": "-", "replica": "-"}
-    return Settings.model_validate({**given, **more})
+    return Settings.model_validate({**settings_of("orders").model_dump(), **more})
 
 
 def test_live_mode_is_refused_as_long_as_no_provider_takes_money() -> None:
     assert create_app(settings()).title == "Diandian orders"
-    with pytest.raises(RuntimeError, match="LIVEMODE"):
+    with pytest.raises(ValueError, match="takes no money"):
         create_app(settings(livemode=True))
 
 

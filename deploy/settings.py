@@ -1,0 +1,28 @@
+"""Which names in the environment are ours, by who reads them; a test compares the services' with their settings."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+
+PREFIX = "DIANDIAN_"
+# Of every service.
+COMMON = ("DIANDIAN_ISSUER", "DIANDIAN_JWKS_URL", "DIANDIAN_PUBLIC_URL")
+OF_SERVICES: Mapping[str, tuple[str, ...]] = {
+    "calculator": ("DIANDIAN_FOOTPRINTS_PER_ADDRESS_MAX",),
+    "registry": (),
+    "orders": ("DIANDIAN_FEE_FEN", "DIANDIAN_SANDBOX_NOTICE_URL"),
+    "certificates": ("DIANDIAN_CERTIFICATE_ISSUER", "DIANDIAN_UNKNOWN_CODES_PER_ADDRESS_MAX"),
+    "ranking": (),
+}
+# Of `make up`, of the compose file and of the operator's command.
+OF_TOOLS = ("DIANDIAN_HOME", "DIANDIAN_HOST", "DIANDIAN_PORT", "DIANDIAN_URL")
+KNOWN = frozenset({*COMMON, *OF_TOOLS, *(name for names in OF_SERVICES.values() for name in names)})
+
+
+def misspelt(environment: Mapping[str, str]) -> Iterator[str]:
+    """Yield a line for each name with our prefix that nothing reads."""
+    for name in sorted(environment):
+        if name.startswith(PREFIX) and name not in KNOWN:
+            near = difflib.get_close_matches(name, KNOWN, 1)
+            yield f"wrong setting: {name}: nothing reads it here; " + (f"write {near[0]}" if near else "take it out")
