@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from services.orders.domain.beneficiary import Beneficiary
 from services.orders.domain.claim import Known
-from services.orders.domain.machine import ENDED, RETIRED, TIMED, State
+from services.orders.domain.machine import ENDED, TIMED, State
 from services.orders.domain.order import Decision, Order
 from services.orders.store.chains import Chains
 from services.orders.store.copies import Copies
@@ -19,6 +19,7 @@ from services.orders.store.documents import (
     order_document,
     order_of,
 )
+from services.orders.store.payables import Payables, newly_payable
 from services.orders.store.sandbox import SandboxRecords
 from shared.contracts.event import Cause, Event
 from shared.messaging.failures import LostRace
@@ -45,17 +46,6 @@ class Loaded(Generic[Value]):
         return int(self.document["version"])
 
 
-@dataclass(frozen=True)
-class Payable:
-    """What a project's owner is due for the credits that are retired."""
-
-    owner_id: str
-    currency: str
-    orders: int
-    grams: int
-    subtotal_fen: int
-
-
 class Store:
     """All that orders remembers."""
 
@@ -65,6 +55,7 @@ class Store:
         self._beneficiaries = database["beneficiaries"]
         self.copies = Copies(database)
         self.chains = Chains(database)
+        self.payables = Payables(database)
         self.sandbox = SandboxRecords(database)
         self._order_box = Outbox(self._orders, livemode=livemode, wake=wake)
         self._beneficiary_box = Outbox(self._beneficiaries, livemode=livemode, wake=wake)
@@ -90,7 +81,7 @@ class Store:
         await self._orders.create_index("ask_at")
         await self._orders.create_index("wish.offered.footprint_id", sparse=True)
         await self._orders.create_index("buyer.beneficiary_id")
-        for part in (*self.sources, self.copies, self.chains, self.sandbox):
+        for part in (*self.sources, self.copies, self.chains, self.payables, self.sandbox):
             await part.prepare()
 
     async def ping(self) -> None:
@@ -175,24 +166,6 @@ class Store:
         )
         return [document["_id"] async for document in found]
 
-    async def payables(self) -> list[Payable]:
-        """Return what each owner is due: the sum of the subtotals of retired orders, by owner and currency."""
-        sums = self._orders.aggregate(
-            [
-                {"$match": {"state": {"$in": list(RETIRED)}}},
-                {
-                    "$group": {
-                        "_id": {"owner_id": "$listing.owner_id", "currency": "$listing.currency"},
-                        "orders": {"$sum": 1},
-                        "grams": {"$sum": "$priced.grams"},
-                        "subtotal_fen": {"$sum": "$priced.subtotal_fen"},
-                    }
-                },
-                {"$sort": {"_id": 1}},
-            ]
-        )
-        return [Payable(**{**group.pop("_id"), **group}) async for group in sums]
-
     async def insert_order(self, decision: Decision, *, now: datetime, cause: Cause) -> None:
         """Insert a new order with its events.
 
@@ -212,8 +185,9 @@ class Store:
         Raises LostRace when it has changed since, another live order has one of its footprints, or another refund was
         settled by the same request.
         """
+        before = order_document(loaded.value)
         after = _to_be_counted(order_document(decision.order), live=loaded.value.covers)
-        changed = _changed(order_document(loaded.value), after)
+        changed = _changed(before, {**after, **newly_payable(before, after)})
         if not changed:
             return
         try:
