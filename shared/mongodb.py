@@ -5,6 +5,7 @@ The way out of Motor is a change of this file, see docs/decisions/0010-motor-and
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
@@ -20,12 +21,14 @@ from pymongo.errors import (
     PyMongoError,
     WTimeoutError,
 )
+from pymongo.monitoring import CommandListener
 
 __all__ = [
     "AutoReconnect",
     "BulkWriteError",
     "Client",
     "Collection",
+    "CommandListener",
     "ConnectionFailure",
     "Database",
     "Document",
@@ -51,8 +54,15 @@ SELECTION_TIMEOUT_MS = 2_000
 SOCKET_TIMEOUT_MS = 20_000
 
 
-def connect(url: str, *, selection_timeout_ms: int = SELECTION_TIMEOUT_MS) -> Client:
-    """Return a client that reads times as aware UTC; nothing is contacted before the first command."""
+def connect(url: str, *, selection_timeout_ms: int = SELECTION_TIMEOUT_MS, listeners: Sequence[Any] = ()) -> Client:
+    """Return a client that reads times as aware UTC; nothing is contacted before the first command.
+
+    `listeners` are the driver's CommandListeners: they are shown every command.
+    """
     return AsyncIOMotorClient(
-        url, tz_aware=True, serverSelectionTimeoutMS=selection_timeout_ms, socketTimeoutMS=SOCKET_TIMEOUT_MS
+        url,
+        tz_aware=True,
+        serverSelectionTimeoutMS=selection_timeout_ms,
+        socketTimeoutMS=SOCKET_TIMEOUT_MS,
+        event_listeners=list(listeners),
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,7 @@ from services.orders.api.programs import api_router
 from services.orders.api.served import Served
 from services.orders.handlers.balances import Balances
 from services.orders.handlers.handlers import Handlers
+from services.orders.handlers.payables import count_payables
 from services.orders.handlers.payments import Payments
 from services.orders.handlers.sandbox import Sandbox
 from services.orders.store.store import Store
@@ -33,6 +35,7 @@ from shared.web.periodic import Periodic
 SWEEP_SECONDS = 1
 LOOK_AGAIN_SECONDS = 5
 BALANCE_SECONDS = 1
+PAYABLES_SECONDS = 1
 REFUND_SECONDS = 1
 ASK_SECONDS = 1
 WATCH_SECONDS = 30
@@ -95,6 +98,7 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], datetime
             Periodic("deadlines", handlers.sweep, seconds=SWEEP_SECONDS),
             Periodic("forgotten orders", handlers.look_again, seconds=LOOK_AGAIN_SECONDS),
             Periodic("balances", balances.catch_up, seconds=BALANCE_SECONDS),
+            Periodic("payables", partial(count_payables, store), seconds=PAYABLES_SECONDS),
             Periodic("refunds", payments.give_back, seconds=REFUND_SECONDS),
             Periodic("look-ups", payments.ask, seconds=ASK_SECONDS),
             Periodic("alarm", handlers.watch, seconds=WATCH_SECONDS),

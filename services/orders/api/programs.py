@@ -20,6 +20,7 @@ from services.orders.domain.beneficiary import MANDATE_TEXT, MANDATE_VERSION
 from services.orders.domain.machine import State
 from services.orders.domain.offers import QUOTE_LIFE, Offer
 from services.orders.domain.order import Order, Wish
+from services.orders.handlers.payables import count_payables
 from services.orders.store.store import Loaded
 from shared.refusal import Refusal
 from shared.web.app import cause_of
@@ -137,6 +138,7 @@ def api_router(served: Served) -> APIRouter:
     @routes.get("/v1/orders/payables", operation_id="list_payables")
     async def list_payables() -> Payables:
         """Return what each project owner is due: the subtotals of all retired orders."""
+        await count_payables(store)
         return Payables(
             livemode=livemode,
             data=[
@@ -147,7 +149,7 @@ def api_router(served: Served) -> APIRouter:
                     mass_g=payable.grams,
                     subtotal_fen=payable.subtotal_fen,
                 )
-                for payable in await store.payables()
+                for payable in await store.payables.all()
             ],
         )
 

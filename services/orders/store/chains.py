@@ -62,7 +62,7 @@ class Chains:
     async def covering(self, roots: Collection[str]) -> dict[str, str]:
         """Return, by root, the footprint that a live order covers."""
         found = self._orders.find(
-            {"live": True, "roots": {"$in": list(roots)}},
+            {"roots": {"$in": list(roots)}, "live": True},
             {"priced.footprints.root": 1, "priced.footprints.footprint_id": 1},
         )
         return {one["root"]: one["footprint_id"] async for order in found for one in order["priced"]["footprints"]}

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from services.orders.domain.beneficiary import Beneficiary
 from services.orders.domain.claim import Known
-from services.orders.domain.machine import ENDED, RETIRED, TIMED, State
+from services.orders.domain.machine import ENDED, TIMED, State
 from services.orders.domain.order import Decision, Order
 from services.orders.store.chains import Chains
 from services.orders.store.copies import Copies
@@ -19,6 +19,7 @@ from services.orders.store.documents import (
     order_document,
     order_of,
 )
+from services.orders.store.payables import Payables, newly_payable
 from services.orders.store.sandbox import SandboxRecords
 from shared.contracts.event import Cause, Event
 from shared.messaging.failures import LostRace
@@ -45,17 +46,6 @@ class Loaded(Generic[Value]):
         return int(self.document["version"])
 
 
-@dataclass(frozen=True)
-class Payable:
-    """What a project's owner is due for the credits that are retired."""
-
-    owner_id: str
-    currency: str
-    orders: int
-    grams: int
-    subtotal_fen: int
-
-
 class Store:
     """All that orders remembers."""
 
@@ -65,6 +55,7 @@ class Store:
         self._beneficiaries = database["beneficiaries"]
         self.copies = Copies(database)
         self.chains = Chains(database)
+        self.payables = Payables(database)
         self.sandbox = SandboxRecords(database)
         self._order_box = Outbox(self._orders, livemode=livemode, wake=wake)
         self._beneficiary_box = Outbox(self._beneficiaries, livemode=livemode, wake=wake)
@@ -79,18 +70,18 @@ class Store:
         await self._orders.create_index(
             "roots", unique=True, partialFilterExpression={"live": True, "roots": {"$exists": True}}
         )
+        # Servers differ in when they use a partial index, so what looks for roots has one of its own.
+        await self._orders.create_index([("roots", 1), ("live", 1)])
         await self._orders.create_index([("state", 1), ("deadline", 1)])
         await self._orders.create_index([("state", 1), ("created_at", 1), ("_id", 1)])
         await self._orders.create_index([("created_at", 1), ("_id", 1)])
         await self._orders.create_index("payments.payment_id", sparse=True)
-        await self._orders.create_index(
-            "settlements", unique=True, partialFilterExpression={"settlements": {"$exists": True}}
-        )
+        await self._orders.create_index("settlements", name="settlement", unique=True, sparse=True)
         await self._orders.create_index("refund_at")
         await self._orders.create_index("ask_at")
         await self._orders.create_index("wish.offered.footprint_id", sparse=True)
         await self._orders.create_index("buyer.beneficiary_id")
-        for part in (*self.sources, self.copies, self.chains, self.sandbox):
+        for part in (*self.sources, self.copies, self.chains, self.payables, self.sandbox):
             await part.prepare()
 
     async def ping(self) -> None:
@@ -115,25 +106,31 @@ class Store:
 
     async def waiting_for(self, footprint_ids: Iterable[str]) -> list[Loaded[Order]]:
         """Return the waiting orders that name one of the footprints."""
-        return await self._found({"state": "waiting", "wish.offered.footprint_id": {"$in": list(footprint_ids)}})
+        return await self._found({"wish.offered.footprint_id": {"$in": list(footprint_ids)}, "state": "waiting"})
 
     async def waiting_since(self, before: datetime, *, after: Place | None, limit: int) -> list[Loaded[Order]]:
         """Return orders that have waited since before the moment, after a place in time and id, by these."""
-        query = {"state": "waiting", "created_at": {"$lt": before}, **_after(after)}
-        return await self._found(query, limit=limit, sort=BY_TIME)
+        return await self._by_time({"state": "waiting"}, after=after, before=before, limit=limit)
 
     async def overdue(self, now: datetime, *, limit: int) -> list[Loaded[Order]]:
         """Return orders whose time is up, those first that are longest past it."""
-        query = {"state": {"$in": list(TIMED)}, "deadline": {"$lte": now}}
-        return await self._found(query, limit=limit, sort=[("deadline", 1)])
+        # State by state: of several states at once a server may read all orders that are in them.
+        late = [
+            loaded
+            for state in TIMED
+            for loaded in await self._found(
+                {"state": state, "deadline": {"$lte": now}}, limit=limit, sort=[("deadline", 1)]
+            )
+        ]
+        return sorted(late, key=lambda loaded: loaded.value.deadline or now)[:limit]
 
     async def giving_back(self, now: datetime, *, limit: int) -> list[Loaded[Order]]:
         """Return orders with a refund that is to be tried now, those first that have waited longest."""
-        return await self._found({"refund_at": {"$lte": now}}, limit=limit, sort=[("refund_at", 1)])
+        return await self._found({"refund_at": _until(now)}, limit=limit, sort=[("refund_at", 1)])
 
     async def unanswered(self, now: datetime, *, limit: int) -> list[Loaded[Order]]:
         """Return orders with a payment to ask the provider about now, those first that have waited longest."""
-        return await self._found({"ask_at": {"$lte": now}}, limit=limit, sort=[("ask_at", 1)])
+        return await self._found({"ask_at": _until(now)}, limit=limit, sort=[("ask_at", 1)])
 
     async def unretired(self, before: datetime) -> int:
         """Count the orders that were bought before the moment and have no answer of the registry."""
@@ -149,7 +146,7 @@ class Store:
         """
         query: Document = {"state": state} if state else {}
         owing: Document = {"refund_at": {"$gt": LONG_AGO}} if owes else {}
-        return await self._found({**query, **owing, **_after(after)}, limit=limit, sort=BY_TIME)
+        return await self._by_time({**owing, **query}, after=after, limit=limit)
 
     async def settled_by(self, request_id: str) -> Order | None:
         """Return the order one of whose refunds was settled by this request."""
@@ -168,24 +165,6 @@ class Store:
             {"_id": 1},
         )
         return [document["_id"] async for document in found]
-
-    async def payables(self) -> list[Payable]:
-        """Return what each owner is due: the sum of the subtotals of retired orders, by owner and currency."""
-        sums = self._orders.aggregate(
-            [
-                {"$match": {"state": {"$in": list(RETIRED)}}},
-                {
-                    "$group": {
-                        "_id": {"owner_id": "$listing.owner_id", "currency": "$listing.currency"},
-                        "orders": {"$sum": 1},
-                        "grams": {"$sum": "$priced.grams"},
-                        "subtotal_fen": {"$sum": "$priced.subtotal_fen"},
-                    }
-                },
-                {"$sort": {"_id": 1}},
-            ]
-        )
-        return [Payable(**{**group.pop("_id"), **group}) async for group in sums]
 
     async def insert_order(self, decision: Decision, *, now: datetime, cause: Cause) -> None:
         """Insert a new order with its events.
@@ -206,14 +185,29 @@ class Store:
         Raises LostRace when it has changed since, another live order has one of its footprints, or another refund was
         settled by the same request.
         """
+        before = order_document(loaded.value)
         after = _to_be_counted(order_document(decision.order), live=loaded.value.covers)
-        changed = _changed(order_document(loaded.value), after)
+        changed = _changed(before, {**after, **newly_payable(before, after)})
         if not changed:
             return
         try:
             await self._order_box.change(loaded.document, changed, decision.events, now=now, cause=cause)
         except DuplicateKeyError:
             raise LostRace(f"a footprint or a request of {decision.order.order_id} was taken meanwhile") from None
+
+    async def _by_time(
+        self, query: Document, *, after: Place | None, before: datetime | None = None, limit: int
+    ) -> list[Loaded[Order]]:
+        """Return orders by time and id: at first those of the same moment behind the place, then the later ones."""
+        until: Document = {"$lt": before} if before else {}
+        if after is None:
+            return await self._found(query | ({"created_at": until} if until else {}), limit=limit, sort=BY_TIME)
+        moment, order_id = after
+        same = await self._found({**query, "created_at": moment, "_id": {"$gt": order_id}}, limit=limit, sort=BY_TIME)
+        if len(same) == limit:
+            return same
+        later = {**query, "created_at": {"$gt": moment, **until}}
+        return [*same, *await self._found(later, limit=limit - len(same), sort=BY_TIME)]
 
     async def _found(self, query: Document, *, limit: int = 0, sort: Any = None) -> list[Loaded[Order]]:
         found = self._orders.find(query, limit=limit, sort=sort)
@@ -248,7 +242,7 @@ class Store:
 
     async def covering(self, root: str) -> tuple[str, str] | None:
         """Return the live order that covers a chain of footprints, and the hash of its capability."""
-        found = await self._orders.find_one({"live": True, "roots": root}, {"capability_hash": 1})
+        found = await self._orders.find_one({"roots": root, "live": True}, {"capability_hash": 1})
         return (found["_id"], found["capability_hash"]) if found else None
 
     async def profile_hash(self, beneficiary_id: str) -> str | None:
@@ -264,20 +258,19 @@ class Store:
         if not footprint_ids:
             return Known({})
         found = await self.copies.footprints(footprint_ids)
-        others = {"live": True, "roots": {"$in": [one.root for one in found]}, "_id": {"$ne": order_id}}
-        covering = self._orders.find(others, {"roots": 1})
+        covering = self._orders.find({"roots": {"$in": [one.root for one in found]}, "live": True}, {"roots": 1})
         return Known(
             footprints={one.footprint_id: one for one in found},
             replaced=frozenset(await self.copies.replaced(footprint_ids)),
-            covered=frozenset([root async for order in covering for root in order["roots"]]),
+            covered=frozenset(
+                [root async for order in covering if order["_id"] != order_id for root in order["roots"]]
+            ),
         )
 
 
-def _after(place: Place | None) -> Document:
-    if place is None:
-        return {}
-    moment, order_id = place
-    return {"$or": [{"created_at": {"$gt": moment}}, {"created_at": moment, "_id": {"$gt": order_id}}]}
+def _until(now: datetime) -> Document:
+    """Return the condition of a moment that has come; its lower end keeps a server from reading all empty ones."""
+    return {"$gt": LONG_AGO, "$lte": now}
 
 
 def _to_be_counted(document: Document, *, live: bool) -> Document:
