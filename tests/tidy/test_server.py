@@ -50,9 +50,15 @@ def test_the_gateway_finds_each_service_by_its_name_and_port() -> None:
 
 
 def test_the_gateway_may_read_what_it_serves() -> None:
-    folder, issuer, _certificates = CONTAINERS["gateway"]["volumes"]
-    defaults = dict(re.findall(r"\{\$(GATEWAY_FOLDER|ISSUER_FOLDER):([^}]*)\}", CADDYFILE))
-    assert folder == f"./deploy/gateway:{defaults['GATEWAY_FOLDER']}:ro"
+    volumes = CONTAINERS["gateway"]["volumes"]
+    folders = [volume for volume in volumes if isinstance(volume, str) and volume.startswith("./")]
+    issuer = next(volume for volume in volumes if isinstance(volume, dict) and volume["source"] == "keys")
+    defaults = dict(re.findall(r"\{\$([A-Z]+_FOLDER):([^}]*)\}", CADDYFILE))
+    assert folders == [
+        f"./deploy/gateway:{defaults['GATEWAY_FOLDER']}:ro",
+        f"./shared/contracts/schemas:{defaults['CONTRACTS_FOLDER']}/schemas:ro",
+        f"./docs/reference:{defaults['REFERENCE_FOLDER']}:ro",
+    ]
     assert (issuer["target"], issuer["volume"]["subpath"]) == (defaults["ISSUER_FOLDER"], "gateway")
 
 
