@@ -13,6 +13,9 @@ import httpx
 import jsonschema
 import pytest
 
+from deploy.audit.books import Books
+from deploy.audit.books import Message as AuditedMessage
+from deploy.audit.events import check_events
 from deploy.generate.files import REFERENCE, SCHEMAS
 from deploy.local.runtime import Local
 from deploy.log import whole
@@ -178,6 +181,35 @@ def test_who_reads_one_topic_or_all_that_share_a_count_finds_a_gap_and_sees_none
     bought = newest("offset.purchased")
     assert gaps(["offset.purchased"], [bought]) == set()
     assert gaps(["order.placed", "order.closed", "offset.purchased"], [bought]) == {bought["headers"]["ce_subject"]}
+
+
+def test_the_audit_names_a_topic_that_tells_of_a_subject_twice_though_it_shares_its_count() -> None:
+    """Else who reads that topic alone could miss one of the two and not know."""
+
+    def audited(*messages: Message) -> bool:
+        lying = [
+            AuditedMessage(
+                topic=one["headers"]["ce_type"],
+                id=one["headers"]["ce_id"],
+                publisher=one["headers"]["ce_source"].rpartition("/")[2],
+                subject=one["headers"]["ce_subject"],
+                sequence=int(one["headers"]["ce_sequence"]),
+                value=json.dumps(one["value"]).encode(),
+            )
+            for one in messages
+        ]
+        return next(found for found in check_events(Books(messages=lying)) if found.invariant == "E1 once").holds
+
+    def again(message: Message, **value: str) -> Message:
+        headers = {**message["headers"], "ce_sequence": "3", "ce_id": "another"}
+        return {**message, "headers": headers, "value": {**message["value"], **value}}
+
+    story = [newest(event.topic) for event in EVENTS]
+    assert audited(*story, *story)
+    assert audited(*story, again(newest("beneficiary.named")))
+    assert audited(*story, again(newest("credits.refused"), phase="post"))
+    assert not audited(*story, again(newest("credits.refused")))
+    assert not audited(*story, again(newest("offset.purchased")))
 
 
 async def test_no_offset_is_left_out_in_a_topic_that_is_kept_for_ever(infra: Infra) -> None:
