@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import json
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from deploy.audit.books import AGGREGATES, Books, Message
 from deploy.audit.findings import Finding, finding
+from deploy.generate.rules import sharing_sequence
 from services.registry.domain.events import events_of
 from services.registry.domain.ledger import Page
 from shared.contracts.orders import BeneficiaryNamed
+from shared.contracts.registry import CreditsRefused
 from shared.contracts.topics import EVENTS
 from shared.mongodb import Document
 
 COMPACTED = frozenset(event.topic for event in EVENTS if event.kept == "compacted")
+# Whoever reads only one of them finds no gap between its messages, because there is one message a subject at most.
+ONCE = frozenset(event.topic for event in EVENTS if sharing_sequence(event))
 NAME_LENGTH_MIN = 4
 
 
@@ -45,6 +50,7 @@ def check_events(books: Books) -> Iterator[Finding]:
         ],
         "what came twice was the same",
     )
+    yield finding("E1 once", list(_more_than_once(told)), "topics that share a count tell of each subject once")
     yield finding("E2", list(_names_told(books)), "no name travels in any other event")
 
 
@@ -81,6 +87,20 @@ def _without_state(
         decided = said.get((publisher, subject), 0)
         if max(line) > decided:
             yield f"{publisher} told number {max(line)} of {subject}, which has decided {decided}"
+
+
+def _more_than_once(told: dict[tuple[str, str], dict[int, set[Message]]]) -> Iterator[str]:
+    for (publisher, subject), line in told.items():
+        facts = Counter(_fact(next(iter(messages))) for messages in line.values())
+        for (topic, phase), times in facts.items():
+            if topic in ONCE and times > 1:
+                yield f"{publisher} published {topic} {phase or ''} of {subject} under {times} numbers"
+
+
+def _fact(message: Message) -> tuple[str, str | None]:
+    """Return the topic, and the phase where there is one: a hold may be refused, and then its post as well."""
+    value = json.loads(message.value) if message.topic == CreditsRefused.topic else None
+    return message.topic, str(value.get("phase")) if isinstance(value, dict) else None
 
 
 def _names_told(books: Books) -> Iterator[str]:

@@ -78,7 +78,7 @@ class Claim(BaseModel):
 
 
 class OffsetPurchased(Event):
-    """An order is paid: the registry posts its hold, certificates learns the claim, the owner is due the subtotal."""
+    """An order is paid: the registry posts its hold; its subtotal is due to the project owner once it is retired."""
 
     publisher: ClassVar[str] = "orders"
     topic: ClassVar[str] = "offset.purchased"

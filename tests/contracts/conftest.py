@@ -32,10 +32,11 @@ def run(*command: str | Path, cwd: Path = ROOT, text: str | None = None, **envir
 
 
 def made_once(name: str, made_of: Iterable[Path], make: Callable[[Path], None]) -> Path:
-    """Return a folder in which `make` has succeeded with these very files, and with the tools of these locks."""
+    """Return a folder in which `make` has succeeded with these very files, tools and tests."""
     digest = hashlib.sha256()
-    locks = (ROOT / "requirements.lock", SCRIPTS / "package-lock.json", *sorted(SCRIPTS.glob("*.[jt]s")))
-    for file in (*locks, *made_of):
+    tools = (ROOT / "requirements.lock", SCRIPTS / "package-lock.json", *sorted(SCRIPTS.glob("*.[jt]s")))
+    tests = sorted(SCRIPTS.parent.glob("*.py"))
+    for file in (*tools, *tests, *made_of):
         digest.update(file.name.encode() + file.read_bytes())
     folder = CLIENTS / f"{name}-{digest.hexdigest()[:16]}"
     if not (folder / "complete").exists():

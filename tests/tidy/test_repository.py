@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import json
 import os
 import re
 import shutil
@@ -169,6 +170,14 @@ def test_the_lock_has_hashes_and_no_addresses() -> None:
     assert lock.count("--hash=sha256:") >= len(pinned)
     assert "://" not in lock
     assert "--index-url" not in lock
+
+
+def test_the_lock_of_npm_has_a_hash_for_each_package_and_no_addresses() -> None:
+    text = (ROOT / "tests/contracts/node/package-lock.json").read_text()
+    packages = {name: package for name, package in json.loads(text)["packages"].items() if name}
+    assert len(packages) > 50
+    assert all(package["integrity"].startswith("sha512-") for package in packages.values())
+    assert "://" not in text
 
 
 def test_no_test_is_skipped_and_every_test_asserts() -> None:
