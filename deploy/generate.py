@@ -1,4 +1,4 @@
-"""Writes what follows from the code: schemas, AsyncAPI and OpenAPI references, the tables of ARCHITECTURE.md.
+"""Writes what follows from the code: schemas, AsyncAPI and OpenAPI references, tables, the list of packages.
 
 `python -m deploy.generate` writes; `--check` names what differs from what is committed and exits 1.
 """
@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from deploy.server.runtime import runtime
 from shared.contracts.event import Event
 from shared.contracts.topics import EVENTS, SERVICES, TOPICS
 from shared.settings import CONCERNS, Settings
@@ -19,6 +20,7 @@ from shared.settings import CONCERNS, Settings
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMAS = Path("shared/contracts/schemas")
 REFERENCE = Path("docs/reference")
+RUNTIME = Path("deploy/server/runtime.txt")
 CARD_LINES = ("Owns", "Consumes", "Publishes", "Serves", "Never")
 
 
@@ -36,6 +38,7 @@ def generated() -> dict[Path, str]:
         files[REFERENCE / f"{service}.asyncapi.json"] = _json(asyncapi(service))
         files[REFERENCE / f"{service}.openapi.json"] = _json(openapi(service))
     files[Path("ARCHITECTURE.md")] = _architecture()
+    files[RUNTIME] = runtime(ROOT)
     return files
 
 

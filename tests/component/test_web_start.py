@@ -12,10 +12,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from structlog.testing import capture_logs
 
 from shared.mongodb import connect
 from shared.settings import Settings
+from shared.web import health
 from shared.web.background import Background
 from shared.web.periodic import Periodic
 from tests.component.test_certificates_down import line_to
@@ -122,6 +124,20 @@ async def test_wrong_settings_end_the_server_with_2_and_name_each_in_a_line(
         assert await process.wait() == 2
         lines = log.read_text().splitlines()
     assert sorted(line.split(": ")[1] for line in lines) == sorted(wrong)
+
+
+async def test_a_check_that_fails_makes_a_service_unready_and_says_why() -> None:
+    async def fails() -> str | None:
+        raise RuntimeError("a fault")
+
+    async def holds() -> str | None:
+        return None
+
+    app = FastAPI()
+    app.include_router(health.router({"first": fails, "second": holds}))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://diandian.test") as client:
+        answer = await client.get("/health/ready")
+    assert (answer.status_code, answer.json()) == (503, {"status": "waiting", "first": "RuntimeError('a fault')"})
 
 
 @pytest.mark.parametrize("failure", [asyncio.CancelledError, RuntimeError("a fault"), None])

