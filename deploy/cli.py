@@ -17,7 +17,12 @@ from deploy.local.place import Place
 
 Result = TypeVar("Result")
 HOME = Path(os.environ.get("DIANDIAN_HOME", Path(__file__).resolve().parent.parent / ".local"))
-PLACE = Place(HOME, int(os.environ.get("DIANDIAN_PORT", "8080")), os.environ.get("DIANDIAN_HOST", "127.0.0.1"))
+PLACE = Place(
+    HOME,
+    int(os.environ.get("DIANDIAN_PORT", "8080")),
+    os.environ.get("DIANDIAN_HOST", "127.0.0.1"),
+    mongodb=os.environ.get("MONGODB_URL", ""),
+)
 STAFF_SCOPES = (
     "scenes:write", "registry:write", "orders:read", "orders:settle", "orders:organise", "certificates:revoke",
     "ranking:rebuild",
@@ -37,7 +42,7 @@ diandian.add_typer(ranking, name="ranking")
 Url = Annotated[str, typer.Option(envvar="DIANDIAN_URL", help="Where the gateway answers.")]
 Kafka = Annotated[str, typer.Option(envvar="KAFKA_BOOTSTRAP_SERVERS", help="Where Kafka answers.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-URL, KAFKA, MONGODB = PLACE.url, PLACE.address_of("kafka"), f"mongodb://{PLACE.address_of('mongodb')}"
+URL, KAFKA, MONGODB = PLACE.url, PLACE.bootstrap_servers, PLACE.mongodb_server
 
 
 def staff_token(

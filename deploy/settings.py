@@ -1,4 +1,7 @@
-"""Which names in the environment are ours, by who reads them; a test compares the services' with their settings."""
+"""Which names in the environment are ours, by who reads them; a test compares them with the services' settings.
+
+It imports nothing of theirs, so that commands answer at once.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,9 @@ import difflib
 from collections.abc import Iterator, Mapping
 
 PREFIX = "DIANDIAN_"
+EXIT_CODE = 2
+# What makes a write last, in the address of a database.
+CONCERNS = {"w": "majority", "journal": "true", "readConcernLevel": "majority"}
 # Of every service.
 COMMON = ("DIANDIAN_ISSUER", "DIANDIAN_JWKS_URL", "DIANDIAN_PUBLIC_URL")
 OF_SERVICES: Mapping[str, tuple[str, ...]] = {

@@ -11,11 +11,13 @@ from deploy.generate.asyncapi import asyncapi
 from deploy.generate.cards import with_tables
 from deploy.generate.schemas import name_of, schema
 from deploy.generate.settings import settings_of
+from deploy.server.runtime import runtime
 from shared.contracts.topics import EVENTS, SERVICES
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMAS = Path("shared/contracts/schemas")
 REFERENCE = Path("docs/reference")
+RUNTIME = Path("deploy/server/runtime.txt")
 
 
 def generated() -> dict[Path, str]:
@@ -25,6 +27,7 @@ def generated() -> dict[Path, str]:
         files[REFERENCE / f"{service}.asyncapi.json"] = _json(asyncapi(service))
         files[REFERENCE / f"{service}.openapi.json"] = _json(openapi(service))
     files[Path("ARCHITECTURE.md")] = with_tables((ROOT / "ARCHITECTURE.md").read_text())
+    files[RUNTIME] = runtime(ROOT)
     return files
 
 

@@ -9,8 +9,7 @@ from deploy.local.bootstrap import CommandFailed
 from deploy.local.place import PORT_OFFSETS, ROOT
 from deploy.local.ports import PortTaken
 from deploy.local.runtime import Local, OtherPort, PartFailed
-from deploy.settings import misspelt
-from shared.settings import EXIT_CODE
+from deploy.settings import EXIT_CODE, misspelt
 
 PORT_MAX = 65_535 - max(PORT_OFFSETS.values())
 
@@ -24,7 +23,13 @@ def main() -> None:
         print(*wrong, sep="\n", file=sys.stderr)
         sys.exit(EXIT_CODE)
     home = Path(os.environ.get("DIANDIAN_HOME", ROOT / ".local"))
-    local = Local(home, _port(), host=os.environ.get("DIANDIAN_HOST", "127.0.0.1"))
+    local = Local(
+        home,
+        _port(),
+        host=os.environ.get("DIANDIAN_HOST", "127.0.0.1"),
+        kafka=os.environ.get("KAFKA_BOOTSTRAP_SERVERS", ""),
+        mongodb=os.environ.get("MONGODB_URL", ""),
+    )
     try:
         match do:
             case "up":

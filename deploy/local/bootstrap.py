@@ -1,18 +1,28 @@
 """Makes the project's own Python, `.local/venv`, from requirements.lock; needs nothing but the standard library."""
 
 import os
-import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from deploy.requirements import without
+
 ROOT = Path(__file__).resolve().parents[2]
 LOCK = ROOT / "requirements.lock"
 VENV = ROOT / ".local" / "venv"
 
 TICK_SECONDS = 5
+
+# The one package that nothing of ours runs on when a MongoDB is there.
+EMBEDDED = "secantusdb"
+VANISHED = (
+    f"{EMBEDDED}, the MongoDB protocol server that is started here, is a pre-release and may have left the package"
+    " index. Everything else runs without it: start a MongoDB 8 of your own and name it,\n"
+    "  make up MONGODB_URL=mongodb://127.0.0.1:27017\n"
+    "or start all in containers: docker compose up -d --build --wait"
+)
 
 
 class CommandFailed(Exception):
@@ -24,26 +34,36 @@ class CommandFailed(Exception):
 def make_venv(say: Callable[[str], None] = print) -> None:
     """Create or refresh the virtual environment unless it was made from this very lock.
 
-    Raises CommandFailed when the environment cannot be made or a package cannot be installed.
+    Where MONGODB_URL names a server that runs already, the embedded one is left out. Raises CommandFailed when the
+    environment cannot be made or a package cannot be installed.
     """
-    marker = VENV / LOCK.name
+    marker, whole = VENV / LOCK.name, LOCK.read_text()
+    lock = without(whole, {EMBEDDED}) if os.environ.get("MONGODB_URL") else whole
     python = VENV / "bin" / "python"
     if not _runs(python):
         log = ROOT / ".local" / "logs" / "venv.log"
         command = [sys.executable, "-m", "venv", "--clear", str(VENV)]
         run_showing_progress(command, doing="make .local/venv", log=log, say=say)
-    if marker.exists() and marker.read_bytes() == LOCK.read_bytes():
+    if marker.exists() and marker.read_text() in (lock, whole):
         return
-    run_showing_progress(
-        [
-            *(str(python), "-m", "pip", "install", "--require-hashes", "--requirement", str(LOCK)),
-            *("--no-input", "--disable-pip-version-check", "--progress-bar", "off"),
-        ],
-        doing="install what requirements.lock names",
-        log=ROOT / ".local" / "logs" / "pip.log",
-        say=say,
-    )
-    shutil.copy(LOCK, marker)
+    asked = marker.with_suffix(".asked")
+    asked.write_text(lock)
+    log = ROOT / ".local" / "logs" / "pip.log"
+    try:
+        run_showing_progress(
+            [
+                *(str(python), "-m", "pip", "install", "--require-hashes", "--requirement", str(asked)),
+                *("--no-input", "--disable-pip-version-check", "--progress-bar", "off"),
+            ],
+            doing="install what requirements.lock names",
+            log=log,
+            say=say,
+        )
+    except CommandFailed as failed:
+        if EMBEDDED in last_lines(log, 5):
+            raise CommandFailed(f"{failed}\n\n{VANISHED}") from None
+        raise
+    asked.rename(marker)
 
 
 def run_showing_progress(

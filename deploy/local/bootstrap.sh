@@ -27,17 +27,20 @@ if [ -z "$python" ]; then
         "brew install python@3.13"
 fi
 
-java="${JAVA_HOME:+$JAVA_HOME/bin/}java"
-java_version=$("$java" -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' | head -n 1)
-if [ "${java_version:-0}" -lt 17 ]; then
-    lacks "Java 17 or newer (${java_version:-no Java} found${JAVA_HOME:+ in JAVA_HOME=$JAVA_HOME})" \
-        "sudo apt-get install openjdk-17-jre-headless" \
-        "brew install --cask temurin@21"
-fi
-
-if ! command -v mvn >/dev/null 2>&1; then
-    lacks "Maven (no mvn found)" "sudo apt-get install maven" "brew install maven"
-fi
+needs_java() {
+    java="${JAVA_HOME:+$JAVA_HOME/bin/}java"
+    java_version=$("$java" -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' | head -n 1)
+    if [ "${java_version:-0}" -lt 17 ]; then
+        lacks "Java 17 or newer (${java_version:-no Java} found${JAVA_HOME:+ in JAVA_HOME=$JAVA_HOME})" \
+            "sudo apt-get install openjdk-17-jre-headless" \
+            "brew install --cask temurin@21"
+    fi
+    if ! command -v mvn >/dev/null 2>&1; then
+        lacks "Maven (no mvn found)" "sudo apt-get install maven" "brew install maven"
+    fi
+}
+# A Kafka that runs already is used as it is.
+[ -n "$KAFKA_BOOTSTRAP_SERVERS" ] || needs_java
 
 if [ -n "$missing" ]; then
     printf 'Diandian needs, and this machine lacks:\n%s\n' "$missing" >&2
@@ -45,4 +48,4 @@ if [ -n "$missing" ]; then
     exit 1
 fi
 
-exec "$python" deploy/local/bootstrap.py
+exec "$python" -m deploy.local.bootstrap

@@ -76,9 +76,8 @@ def _service(name: str) -> Part:
         return {
             "SERVICE": name,
             "DIANDIAN_REPLICA": f"{name}-1",
-            "KAFKA_BOOTSTRAP_SERVERS": place.address_of("kafka"),
-            "MONGODB_URL": f"mongodb://{place.address_of('mongodb')}/{name}"
-            "?w=majority&journal=true&readConcernLevel=majority",
+            "KAFKA_BOOTSTRAP_SERVERS": place.bootstrap_servers,
+            "MONGODB_URL": place.mongodb_url(name),
             "DIANDIAN_PUBLIC_URL": place.url,
             "DIANDIAN_ISSUER": place.url,
             "DIANDIAN_JWKS_URL": f"{place.url}/.well-known/jwks.json",

@@ -38,7 +38,10 @@ class PartStatus:
 
 
 class Local:
-    """One embedded copy, known by its home; `parts` narrows it to some of PARTS."""
+    """One embedded copy, known by its home; `parts` narrows it to some of PARTS.
+
+    `kafka` and `mongodb` are addresses of servers that run already, to be used in the place of its own.
+    """
 
     def __init__(
         self,
@@ -47,9 +50,11 @@ class Local:
         *,
         host: str = "127.0.0.1",
         parts: Iterable[str] = tuple(PARTS),
+        kafka: str = "",
+        mongodb: str = "",
     ) -> None:
-        self.place = Place(home.resolve(), port, host)
-        self._parts = set(parts)
+        self.place = Place(home.resolve(), port, host, kafka, mongodb)
+        self._parts = set(parts) - self.place.elsewhere
 
     @property
     def url(self) -> str:
@@ -72,7 +77,8 @@ class Local:
             ports.refuse_taken(self.place, missing)
             with self._all_or_nothing(missing, say):
                 self._start([part for part in STORES if part in missing], say)
-                if "kafka" in self._parts and any(part.name in SERVICES for part in missing):
+                has_kafka = "kafka" in self._parts | self.place.elsewhere
+                if has_kafka and any(part.name in SERVICES for part in missing):
                     self._make_topics(say)
                 self._start([part for part in FRONTS if part in missing], say)
                 self._await([part for part in PARTS.values() if part.name in self._parts], say=lambda _line: None)
@@ -164,7 +170,7 @@ class Local:
             doing="make the topics",
             log=self.place.log("topics"),
             say=say,
-            environment={"KAFKA_BOOTSTRAP_SERVERS": self.place.address_of("kafka")},
+            environment={"KAFKA_BOOTSTRAP_SERVERS": self.place.bootstrap_servers},
         )
 
     def _stop(self, parts: Iterable[Part]) -> list[str]:

@@ -19,15 +19,14 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlencode
 
 from deploy.issuer import LocalIssuer
-from deploy.settings import misspelt
+from deploy.settings import CONCERNS, EXIT_CODE, misspelt
 from shared.contracts.topics import SERVICES
-from shared.settings import EXIT_CODE
 
 KEYS = Path("/keys")
 HOST = "mongodb:27017"
-CONCERNS = "w=majority&journal=true&readConcernLevel=majority"
 REPLICA_SET = "diandian"
 
 # Users inside the images: ours of deploy/Dockerfile, and mongod's of the image of MongoDB.
@@ -60,7 +59,7 @@ def make(keys: Path, own: Own = os.chown) -> None:
 
 
 def _environment(service: str) -> str:
-    url = f"mongodb://{service}:{_random()}@{HOST}/{service}?replicaSet={REPLICA_SET}&{CONCERNS}"
+    url = f"mongodb://{service}:{_random()}@{HOST}/{service}?{urlencode({'replicaSet': REPLICA_SET, **CONCERNS})}"
     return f"DIANDIAN_SECRET='{_random()}'\nMONGODB_URL='{url}'\n"
 
 

@@ -50,7 +50,7 @@ def _walked(parsed: Any) -> list[tuple[str, str]]:
     waiting: list[tuple[str, Any, int]] = [("", parsed, 1)]
     while waiting:
         pointer, value, depth = waiting.pop()
-        if depth > DEPTH_MAX:
+        if depth > DEPTH_MAX and isinstance(value, dict | list):
             raise Unreadable("nested too deeply")
         if isinstance(value, dict):
             if any(map(_is_broken, value)):

@@ -68,11 +68,9 @@ class RequestMiddleware:
         except Exception as failure:
             if trace.status is None:
                 await self._problems.unhandled(request, failure)(scope, receive, send)
-                return
-            log.exception("an answer broke off" if not trace.complete else "failed after the answer")
-            if not trace.complete:
-                # Only a broken connection tells the caller that the rest does not come.
-                raise
+            else:
+                # The server closes the connection of an answer that is not whole: so its caller knows.
+                log.exception("failed after the answer" if trace.complete else "an answer broke off")
 
     async def _refusal(self, request: Request, receive: Receive) -> tuple[Response | None, Receive]:
         """Return what answers in the place of a route, if anything does, and what gives the body from now on."""

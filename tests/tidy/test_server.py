@@ -13,7 +13,8 @@ from deploy.generate.settings import settings_kind
 from deploy.local.parts import PARTS
 from deploy.local.place import Place
 from deploy.server import keys
-from deploy.settings import COMMON, KNOWN, OF_SERVICES, OF_TOOLS, misspelt
+from deploy.settings import COMMON, CONCERNS, EXIT_CODE, KNOWN, OF_SERVICES, OF_TOOLS, PREFIX, misspelt
+from shared import settings as shared_settings
 from shared.contracts.topics import SERVICES
 from shared.settings import Settings, name_of
 
@@ -98,6 +99,11 @@ def test_wrong_settings_are_found_before_a_service_starts_and_never_restarted_up
 @pytest.mark.parametrize("service", SERVICES)
 def test_the_names_that_may_be_set_are_those_that_a_service_reads(service: str) -> None:
     made = {"kafka_bootstrap_servers", "mongodb_url", "secret", "replica", "livemode"}
+    assert (PREFIX, CONCERNS, EXIT_CODE) == (
+        shared_settings.PREFIX,
+        shared_settings.CONCERNS,
+        shared_settings.EXIT_CODE,
+    )
     assert {name_of(field) for field in {*Settings.model_fields} - made} == {*COMMON}
     own = {name_of(field) for field in {*settings_kind(service).model_fields} - {*Settings.model_fields}}
     assert own == {*OF_SERVICES[service]}
