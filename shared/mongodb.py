@@ -14,11 +14,9 @@ from pymongo.errors import (
     BulkWriteError,
     ConnectionFailure,
     DuplicateKeyError,
-    ExecutionTimeout,
     InvalidOperation,
     OperationFailure,
     PyMongoError,
-    WTimeoutError,
 )
 
 __all__ = [
@@ -30,13 +28,11 @@ __all__ = [
     "Database",
     "Document",
     "DuplicateKeyError",
-    "ExecutionTimeout",
     "InsertOne",
     "InvalidOperation",
     "MongoError",
     "OperationFailure",
     "UpdateOne",
-    "WTimeoutError",
     "connect",
 ]
 

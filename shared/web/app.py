@@ -15,7 +15,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from shared.contracts.event import Cause
-from shared.messaging.failures import is_infrastructure
+from shared.messaging.failures import blames_index
 from shared.mongodb import Database, MongoError, connect
 from shared.refusal import Refusal
 from shared.settings import Settings
@@ -201,7 +201,7 @@ async def _prepare(store: Store) -> None:
         try:
             return await store.prepare()
         except MongoError as away:
-            if not is_infrastructure(away):
+            if blames_index(away):
                 raise
             log.warning("mongodb does not answer", failure=repr(away)[:200])
             await asyncio.sleep(1)
