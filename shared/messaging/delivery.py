@@ -185,7 +185,7 @@ class Delivery:
     async def _dead_letter(self, rejected: _Rejected, consumer: AIOKafkaConsumer | None) -> None:
         record = rejected.record
         topic, reason = _topic_of(record), _reason(record, rejected.failure)
-        place = {"topic": topic, "partition": record.partition, "offset": record.offset}
+        place = _place_of(record)
         log.error("dead-lettered", service=self._service, **place, reason=reason)
         # Names leave the log when they are erased, so their bytes may not live on in a dead letter.
         value = b"" if topic == BeneficiaryNamed.topic else record.value
@@ -245,6 +245,17 @@ def _topic_of(record: ConsumerRecord) -> str:
         topic = next((text for name, text in record.headers if name == "dead_topic"), None)
         return bytes(topic or b"")[:200].decode(errors="replace")
     return str(record.topic)
+
+
+def _place_of(record: ConsumerRecord) -> dict[str, str | int]:
+    """Where the message was published; of a replayed one where it stood first, so that it can be read there again."""
+    place = {"topic": _topic_of(record), "partition": record.partition, "offset": record.offset}
+    if record.topic.startswith("replay."):
+        carried = {name: text for name, text in record.headers if text is not None}
+        for name in ("partition", "offset"):
+            text = carried.get(f"dead_{name}", b"")
+            place[name] = int(text) if len(text) < 20 and text.isdigit() else place[name]
+    return place
 
 
 def _reason(record: ConsumerRecord, failure: Exception) -> str:
