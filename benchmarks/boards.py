@@ -205,6 +205,7 @@ class Stream:
 
     def __init__(self) -> None:
         self._records: list[tuple[type[Event], Record]] = [(type(one.data), to_record(one)) for one in _events()]
+        self._read_at_ms = int(time.time() * 1000)
         _as_in_service()
 
     async def folded(self) -> float:
@@ -213,12 +214,12 @@ class Stream:
         boards.standing(select("people"), datetime.now(UTC))
         began = time.perf_counter()
         for contract, (_, value, headers) in self._records:
-            boards.fold(from_record(contract, value or b"", headers, livemode=False))
+            boards.fold(from_record(contract, value or b"", headers, livemode=False, timestamp_ms=self._read_at_ms))
         return len(self._records) / (time.perf_counter() - began)
 
     async def decoded(self) -> float:
         """Return events a second that are decoded."""
         began = time.perf_counter()
         for contract, (_, value, headers) in self._records:
-            from_record(contract, value or b"", headers, livemode=False)
+            from_record(contract, value or b"", headers, livemode=False, timestamp_ms=self._read_at_ms)
         return len(self._records) / (time.perf_counter() - began)

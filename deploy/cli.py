@@ -118,7 +118,7 @@ def dead_list(service: str, kafka: Kafka = KAFKA, as_json: AsJson = False) -> No
             count += 1
             shown = {
                 "place": letter.place,
-                "buried_at": letter.buried_at.isoformat(),
+                "dead_lettered_at": letter.dead_lettered_at.isoformat(),
                 "topic": letter.topic,
                 "subject": letter.subject,
                 "reason": letter.reason,
@@ -142,7 +142,10 @@ def dead_replay(
 
     if service == "ranking":
         raise typer.Exit(_complain("ranking folds all again after a fix: start the new code, or `ranking rebuild`."))
-    print(f"{_answered(replay(kafka, service, set(places or ())))} given to {service} again.")
+    replayed = _answered(replay(kafka, service, set(places or ())))
+    for place, why in replayed.left.items():
+        print(f"{place}  not replayed: {why}")
+    print(f"{replayed.sent} given to {service} again.")
 
 
 @ranking.command("rebuild")

@@ -8,10 +8,12 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from shared.contracts.event import PARTITIONS
+from shared.messaging.undecodable import read_past_undecodable_batches
 
 
 async def whole(bootstrap_servers: str, *topics: str) -> AsyncIterator[Any]:
     """Yield every record of the topics that was there when this began, in order within a partition."""
+    read_past_undecodable_batches()
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap_servers.split(","), enable_auto_commit=False, auto_offset_reset="earliest"
     )

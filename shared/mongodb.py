@@ -15,11 +15,9 @@ from pymongo.errors import (
     BulkWriteError,
     ConnectionFailure,
     DuplicateKeyError,
-    ExecutionTimeout,
     InvalidOperation,
     OperationFailure,
     PyMongoError,
-    WTimeoutError,
 )
 from pymongo.monitoring import CommandListener
 
@@ -33,13 +31,11 @@ __all__ = [
     "Database",
     "Document",
     "DuplicateKeyError",
-    "ExecutionTimeout",
     "InsertOne",
     "InvalidOperation",
     "MongoError",
     "OperationFailure",
     "UpdateOne",
-    "WTimeoutError",
     "connect",
 ]
 

@@ -156,7 +156,7 @@ async def consumed(infra: Infra, *contracts: type[Event]) -> list[Envelope[Event
     """Return all that lies on the topics of the contracts (all when none is named), in order within a partition."""
     by_topic = {contract.topic: contract for contract in contracts or EVENTS}
     return [
-        from_record(by_topic[record.topic], record.value, list(record.headers), livemode=False)
+        from_record(by_topic[record.topic], record.value, record.headers, livemode=False, timestamp_ms=record.timestamp)
         async for record in whole(infra.kafka, *by_topic)
         if record.value is not None
     ]

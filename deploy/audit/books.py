@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from deploy.log import whole
+from shared.contracts.event import MalformedEvent, from_record
 from shared.contracts.topics import EVENTS
 from shared.mongodb import Document, connect
 
@@ -21,9 +21,12 @@ AGGREGATES = (
 )
 
 
+CONTRACTS = {event.topic: event for event in EVENTS}
+
+
 @dataclass(frozen=True)
 class Message:
-    """A message as it lies on its topic, read without the contracts."""
+    """A message as it lies on its topic, once its contract takes it."""
 
     topic: str
     id: str
@@ -41,7 +44,7 @@ class Books:
     places: dict[str, int] = field(default_factory=dict)
     collections: dict[tuple[str, str], list[Document]] = field(default_factory=dict)
     messages: list[Message] = field(default_factory=list)
-    # Records on our topics that are no events, so that no service has told them.
+    # Records on our topics that no service takes for an event, so that none has published them.
     foreign: int = 0
 
     def of(self, database: str, collection: str) -> list[Document]:
@@ -89,16 +92,23 @@ async def read(kafka: str, mongodb: str) -> Books:
 
 
 def _message(record: Any) -> Message | None:
-    headers = {name: bytes(text).decode(errors="replace") for name, text in record.headers}
+    # A header's value may be null.
+    headers = {name: bytes(text or b"").decode(errors="replace") for name, text in record.headers}
     try:
-        json.loads(record.value)
+        envelope = from_record(
+            CONTRACTS[record.topic],
+            record.value,
+            record.headers,
+            livemode=headers.get("ce_livemode") == "true",
+            timestamp_ms=record.timestamp,
+        )
         return Message(
             topic=record.topic,
-            id=headers["ce_id"],
+            id=envelope.id,
             publisher=headers["ce_source"].rpartition("/")[2],
-            subject=headers["ce_subject"],
-            sequence=int(headers["ce_sequence"]),
+            subject=envelope.subject,
+            sequence=envelope.sequence,
             value=record.value,
         )
-    except (KeyError, ValueError):
+    except (KeyError, MalformedEvent):
         return None

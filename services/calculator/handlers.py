@@ -20,6 +20,7 @@ from services.calculator.store import Store, StoredFootprint
 from shared.contracts.certificates import CertificateIssued, CertificateRevoked
 from shared.contracts.event import Cause, Envelope
 from shared.contracts.registry import ProjectListed
+from shared.messaging.retries import retry_lost_race
 from shared.refusal import Refusal
 from shared.sentence import Sentence
 from shared.web.idempotency import check_same
@@ -96,10 +97,14 @@ class Handlers:
     async def publish_scene(self, scene_id: str, scene: Scene, *, organiser_id: str | None, cause: Cause) -> None:
         """Write a scene as it is to be, once, for its organiser, or for staff that acts for none.
 
-        Raises SceneNotYours or CodeTaken.
+        Raises SceneNotYours, CodeTaken, or LostRace after five tries.
         """
         must_be_of(organiser_id, scene)
-        await self._store.publish_scene(scene_id, scene, organiser_id=organiser_id, now=self._clock(), cause=cause)
+
+        async def write() -> None:
+            await self._store.publish_scene(scene_id, scene, organiser_id=organiser_id, now=self._clock(), cause=cause)
+
+        await retry_lost_race(write)
 
     async def scene_of(self, scene_id: str, organiser_id: str | None) -> Scene:
         """Return a scene of the organiser. Raises UnknownScene or SceneNotYours."""

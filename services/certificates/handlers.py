@@ -20,9 +20,8 @@ from shared.contracts.calculator import ScenePublished
 from shared.contracts.event import Cause, Envelope, Event, EventT
 from shared.contracts.orders import BeneficiaryNamed, OffsetPurchased
 from shared.contracts.registry import CreditsRetired, ProjectListed
-from shared.messaging.failures import LostRace
+from shared.messaging.retries import retry_lost_race
 
-ATTEMPTS_BY_HTTP_MAX = 5
 CERTIFICATES_AT_ONCE = 500
 NO_CODE = ""
 Heard = Mapping[str, Sequence[Envelope[Event]]]
@@ -96,12 +95,7 @@ class Handlers:
 
     async def revoke(self, certificate_id: str, reason: RevocationReason, *, cause: Cause) -> Certificate:
         """Revoke a certificate, once. Raises the refusals of `domain.revoked`, or LostRace after five tries."""
-        for _ in range(ATTEMPTS_BY_HTTP_MAX - 1):
-            try:
-                return await self._revoke(certificate_id, reason, cause)
-            except LostRace:
-                continue
-        return await self._revoke(certificate_id, reason, cause)
+        return await retry_lost_race(lambda: self._revoke(certificate_id, reason, cause))
 
     async def _revoke(self, certificate_id: str, reason: RevocationReason, cause: Cause) -> Certificate:
         now = self._clock()

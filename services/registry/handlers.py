@@ -30,8 +30,8 @@ from services.registry.store import PAGES_PER_CLAIM, Store
 from shared.contracts.event import Cause, Envelope
 from shared.contracts.orders import OffsetPurchased, OrderClosed, OrderPlaced
 from shared.messaging.failures import LostRace
+from shared.messaging.retries import retry_lost_race
 
-ATTEMPTS_BY_HTTP_MAX = 5
 OrderEvent = OrderPlaced | OffsetPurchased | OrderClosed
 
 
@@ -107,12 +107,7 @@ class Handlers:
         self.proof = ReservesProof(self._clock(), round(time.monotonic() - began, 3), tuple(proofs))
 
     async def _command(self, project_id: str, command: Command) -> Answer:
-        for _ in range(ATTEMPTS_BY_HTTP_MAX - 1):
-            try:
-                return await self._answer(project_id, command)
-            except LostRace:
-                continue
-        return await self._answer(project_id, command)
+        return await retry_lost_race(lambda: self._answer(project_id, command))
 
     async def _answer(self, project_id: str, command: Command) -> Answer:
         if page := await self._write(project_id, [command]):

@@ -1,14 +1,31 @@
 """What calculator says: scenes as they stand, and footprints as they are computed."""
 
-from datetime import date
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from shared.contracts.event import Country, Event, FootprintId, Grams, GramsOrNone, Hash, Names, SceneId
+from shared.contracts.event import (
+    ONE_LINE,
+    Country,
+    Day,
+    Event,
+    FootprintId,
+    Grams,
+    GramsOrNone,
+    Hash,
+    Jurisdiction,
+    Label,
+    Names,
+    SceneId,
+)
 
 SceneKind = Literal["conference", "scenic_spot", "supermarket", "restaurant", "hotel", "other"]
 SceneStatus = Literal["draft", "open", "closed", "suspended"]
+TimeZone = Annotated[
+    str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", max_length=64, description="IANA time zone")
+]
+City = Annotated[str, Field(min_length=2, max_length=60, pattern=ONE_LINE)]
+Category = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 
 
 class ScenePublished(Event):
@@ -25,13 +42,11 @@ class ScenePublished(Event):
     names: Names
     kind: SceneKind
     country: Country
-    city: Annotated[
-        str, Field(min_length=2, max_length=60, description="ISO 3166-2 subdivision and city name, CN-SC Chengdu")
-    ]
-    starts_on: date
-    ends_on: date | None
-    time_zone: str
-    organiser_id: str
+    city: Annotated[City, Field(description="ISO 3166-2 subdivision and city name, CN-SC Chengdu")]
+    starts_on: Day
+    ends_on: Day | None
+    time_zone: TimeZone
+    organiser_id: Label
     status: SceneStatus
 
 
@@ -50,9 +65,11 @@ class FootprintCalculated(Event):
     grams: Grams
     low_grams: GramsOrNone
     high_grams: GramsOrNone
-    grams_by_category: dict[str, GramsOrNone]
-    release: Annotated[str, Field(description="the factor release and method that it was computed with")]
-    jurisdiction: Annotated[str, Field(description="whose rules the claim words follow: country, or country and city")]
+    grams_by_category: Annotated[dict[Category, GramsOrNone], Field(max_length=100)]
+    release: Annotated[Label, Field(description="the factor release and method that it was computed with")]
+    jurisdiction: Annotated[
+        Jurisdiction, Field(description="whose rules the claim words follow: country, or country and city")
+    ]
     claim_hash: Annotated[Hash, Field(description="hash of the capability that may neutralise it")]
     replaces: FootprintId | None
     root: Annotated[FootprintId, Field(description="the first footprint of its chain of replacements")]

@@ -1,10 +1,21 @@
 """What certificates says: a certificate came into being, or was withdrawn."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import AwareDatetime
+from pydantic import Field
 
-from shared.contracts.event import BeneficiaryId, CertificateId, Event, FootprintId, Grams, OrderId, ProjectId, SceneId
+from shared.contracts.event import (
+    BeneficiaryId,
+    CertificateId,
+    Event,
+    FootprintId,
+    Grams,
+    Label,
+    Moment,
+    OrderId,
+    ProjectId,
+    SceneId,
+)
 from shared.contracts.orders import BeneficiaryKind
 
 
@@ -17,15 +28,15 @@ class CertificateIssued(Event):
     subject: ClassVar[str] = "certificate_id"
 
     certificate_id: CertificateId
-    number: str
+    number: Label
     order_id: OrderId
     beneficiary_id: BeneficiaryId
     beneficiary_kind: BeneficiaryKind
     scene_id: SceneId | None
     project_id: ProjectId
-    footprint_ids: tuple[FootprintId, ...]
+    footprint_ids: Annotated[tuple[FootprintId, ...], Field(max_length=500)]
     grams: Grams
-    issued_at: AwareDatetime
+    issued_at: Moment
 
 
 class CertificateRevoked(Event):
@@ -37,8 +48,8 @@ class CertificateRevoked(Event):
     subject: ClassVar[str] = "certificate_id"
 
     certificate_id: CertificateId
-    number: str
+    number: Label
     order_id: OrderId
     beneficiary_id: BeneficiaryId
     reason: Literal["issued_in_error", "credits_reversed"]
-    revoked_at: AwareDatetime
+    revoked_at: Moment

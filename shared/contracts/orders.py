@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts.event import (
+    ONE_LINE,
     BeneficiaryId,
     Currency,
     Event,
@@ -13,14 +14,18 @@ from shared.contracts.event import (
     Grams,
     GramsOrNone,
     Hash,
+    Jurisdiction,
+    Label,
     OrderId,
     PaymentId,
     ProjectId,
     SceneId,
+    Version,
 )
 
 BeneficiaryKind = Literal["person", "company", "organiser"]
 Board = Literal["alias", "named", "hidden"]
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=ONE_LINE)]
 
 
 class OrderPlaced(Event):
@@ -34,7 +39,7 @@ class OrderPlaced(Event):
     order_id: OrderId
     project_id: ProjectId
     grams: Grams
-    listing_version: Annotated[int, Field(ge=1)]
+    listing_version: Version
 
 
 class OrderClosed(Event):
@@ -60,7 +65,7 @@ class ClaimedFootprint(BaseModel):
     grams: Grams
     low_grams: GramsOrNone
     high_grams: GramsOrNone
-    release: str
+    release: Label
 
 
 class Claim(BaseModel):
@@ -70,11 +75,11 @@ class Claim(BaseModel):
 
     beneficiary_id: BeneficiaryId
     beneficiary_kind: BeneficiaryKind
-    name_sequence: Annotated[int, Field(ge=1, description="the certificate shows at least this version of the name")]
+    name_sequence: Annotated[Version, Field(description="the certificate shows at least this version of the name")]
     scene_id: SceneId | None
     footprints: Annotated[tuple[ClaimedFootprint, ...], Field(max_length=500)]
-    jurisdiction: str
-    mandate_version: str
+    jurisdiction: Jurisdiction
+    mandate_version: Label
 
 
 class OffsetPurchased(Event):
@@ -87,9 +92,9 @@ class OffsetPurchased(Event):
 
     order_id: OrderId
     project_id: ProjectId
-    owner_id: str
+    owner_id: Label
     unit_price_fen: Fen
-    listing_version: Annotated[int, Field(ge=1)]
+    listing_version: Version
     grams: Grams
     subtotal_fen: Fen
     fee_fen: Fen
@@ -110,10 +115,10 @@ class BeneficiaryNamed(Event):
     kept: ClassVar[Literal["for ever", "compacted"]] = "compacted"
 
     beneficiary_id: BeneficiaryId
-    name: Annotated[str | None, Field(description="the name on certificates; none when erased")]
-    alias: str | None
+    name: Annotated[Name | None, Field(description="the name on certificates; none when erased")]
+    alias: Label | None
     kind: BeneficiaryKind
     board: Board
     profile_hash: Annotated[Hash | None, Field(description="hash of the profile's capability")]
-    corrects: tuple[OrderId, ...] = ()
+    corrects: Annotated[tuple[OrderId, ...], Field(max_length=500)] = ()
     erased: bool = False

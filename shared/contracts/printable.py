@@ -10,6 +10,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from shared.contracts.event import LanguageTag
+
 COVERAGE = Path(__file__).with_name("printable.txt")
 
 
@@ -37,7 +39,6 @@ def checked(text: str) -> str:
 
 
 Printable = AfterValidator(checked)
-LanguageTag = Annotated[str, Field(min_length=2, max_length=35)]
 PrintableNames = Annotated[
     dict[LanguageTag, Annotated[str, Field(min_length=1, max_length=200), Printable]],
     Field(min_length=1, max_length=10, description="text by language tag, in characters that a certificate can print"),

@@ -4,8 +4,24 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.contracts.event import BatchId, Currency, Event, Fen, Grams, GramsOrNone, Hash, Names, OrderId, ProjectId
+from shared.contracts.event import (
+    ONE_LINE,
+    WHOLE_MAX,
+    BatchId,
+    Currency,
+    Event,
+    Fen,
+    Grams,
+    GramsOrNone,
+    Hash,
+    Label,
+    Names,
+    OrderId,
+    ProjectId,
+    Version,
+)
 
+Serial = Annotated[str, Field(min_length=1, max_length=120, pattern=ONE_LINE)]
 ProjectStatus = Literal["listed", "suspended", "delisted"]
 
 
@@ -20,12 +36,12 @@ class ProjectListed(Event):
 
     project_id: ProjectId
     names: Names
-    standard: Annotated[str, Field(description="credit standard: CDCER, CCER, VCS, GS")]
-    type: Annotated[str, Field(description="kind of activity that reduces")]
-    owner_id: Annotated[str, Field(description="the enterprise that gets the money")]
+    standard: Annotated[Label, Field(description="credit standard: CDCER, CCER, VCS, GS")]
+    type: Annotated[Label, Field(description="kind of activity that reduces")]
+    owner_id: Annotated[Label, Field(description="the enterprise that gets the money")]
     unit_price_fen: Annotated[Fen, Field(description="price of a tonne in minor units")]
     currency: Currency
-    listing_version: Annotated[int, Field(ge=1)]
+    listing_version: Version
     status: ProjectStatus
 
 
@@ -66,7 +82,7 @@ class CreditsRefused(Event):
     ]
     available_grams: GramsOrNone | None = None
     unit_price_fen: Fen | None = None
-    listing_version: int | None = None
+    listing_version: Annotated[int, Field(ge=0, le=WHOLE_MAX)] | None = None
 
 
 class Allocation(BaseModel):
@@ -77,8 +93,8 @@ class Allocation(BaseModel):
     batch_id: BatchId
     from_gram: GramsOrNone
     to_gram: Grams
-    first_serial: Annotated[str, Field(description="full text of the single serial that holds the first gram")]
-    last_serial: Annotated[str, Field(description="full text of the single serial that holds the last gram")]
+    first_serial: Annotated[Serial, Field(description="full text of the single serial that holds the first gram")]
+    last_serial: Annotated[Serial, Field(description="full text of the single serial that holds the last gram")]
 
 
 class LedgerPlace(BaseModel):
@@ -86,7 +102,7 @@ class LedgerPlace(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    sequence: Annotated[int, Field(ge=1)]
+    sequence: Version
     page_hash: Hash
 
 

@@ -31,10 +31,11 @@ def _of(event: type[Event]) -> Topic:
         kept = (("cleanup.policy", "compact"), ("max.compaction.lag.ms", str(_HOUR_MS)), ("segment.ms", str(_HOUR_MS)))
     else:
         kept = (("cleanup.policy", "delete"), ("retention.ms", "-1"))
-    return Topic(name=event.topic, key=event.key, settings=kept)
+    # A record's timestamp is its publisher's; the broker refuses one that is an hour ahead of its own clock.
+    return Topic(name=event.topic, key=event.key, settings=(*kept, ("message.timestamp.after.max.ms", str(_HOUR_MS))))
 
 
-def _kept_days(name: str, days: int) -> Topic:
+def _kept_days(name: str, days: int, *, more: tuple[tuple[str, str], ...] = ()) -> Topic:
     return Topic(
         name=name,
         key="as it came",
@@ -43,6 +44,7 @@ def _kept_days(name: str, days: int) -> Topic:
             ("cleanup.policy", "delete"),
             ("retention.ms", str(days * _DAY_MS)),
             ("max.message.bytes", str(RECORD_BYTES_MAX)),
+            *more,
         ),
     )
 
@@ -64,5 +66,6 @@ EVENTS: tuple[type[Event], ...] = (
 TOPICS: tuple[Topic, ...] = (
     *(_of(event) for event in EVENTS),
     *(_kept_days(f"dead.{service}", 90) for service in SERVICES),
-    *(_kept_days(f"replay.{service}", 7) for service in SERVICES),
+    # A name that is replayed must be gone within 48 hours after its erasure, here too.
+    *(_kept_days(f"replay.{service}", 1, more=(("segment.ms", str(_HOUR_MS)),)) for service in SERVICES),
 )

@@ -17,6 +17,7 @@ from faststream.kafka.message import KafkaAckableMessage
 
 from shared.contracts.event import Record
 from shared.contracts.topics import RECORD_BYTES_MAX, TOPICS
+from shared.messaging.undecodable import read_past_undecodable_batches
 
 if TYPE_CHECKING:
     from faststream.kafka.subscriber.usecase import BatchSubscriber
@@ -41,6 +42,7 @@ class TopicDiffers(RuntimeError):
 
 def reader(bootstrap_servers: str, *, replica: str) -> KafkaBroker:
     """Return the broker that a service reads with: it acknowledges nothing before it is done."""
+    read_past_undecodable_batches()
     return KafkaBroker(
         bootstrap_servers.split(","),
         client_id=replica,

@@ -16,6 +16,7 @@ from shared.contracts.event import Event
 from shared.messaging import broker
 from shared.messaging.delivery import Delivery, Subscriptions
 from shared.messaging.heartbeat import heartbeat_daily
+from shared.messaging.lag import observe_lag
 from shared.messaging.outbox import Source
 from shared.messaging.relay import Relay
 from shared.settings import Settings
@@ -92,7 +93,15 @@ class Messaging:
     async def _work(self) -> None:
         await self._connect()
         log.info("reading and publishing", service=self._service, replica=self._settings.replica)
-        await asyncio.gather(self.relay.run(), *(heartbeat_daily(self._producer, topic) for topic in self._beating))
+        await asyncio.gather(
+            self.relay.run(),
+            self._observe_lag(),
+            *(heartbeat_daily(self._producer, topic) for topic in self._beating),
+        )
+
+    async def _observe_lag(self) -> None:
+        if self.delivery is not None and (subscriber := self.subscriber) is not None:
+            await observe_lag(lambda: subscriber.consumer, self.delivery.in_progress)
 
     async def _connect(self) -> None:
         while True:

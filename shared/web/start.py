@@ -11,7 +11,7 @@ import structlog
 from fastapi import FastAPI
 
 from shared import process
-from shared.messaging.failures import is_infrastructure
+from shared.messaging.failures import blames_index
 from shared.mongodb import MongoError
 from shared.web.health import Check
 
@@ -94,7 +94,7 @@ class Start:
             try:
                 return await self._store.prepare()
             except MongoError as away:
-                if not is_infrastructure(away):
+                if blames_index(away):
                     raise
                 log.warning("mongodb does not answer", failure=repr(away)[:200])
                 await asyncio.sleep(RETRY_SECONDS)

@@ -10,19 +10,21 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from prometheus_client import REGISTRY
 
 from deploy.log import whole
 from shared.contracts.event import PARTITIONS, Envelope, to_record
 from shared.contracts.orders import BeneficiaryNamed, OrderPlaced
-from shared.messaging import broker, delivery
+from shared.messaging import broker, delivery, lag
 from shared.messaging.delivery import Delivery
 from shared.messaging.failures import LostRace
 from shared.messaging.heartbeat import heartbeat
+from shared.messaging.lag import LAG
 from shared.messaging.service import Messaging
-from shared.mongodb import AutoReconnect
+from shared.mongodb import AutoReconnect, OperationFailure
 from shared.settings import Settings
 from tests.component.test_messaging import named, placed
-from tests.conftest import Infra, enveloped, until
+from tests.conftest import PATIENCE_SECONDS, Infra, enveloped, until
 
 Handle = Callable[[Sequence[Envelope[Any]]], Awaitable[None]]
 
@@ -208,3 +210,62 @@ async def test_a_heartbeat_is_on_every_partition_and_no_consumer_takes_it_for_a_
         await send(producer, last)
         await until(_said(lambda: last.subject in {event.subject for event in heard}))
     assert not [letter async for letter in whole(infra.kafka, "dead.ranking") if letter.key.startswith(b"heartbeat")]
+
+
+async def test_what_has_not_taken_effect_is_the_consumer_s_lag(
+    infra: Infra, producer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lag, "LOOK_SECONDS", 0.1)
+    polled, done = asyncio.Event(), asyncio.Event()
+
+    async def handle(_: Sequence[Envelope[Any]]) -> None:
+        polled.set()
+        await done.wait()
+
+    group = f"lagging-{secrets.token_hex(4)}"
+    async with consuming(infra, producer, handle, group=group, replica=group, begins=True) as (consumer, to):
+        looking = asyncio.create_task(lag.observe_lag(lambda: consumer, to.in_progress))
+
+        def behind() -> float | None:
+            return REGISTRY.get_sample_value("diandian_consumer_lag", {"topic": "order.placed"})
+
+        # One is in progress when the others come; the lag counts it too, although it was polled.
+        await send(producer, enveloped(placed()))
+        await asyncio.wait_for(polled.wait(), PATIENCE_SECONDS)
+        await send(producer, *(enveloped(placed()) for _ in range(4)))
+        await until(_said(lambda: behind() == 5))
+        done.set()
+        await until(_said(lambda: behind() == 0))
+        looking.cancel()
+
+
+async def test_a_running_service_shows_its_lag(settings: Callable[..., Settings]) -> None:
+    async def handle(_: Sequence[Envelope[Any]]) -> None:
+        """Take it."""
+
+    LAG.clear()
+    messaging = Messaging(settings("registry", replica="registry-test"), service="registry")
+    messaging.consume({OrderPlaced: handle})
+    async with messaging.running():
+        await until(
+            _said(lambda: REGISTRY.get_sample_value("diandian_consumer_lag", {"topic": "order.placed"}) is not None)
+        )
+
+
+async def test_a_consumer_that_is_refused_waits_and_makes_no_dead_letter(infra: Infra, producer: Any) -> None:
+    """A right that is taken away for a moment: the message takes effect when it is given back."""
+    event, tries = enveloped(placed()), 0
+
+    async def handle(batch: Sequence[Envelope[Any]]) -> None:
+        nonlocal tries
+        tries += len([one for one in batch if one.subject == event.subject])
+        # More often than a message is tried that is at fault itself.
+        if 0 < tries < 2 * delivery.ATTEMPTS_MAX:
+            raise OperationFailure("not authorized on registry to execute command", 13)
+
+    group = f"refused-{secrets.token_hex(4)}"
+    async with consuming(infra, producer, handle, group=group, replica=group, begins=True):
+        await send(producer, event)
+        await until(_said(lambda: tries == 2 * delivery.ATTEMPTS_MAX))
+    letters = [letter async for letter in whole(infra.kafka, "dead.ranking") if letter.key == event.key.encode()]
+    assert letters == []

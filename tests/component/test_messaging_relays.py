@@ -54,7 +54,7 @@ async def told_of(infra: Infra, contract: type[Any], *subjects: str) -> list[Env
     """What is told of these alone: other tests leave all sorts of things on the topics."""
     wanted = {subject.encode() for subject in subjects}
     return [
-        from_record(contract, record.value, list(record.headers), livemode=False)
+        from_record(contract, record.value, record.headers, livemode=False, timestamp_ms=record.timestamp)
         async for record in whole(infra.kafka, contract.topic)
         if record.value is not None and dict(record.headers).get("ce_subject") in wanted
     ]

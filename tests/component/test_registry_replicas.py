@@ -20,12 +20,13 @@ from services.registry.domain.commands import Command, Hold, ListingChanged, Lis
 from services.registry.domain.events import business_day
 from services.registry.domain.ledger import Page
 from services.registry.domain.recount import Proof, Recount
-from services.registry.handlers import ATTEMPTS_BY_HTTP_MAX, Handlers
+from services.registry.handlers import Handlers
 from services.registry.store import PAGES_PER_CLAIM, Store
 from shared.contracts.event import Cause, Envelope
 from shared.contracts.orders import OffsetPurchased, OrderClosed, OrderPlaced
 from shared.messaging.failures import LostRace
 from shared.messaging.outbox import clock
+from shared.messaging.retries import ATTEMPTS_BY_REQUEST_MAX
 from shared.web.app import create, database
 from shared.web.idempotency import id_of
 from shared.web.pages import Pages
@@ -329,7 +330,7 @@ async def test_a_command_that_loses_five_races_is_answered_503_with_when_to_come
         lost = await client.post(**cancel)
         store.before_append = None
         won = await client.post(**cancel)
-    assert (lost.status_code, races) == (503, ATTEMPTS_BY_HTTP_MAX)
+    assert (lost.status_code, races) == (503, ATTEMPTS_BY_REQUEST_MAX)
     assert int(lost.headers["Retry-After"]) > 0
     assert (won.status_code, won.json()["batches"][0]["cancelled"]) == (201, 1_000_000)
 

@@ -69,7 +69,7 @@ def running(service: str, settings: Callable[..., Any]) -> contextlib.AbstractAs
 async def letters(infra: Infra, service: str, since: datetime) -> list[DeadLetter]:
     """Return the dead letters about the examples' subjects since then."""
     found = [letter async for letter in dead_letters(infra.kafka, service)]
-    return [letter for letter in found if letter.subject in SUBJECTS and letter.buried_at >= since]
+    return [letter for letter in found if letter.subject in SUBJECTS and letter.dead_lettered_at >= since]
 
 
 @pytest.mark.parametrize("service", SERVICES)

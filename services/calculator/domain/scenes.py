@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from services.calculator.domain.answers import Place
-from shared.contracts.calculator import SceneKind, ScenePublished, SceneStatus
-from shared.contracts.event import Country
+from shared.contracts.calculator import City, SceneKind, ScenePublished, SceneStatus, TimeZone
+from shared.contracts.event import ONE_LINE, Country, Day
 from shared.contracts.printable import PrintableNames
 from shared.refusal import Refusal
 from shared.sentence import Sentence
@@ -51,16 +50,16 @@ class Scene(BaseModel):
     names: PrintableNames
     kind: SceneKind
     country: Country
-    city: Annotated[str, Field(min_length=2, max_length=60, examples=["CN-SC Chengdu"])]
+    city: Annotated[City, Field(examples=["CN-SC Chengdu"])]
     airports: Annotated[tuple[Annotated[str, Field(pattern=r"^[A-Z]{3}$")], ...], Field(max_length=5)] = ()
     place: Annotated[PrintableNames, BeforeValidator(_in_some_language), Field(description="where guests find it")]
     host: Annotated[
         PrintableNames, BeforeValidator(_in_some_language), Field(description="the organisation that hosts it")
     ]
-    starts_on: date
-    ends_on: date | None = None
-    time_zone: str = "Asia/Shanghai"
-    organiser_id: Annotated[str, Field(min_length=1, max_length=60)]
+    starts_on: Day
+    ends_on: Day | None = None
+    time_zone: TimeZone = "Asia/Shanghai"
+    organiser_id: Annotated[str, Field(min_length=1, max_length=60, pattern=ONE_LINE)]
     status: SceneStatus = "open"
 
     @property

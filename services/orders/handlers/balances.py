@@ -13,12 +13,12 @@ from services.orders.domain.claim import FOOTPRINTS_MAX, Known
 from services.orders.domain.order import Wish
 from services.orders.handlers.counting import catch_up
 from services.orders.handlers.handlers import Handlers, Keyed, Made
-from services.orders.handlers.races import persistently
 from services.orders.store.store import Store
 from shared.contracts.calculator import ScenePublished
 from shared.contracts.event import Cause
 from shared.contracts.orders import Board
 from shared.messaging.failures import LostRace
+from shared.messaging.retries import retry_lost_race
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Balances:
             await self._store.chains.record(before, [after])
             return after
 
-        return await persistently(write)
+        return await retry_lost_race(write)
 
     async def rename(self, beneficiary_id: str, *, name: str | None, board: Board | None, cause: Cause) -> Beneficiary:
         """Call or show an organiser otherwise. Raises NameMissing before its first order, or what a rename does."""

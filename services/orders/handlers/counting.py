@@ -6,8 +6,8 @@ from collections.abc import Collection
 from functools import partial
 
 from services.orders.domain.balance import chain
-from services.orders.handlers.races import persistently
 from services.orders.store.store import Store
+from shared.messaging.retries import retry_lost_race
 
 PER_TURN_MAX = 500
 
@@ -31,7 +31,7 @@ async def catch_up(store: Store) -> None:
     """Count the footprints of all orders that have begun or ceased to cover them."""
     while orders := await store.chains.uncounted(limit=PER_TURN_MAX):
         roots = {root for order in orders for root in order.roots}
-        await persistently(partial(count, store, roots))
+        await retry_lost_race(partial(count, store, roots))
         await store.chains.counted(orders)
         if len(orders) < PER_TURN_MAX:
             return

@@ -27,13 +27,14 @@ from services.orders.domain.claim import Known
 from services.orders.domain.decide import Answer, expire, hear, latest_name, settle
 from services.orders.domain.order import Decision, Order, Wish
 from services.orders.handlers.counting import count
-from services.orders.handlers.races import each, each_if_first, persistently
+from services.orders.handlers.races import each, each_if_first
 from services.orders.handlers.turns import turn
 from services.orders.store.store import Loaded, Store
 from shared.contracts.calculator import FootprintCalculated, ScenePublished
 from shared.contracts.event import Cause, Envelope, Event
 from shared.contracts.orders import BeneficiaryKind, Board
 from shared.contracts.registry import ProjectListed
+from shared.messaging.retries import retry_lost_race
 from shared.web.idempotency import check_same
 
 PER_TURN_MAX = 500
@@ -152,9 +153,9 @@ class Handlers:
             await self._store.insert_order(decision, now=now, cause=cause)
             return Made(decision.order, replayed=False)
 
-        made = await persistently(make)
+        made = await retry_lost_race(make)
         # What was written between the reading and the inserting has not found the order, so the order looks again.
-        await persistently(lambda: self._look_again(made.order.order_id, cause))
+        await retry_lost_race(lambda: self._look_again(made.order.order_id, cause))
         return made
 
     async def cancel(self, order_id: str, *, cause: Cause) -> Order:
@@ -168,7 +169,7 @@ class Handlers:
             await self._store.record(loaded, decision, now=now, cause=cause)
             return decision.order
 
-        return await persistently(end)
+        return await retry_lost_race(end)
 
     async def rename(self, beneficiary_id: str, *, name: str | None, board: Board | None, cause: Cause) -> Beneficiary:
         """Call or show a beneficiary otherwise; a new name corrects the certificates of its last 30 days.
@@ -181,7 +182,7 @@ class Handlers:
         if name is None:
             return after
         # Looked for after the name is written: an order that is made later finds the name there.
-        return await persistently(lambda: self._correct(beneficiary_id, cause))
+        return await retry_lost_race(lambda: self._correct(beneficiary_id, cause))
 
     async def erase(self, beneficiary_id: str, *, cause: Cause) -> None:
         """Take every name off a beneficiary, for ever."""
@@ -278,7 +279,7 @@ class Handlers:
             await self._tell(loaded, after, cause=cause)
             return after
 
-        return await persistently(write)
+        return await retry_lost_race(write)
 
     async def _correct(self, beneficiary_id: str, cause: Cause) -> Beneficiary:
         loaded = await self._store.beneficiary(beneficiary_id)

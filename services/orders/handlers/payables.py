@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from services.orders.handlers.races import persistently
 from services.orders.store.store import Store
+from shared.messaging.retries import retry_lost_race
 
 AT_ONCE_MAX = 500
 
@@ -13,5 +13,5 @@ AT_ONCE_MAX = 500
 async def count_payables(store: Store) -> None:
     """Add all orders that have come to be retired to what their owners are due."""
     count = partial(store.payables.count, limit=AT_ONCE_MAX)
-    while await persistently(count) == AT_ONCE_MAX:
+    while await retry_lost_race(count) == AT_ONCE_MAX:
         pass

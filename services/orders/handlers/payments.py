@@ -31,10 +31,11 @@ from services.orders.domain.refunds import (
     settle_refund,
 )
 from services.orders.handlers.provider import Provider
-from services.orders.handlers.races import each_if_first, persistently
+from services.orders.handlers.races import each_if_first
 from services.orders.handlers.turns import turn
 from services.orders.store.store import Loaded, Store
 from shared.contracts.event import Cause
+from shared.messaging.retries import retry_lost_race
 from shared.web.idempotency import check_same
 
 PER_TURN_MAX = 200
@@ -81,7 +82,7 @@ class Payments:
             await self._store.record(loaded, decision, now=now, cause=cause)
             return decision.order, False
 
-        order, replayed = await persistently(add)
+        order, replayed = await retry_lost_race(add)
         payment = order.payment(payment_id)
         assert payment is not None
         check_same(payment.request_hash, request_hash)
@@ -103,7 +104,7 @@ class Payments:
             await self._store.record(loaded, decision, now=now, cause=cause)
             return None if decision.order == loaded.value else decision.order.payment(payment_id)
 
-        changed = await persistently(take)
+        changed = await retry_lost_race(take)
         if changed and changed.state == "capturing":
             await self._find_out(changed, cause)
 
@@ -136,7 +137,7 @@ class Payments:
                 raise RefundNotOpen("The provider has made this refund. Do not pay it again.", state="made")
             return decision.order, False
 
-        order, replayed = await persistently(end)
+        order, replayed = await retry_lost_race(end)
         payment = order.payment(payment_id)
         assert payment is not None
         return payment, replayed
@@ -184,7 +185,7 @@ class Payments:
                 decision = refund_made(order.value, payment_id, reference=reference, now=now)
             await self._store.record(order, decision, now=now, cause=cause)
 
-        await persistently(note)
+        await retry_lost_race(note)
 
     async def _ask(self, loaded: Loaded[Order], now: datetime) -> None:
         cause = turn("look-ups", now)

@@ -1,24 +1,11 @@
-"""What to do about lost races: a request tries again a few times, periodic work leaves it to whoever was first."""
+"""Many acts side by side: all of them end before the first failure is raised."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, Iterable
-from typing import TypeVar
+from collections.abc import Awaitable, Iterable
 
 from shared.messaging.failures import LostRace
-
-ATTEMPTS_MAX = 5
-Result = TypeVar("Result")
-
-
-async def persistently(act: Callable[[], Awaitable[Result]]) -> Result:
-    """Load, decide and record until nobody else was first. Raises LostRace after five tries."""
-    for _ in range(ATTEMPTS_MAX - 1):
-        with contextlib.suppress(LostRace):
-            return await act()
-    return await act()
 
 
 async def each(acts: Iterable[Awaitable[None]]) -> None:

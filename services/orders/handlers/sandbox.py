@@ -16,8 +16,9 @@ from services.orders.domain.notice import SIGNATURE_HEADER, sign
 from services.orders.domain.order import Order, Payment
 from services.orders.domain.payments import PaymentUnknown, ProviderRefused, ProviderSilent, Said
 from services.orders.domain.sandbox import SandboxPayment
-from services.orders.handlers.races import each_if_first, persistently
+from services.orders.handlers.races import each_if_first
 from services.orders.store.sandbox import SandboxRecords
+from shared.messaging.retries import retry_lost_race
 from shared.sentence import Sentence
 from shared.web.periodic import Periodic
 
@@ -174,4 +175,4 @@ class Sandbox:
                 await self._records.change(mine, after)
             return after, answer
 
-        return await persistently(write)
+        return await retry_lost_race(write)

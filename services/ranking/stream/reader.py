@@ -161,7 +161,13 @@ class Reader:
         if record.value is None:
             return None
         contract = self._contracts[record.topic]
-        return from_record(contract, record.value, list(record.headers), livemode=self._settings.livemode)
+        return from_record(
+            contract,
+            record.value,
+            record.headers,
+            livemode=self._settings.livemode,
+            timestamp_ms=record.timestamp,
+        )
 
     async def _untouched(self, records: Any, _default: Any) -> KafkaMessage:
         consumer: Any = self._subscriber.consumer

@@ -9,13 +9,12 @@ from typing import Annotated, Literal
 import rfc8785
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.contracts.event import Cause, Currency, Fen
+from shared.contracts.event import ONE_LINE, Cause, Currency, Fen, LanguageTag
 from shared.contracts.printable import Printable
 from shared.contracts.registry import ProjectStatus
 from shared.refusal import Refusal
 
 # As BCP 47 has it, of ASCII: of such names all encoders agree on the order.
-LanguageTag = Annotated[str, Field(pattern=r"^[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*$", min_length=2, max_length=35)]
 Tonnes = Annotated[int, Field(ge=1, le=1_000_000_000, description="whole tonnes")]
 
 
@@ -99,8 +98,8 @@ class ListingContent(Asked):
     ]
     summary: Annotated[dict[LanguageTag, Annotated[str, Field(max_length=500)]], Field(max_length=10)] = {}
     standard: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{1,11}$", examples=["CDCER"])]
-    type: Annotated[str, Field(min_length=1, max_length=60, examples=["forest_management"])]
-    owner_id: Annotated[str, Field(min_length=1, max_length=60)]
+    type: Annotated[str, Field(min_length=1, max_length=60, pattern=ONE_LINE, examples=["forest_management"])]
+    owner_id: Annotated[str, Field(min_length=1, max_length=60, pattern=ONE_LINE)]
     place: Annotated[str, Field(pattern=r"^[A-Z]{2}[0-9]{0,6}$", examples=["CN510100"])]
     code: Annotated[str, Field(pattern=r"^[A-Z0-9]{1,12}$", examples=["0042"])]
     unit_price_fen: Annotated[Fen, Field(gt=0, le=10**9, description="per tonne", examples=[4800])]
