@@ -51,8 +51,9 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], datetime
     settings = settings or Settings()
     if settings.livemode:
         raise RuntimeError("LIVEMODE needs a payment provider that takes money; the sandbox does not.")
-    messaging = Messaging(settings, service="orders")
-    store = Store(database(settings), livemode=settings.livemode, wake=messaging.wake)
+    mongodb = database(settings)
+    messaging = Messaging(settings, service="orders", database=mongodb)
+    store = Store(mongodb, livemode=settings.livemode, wake=messaging.wake)
     sandbox = Sandbox(
         store.sandbox,
         clock,
