@@ -143,7 +143,7 @@ class Publisher:
                 REFUSED.labels(topic).inc()
                 again = envelope.id in pending.refused
                 if not again:
-                    log.critical("event refused", aggregate=pending.aggregate_id, event=envelope.id, topic=topic,
+                    log.critical("event refused", aggregate=pending.aggregate_id, event_id=envelope.id, topic=topic,
                                  failure=repr(failure)[:300])  # fmt: skip
                 pending.refused.add(envelope.id)
                 pending.tries += 1
