@@ -73,7 +73,7 @@ async def _ours(kafka: str, database: Any, producer: Producer) -> AsyncIterator[
     delivery = Delivery(stream.consumes(handlers), service="registry", livemode=False, dead_letters=producer)
     reader = broker.reader(kafka, replica="bench")
     group = f"bench-{secrets.token_hex(4)}"
-    subscriber = broker.subscribe(reader, delivery.topics, delivery, group=group, replica="bench")
+    subscriber = broker.subscribe(reader, delivery.topics, delivery.deliver, group=group, replica="bench")
     await reader.start()
     consumer = subscriber.consumer
     assert consumer is not None

@@ -21,8 +21,9 @@ from shared.contracts.event import Cause, Envelope, Event, Record, to_record
 from shared.contracts.orders import OrderPlaced
 from shared.contracts.registry import CreditsHeld
 from shared.messaging.broker import Producer
-from shared.messaging.outbox import Outbox, Parcel, Source, clock
+from shared.messaging.outbox import Outbox, clock
 from shared.messaging.relay import Relay
+from shared.messaging.source import Pending, Source
 from shared.mongodb import connect
 from shared.web.idempotency import id_of
 
@@ -60,10 +61,10 @@ class _Gate:
 
     def __init__(self, behind: Source) -> None:
         self._behind, self.opened = behind, False
-        self.adopt, self.renew, self.settle = behind.adopt, behind.renew, behind.settle
-        self.set_aside, self.release = behind.set_aside, behind.release
+        self.lease, self.settle, self.set_aside = behind.lease, behind.settle, behind.set_aside
+        self.oldest, self.release = behind.oldest, behind.release
 
-    async def take(self, *, now: datetime) -> list[Parcel]:
+    async def take(self, *, now: datetime) -> list[Pending]:
         return await self._behind.take(now=now) if self.opened else []
 
 

@@ -60,7 +60,7 @@ def _said(books: Books, *, published: bool) -> dict[tuple[str, str], int]:
     for publisher, collection in AGGREGATES:
         for document in books.of(publisher, collection):
             unsent = len(document.get("outbox", ())) if published else 0
-            said[publisher, document["_id"]] = document["said"] - unsent
+            said[publisher, document["_id"]] = document["event_sequence"] - unsent
     for project_id, pages in books.pages.items():
         sent = books.places.get(project_id, 1) - 1
         for page in pages[:sent] if published else pages:

@@ -38,8 +38,9 @@ class Settings(shared_settings.Settings):
 def create_app(settings: Settings | None = None, *, clock: Callable[[], datetime] = outbox.clock) -> FastAPI:
     """Return the calculator's app; nothing runs before its lifespan begins. Raises ReleaseAltered."""
     settings = settings or load(Settings)
-    messaging = Messaging(settings, service="calculator")
-    store = Store(database(settings), livemode=settings.livemode, wake=messaging.wake)
+    mongodb = database(settings)
+    messaging = Messaging(settings, service="calculator", database=mongodb)
+    store = Store(mongodb, livemode=settings.livemode, wake=messaging.wake)
     secret, secure = settings.secret.get_secret_value(), settings.public_url.startswith("https")
     handlers = Handlers(
         store,

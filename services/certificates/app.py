@@ -51,8 +51,9 @@ class Settings(shared_settings.Settings):
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Return the app of certificates; nothing runs before its lifespan begins."""
     settings = settings or load(Settings)
-    messaging = Messaging(settings, service="certificates")
-    store = Store(database(settings), livemode=settings.livemode, wake=messaging.wake)
+    mongodb = database(settings)
+    messaging = Messaging(settings, service="certificates", database=mongodb)
+    store = Store(mongodb, livemode=settings.livemode, wake=messaging.wake)
     issuer = Issuer(names=settings.certificate_issuer, secret=settings.secret.get_secret_value())
     handlers = Handlers(store, clock, issuer, unknown_codes_max=settings.unknown_codes_per_address_max)
     sheets = Sheets(Printer(), public_url=settings.public_url, livemode=settings.livemode)

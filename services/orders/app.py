@@ -60,8 +60,9 @@ class Settings(shared_settings.Settings):
 def create_app(settings: Settings | None = None, *, clock: Callable[[], datetime] = outbox.clock) -> FastAPI:
     """Return the app of orders; nothing runs before its lifespan begins."""
     settings = settings or load(Settings)
-    messaging = Messaging(settings, service="orders")
-    store = Store(database(settings), livemode=settings.livemode, wake=messaging.wake)
+    mongodb = database(settings)
+    messaging = Messaging(settings, service="orders", database=mongodb)
+    store = Store(mongodb, livemode=settings.livemode, wake=messaging.wake)
     sandbox = Sandbox(
         store.sandbox,
         clock,

@@ -30,8 +30,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """Return the registry's app; nothing runs before its lifespan begins."""
     settings = settings or load(Settings)
     gc.set_threshold(VALUES_BETWEEN_COLLECTIONS)
-    messaging = Messaging(settings, service="registry")
-    store = Store(database(settings), livemode=settings.livemode, wake=messaging.wake)
+    mongodb = database(settings)
+    messaging = Messaging(settings, service="registry", database=mongodb)
+    store = Store(mongodb, livemode=settings.livemode, wake=messaging.wake)
     handlers = Handlers(store, clock)
     pages = Pages(Path(__file__).parent / "pages", service="registry", livemode=settings.livemode)
     messaging.consume(stream.consumes(handlers))

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
+from bisect import bisect_right
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from services.registry.domain.book import Known
 from services.registry.domain.events import events_of
 from services.registry.domain.ledger import Entry, Page
+from shared.contracts.event import Envelope, Event
 from shared.messaging.failures import LostRace
-from shared.messaging.outbox import LEASE_SECONDS, SET_ASIDE_SECONDS, Parcel, clock
+from shared.messaging.lease import Lease, ended
+from shared.messaging.outbox import clock
+from shared.messaging.source import Pending
 from shared.mongodb import Database, Document, DuplicateKeyError
 
 # Pages that a relay takes on at once: many enough to keep Kafka busy, few enough for a lease.
@@ -33,7 +37,10 @@ class Store:
         self._database = database
         self._livemode = livemode
         self._wake = wake
-        self._owner = ""
+        self.lease = Lease(self._places, clock)
+        # By project the pages that are being published, and since when some are not.
+        self._taken: dict[str, _Taken] = {}
+        self._since: dict[str, datetime] = {}
         # By project the newest page that was seen; there may be newer ones.
         self._newest: dict[str, int] = {}
 
@@ -82,6 +89,7 @@ class Store:
         except DuplicateKeyError:
             raise LostRace(f"page {page.sequence} of {page.project_id} was written by another") from None
         self._newest[page.project_id] = page.sequence
+        self._since.setdefault(page.project_id, clock())
         self._wake()
 
     async def project_ids(self) -> list[str]:
@@ -159,57 +167,53 @@ class Store:
 
     # The ledger as the source of its own events.
 
-    def adopt(self, owner: str) -> None:
-        """Take leases in this name from now on."""
-        self._owner = owner
+    async def take(self, *, now: datetime) -> list[Pending]:
+        """Lease the projects with unpublished pages, and return the events of these pages in order."""
+        free = {"$or": [{"lease": None}, ended(now)]}
+        unpublished = await self._with_unpublished(await self._places.find(free).to_list(None))
+        taken = await self.lease.take([place["_id"] for place in unpublished], free=free)
+        return [await self._pending(place) for place in taken]
 
-    async def take(self, *, now: datetime) -> list[Parcel]:
-        """Lease the projects with unpublished pages, and return these pages in order."""
-        free = {"$or": [{"lease": None}, {"lease.until": {"$lt": now}}]}
-        parcels: list[Parcel] = []
-        for place in await self._with_unpublished(await self._places.find(free).to_list(None)):
-            pages = await self.pages_from(place["_id"], place["next"])
-            if not pages:
-                continue
-            until = now + timedelta(seconds=LEASE_SECONDS)
-            lease = {"owner": self._owner, "token": secrets.token_hex(8), "until": until}
-            taken = await self._places.update_one(
-                {"_id": place["_id"], "next": place["next"], **free}, {"$set": {"lease": lease}}
-            )
-            if taken.matched_count:
-                envelopes = tuple(envelope for page in pages for envelope in events_of(page, livemode=self._livemode))
-                mark = (place["_id"], lease["token"], pages[-1].sequence + 1)
-                parcels.append(Parcel(envelopes, until=until, mark=mark))
-        return parcels
-
-    async def renew(self, parcels: Sequence[Parcel]) -> None:
-        """Make the leases longer. Raises LostRace when another relay has taken one over."""
-        until = clock() + timedelta(seconds=LEASE_SECONDS)
-        for parcel in parcels:
-            project_id, token, _ = parcel.mark
-            mine = {"_id": project_id, "lease.token": token}
-            if not (await self._places.update_one(mine, {"$set": {"lease.until": until}})).matched_count:
-                raise LostRace(f"another relay publishes the pages of {project_id}")
-
-    async def set_aside(self, parcel: Parcel) -> None:
-        """Let nobody publish the project's pages for ten minutes."""
-        project_id, token, _ = parcel.mark
-        until = clock() + timedelta(seconds=SET_ASIDE_SECONDS)
-        await self._places.update_one(
-            {"_id": project_id, "lease.token": token}, {"$set": {"lease.until": until, "lease.owner": None}}
-        )
-
-    async def settle(self, parcels: Sequence[Parcel]) -> None:
+    async def settle(self, published: Sequence[Pending]) -> None:
         """Move the places past what was published, and end the leases."""
-        for parcel in parcels:
-            project_id, token, beyond = parcel.mark
-            await self._places.update_one(
-                {"_id": project_id, "lease.token": token}, {"$set": {"next": beyond}, "$unset": {"lease": ""}}
-            )
+        for pending in published:
+            project_id = pending.aggregate_id
+            await self.lease.give_back([project_id], update={"$set": {"next": self._taken[project_id].after(pending)}})
+            self._since.pop(project_id, None)
+
+    async def set_aside(self, refused: Sequence[Pending], *, until: datetime) -> None:
+        """Move the places past whole pages that were published, and leave the projects until then."""
+        for pending in refused:
+            project_id = pending.aggregate_id
+            update = {"$set": {"next": self._taken[project_id].after(pending)}}
+            await self.lease.give_back([project_id], until=until, update=update)
+
+    async def oldest(self) -> tuple[str, datetime] | None:
+        """Return the project whose unpublished page was seen here first; pages themselves have a day and no time."""
+        unpublished = await self._with_unpublished(await self._places.find().to_list(None))
+        self._since = {place["_id"]: self._since.get(place["_id"], clock()) for place in unpublished}
+        return min(self._since.items(), key=lambda seen: seen[1], default=None)
 
     async def release(self) -> None:
         """End all leases of this owner."""
-        await self._places.update_many({"lease.owner": self._owner}, {"$unset": {"lease": ""}})
+        await self.lease.end_all()
+
+    async def _pending(self, place: Document) -> Pending:
+        """Return the events of the project's next pages, up to the first that cannot be read."""
+        project_id, until = place["_id"], place["lease"]["until"].replace(tzinfo=UTC)
+        pages = await self._read(project_id, place["next"], place["next"] + PAGES_PER_CLAIM)
+        envelopes: list[Envelope[Event]] = []
+        self._taken[project_id] = taken = _Taken(first=place["next"])
+        unreadable = None
+        for page in pages:
+            try:
+                envelopes += events_of(_page(page), livemode=self._livemode)
+            except Exception as failure:
+                unreadable = None if taken.ends else failure
+                break
+            taken.ends.append(len(envelopes))
+        since = self._since.setdefault(project_id, clock())
+        return Pending(project_id, tuple(envelopes), until=until, since=since, unreadable=unreadable)
 
     async def _with_unpublished(self, places: Sequence[Document]) -> list[Document]:
         """Return the places whose next page is there; of those that this replica has written or seen it knows it."""
@@ -232,6 +236,18 @@ class Store:
             if len(found) < PAGES_PER_CLAIM:
                 self._newest[project_id] = newest
                 return newest
+
+
+@dataclass
+class _Taken:
+    """Pages from `first` on, and behind how many events each of them ends."""
+
+    first: int
+    ends: list[int] = field(default_factory=list)
+
+    def after(self, pending: Pending) -> int:
+        """Return the sequence of the first page that is not published whole."""
+        return self.first + bisect_right(self.ends, pending.published)
 
 
 def _these(project_id: str, first: int, beyond: int) -> Document:

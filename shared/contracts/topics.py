@@ -9,6 +9,9 @@ from shared.contracts.orders import BeneficiaryNamed, OffsetPurchased, OrderClos
 from shared.contracts.registry import CreditsHeld, CreditsRefused, CreditsRetired, ProjectListed
 
 SERVICES = ("calculator", "registry", "orders", "certificates", "ranking")
+# Of a record in its batch: what a broker takes unless it is told otherwise.
+EVENT_BYTES_MAX = 1_048_588
+# A dead letter carries the whole event, and why it failed.
 RECORD_BYTES_MAX = 2 * 1024 * 1024
 _DAY_MS = 24 * 3600 * 1000
 _HOUR_MS = 3600 * 1000
@@ -23,6 +26,11 @@ class Topic:
     settings: tuple[tuple[str, str], ...]
     partitions: int = PARTITIONS
 
+    @property
+    def record_bytes_max(self) -> int:
+        """The size of the largest record that it takes; producers hold theirs against it."""
+        return int(dict(self.settings)["max.message.bytes"])
+
 
 def _of(event: type[Event]) -> Topic:
     kept: tuple[tuple[str, str], ...]
@@ -31,15 +39,18 @@ def _of(event: type[Event]) -> Topic:
         kept = (("cleanup.policy", "compact"), ("max.compaction.lag.ms", str(_HOUR_MS)), ("segment.ms", str(_HOUR_MS)))
     else:
         kept = (("cleanup.policy", "delete"), ("retention.ms", "-1"))
-    # A record's timestamp is its publisher's; the broker refuses one that is an hour ahead of its own clock.
-    return Topic(name=event.topic, key=event.key, settings=(*kept, ("message.timestamp.after.max.ms", str(_HOUR_MS))))
+    limits = (
+        ("max.message.bytes", str(EVENT_BYTES_MAX)),
+        # A record's timestamp is its publisher's; the broker refuses one that is an hour ahead of its own clock.
+        ("message.timestamp.after.max.ms", str(_HOUR_MS)),
+    )
+    return Topic(name=event.topic, key=event.key, settings=(*kept, *limits))
 
 
 def _kept_days(name: str, days: int, *, more: tuple[tuple[str, str], ...] = ()) -> Topic:
     return Topic(
         name=name,
         key="as it came",
-        # A letter carries the whole message and why it failed.
         settings=(
             ("cleanup.policy", "delete"),
             ("retention.ms", str(days * _DAY_MS)),

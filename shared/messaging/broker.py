@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import (
+    BrokerResponseError,
+    DuplicateSequenceNumber,
+    InvalidProducerEpoch,
+    InvalidProducerIdMapping,
+    KafkaConnectionError,
+    MessageSizeTooLargeError,
+    OutOfOrderSequenceNumber,
+    ProducerFenced,
+    UnknownProducerId,
+)
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage
 
 from shared.contracts.event import Record
 from shared.contracts.topics import RECORD_BYTES_MAX, TOPICS
+from shared.messaging import aiokafka_internals
 from shared.messaging.undecodable import read_past_undecodable_batches
 
 if TYPE_CHECKING:
     from faststream.kafka.subscriber.usecase import BatchSubscriber
-
-    from shared.messaging.delivery import Delivery
 
 BATCH_RECORDS_MAX = 500
 BATCH_TIMEOUT_MS = 20
@@ -33,7 +45,22 @@ PARTITION_FETCH_BYTES_MAX = 4 * 1024 * 1024
 REQUEST_TIMEOUT_MS = 10_000
 # A hot key fills one partition's batch; while that is under way, whoever sends waits.
 BATCH_BYTES_MAX = 128 * 1024
-BOOTSTRAP_GRACE_SECONDS = 1.0
+# A stop sends what is under way, but does not wait for a Kafka that is away: what was not acknowledged is sent again.
+FLUSH_SECONDS = 5.0
+# They say that the producer has lost count, and nothing of the record.
+LOST_COUNT = (
+    OutOfOrderSequenceNumber,
+    DuplicateSequenceNumber,
+    UnknownProducerId,
+    InvalidProducerEpoch,
+    InvalidProducerIdMapping,
+    ProducerFenced,
+)
+BYTES_MAX = {topic.name: topic.record_bytes_max for topic in TOPICS}
+Deliver = Callable[[tuple[ConsumerRecord, ...], AIOKafkaConsumer | None], Awaitable[None]]
+
+
+log = structlog.get_logger()
 
 
 class TopicDiffers(RuntimeError):
@@ -52,56 +79,127 @@ def reader(bootstrap_servers: str, *, replica: str) -> KafkaBroker:
         consumer_only=True,
         apply_types=False,
         graceful_timeout=3.0,
-        logger=None,
+        logger=_Log(),
     )
 
 
-class Producer:
-    """What a service writes with: acknowledged by all replicas, idempotent; it connects when it is started."""
+class _Log:
+    """What FastStream logs to: its errors, in our form. All else that it says is of every message."""
 
-    def __init__(self, bootstrap_servers: str, *, replica: str) -> None:
-        self._bootstrap_servers, self._replica = bootstrap_servers.split(","), replica
+    def log(self, level: int, message: Any, /, *_: Any, exc_info: Any = None, **__: Any) -> None:
+        if level >= logging.ERROR:
+            log.error("faststream", reason=str(message)[:300], exc_info=exc_info)
+
+
+def is_refusal(failure: BaseException) -> bool:
+    """Say whether the broker does not take a record as its topic is set now, however often it is sent."""
+    return isinstance(failure, BrokerResponseError) and not failure.retriable and not isinstance(failure, LOST_COUNT)
+
+
+class Producer:
+    """What a service writes with: acknowledged by all replicas, idempotent; it connects when it is started.
+
+    A record that fails has used up a number of its partition, and the broker takes nothing behind the gap. So after a
+    failure the next record goes by a new producer of aiokafka; what the old one still has on other partitions it sends.
+    """
+
+    def __init__(self, bootstrap_servers: str, *, replica: str, linger_ms: int = 5) -> None:
+        self._bootstrap_servers, self._replica, self._linger_ms = bootstrap_servers, replica, linger_ms
         self._producer: AIOKafkaProducer | None = None
+        self._started = False
+        self._connecting = asyncio.Lock()
+        self._stopping: set[asyncio.Task[None]] = set()
+
+    def for_trials(self) -> Producer:
+        """Return another one, by which a record that may be refused is sent alone and disturbs no other."""
+        return Producer(self._bootstrap_servers, replica=self._replica, linger_ms=0)
 
     async def start(self) -> None:
         """Connect. Raises KafkaError when Kafka does not answer; it may be called again then."""
         await self.stop()
-        self._producer = AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap_servers,
-            client_id=self._replica,
-            acks="all",
-            enable_idempotence=True,
-            linger_ms=5,
-            max_batch_size=BATCH_BYTES_MAX,
-            request_timeout_ms=REQUEST_TIMEOUT_MS,
-            max_request_size=RECORD_BYTES_MAX,
-        )
-        await self._producer.start()
+        self._started = True
+        await self._connected()
 
     async def stop(self) -> None:
         """Send what is under way and disconnect."""
+        self._started = False
         if self._producer is not None:
-            await self._producer.stop()
-            self._producer = None
+            self._retire(self._producer)
+        await asyncio.gather(*self._stopping)
+
+    async def abandon(self) -> None:
+        """Send nothing more of what has been handed over: its futures fail, and requests under way have ended."""
+        if self._producer is not None:
+            self._retire(self._producer, flush_seconds=0)
+        await asyncio.gather(*self._stopping)
 
     async def send(self, topic: str, record: Record, *, partition: int | None = None) -> asyncio.Future[Any]:
         """Hand a record over; the future is done when it is acknowledged. Raises KafkaError.
 
         Without a partition the key decides it.
         """
-        if self._producer is None:
-            raise KafkaConnectionError("the producer is not connected")
         key, value, headers = record
-        sent: asyncio.Future[Any] = await self._producer.send(
-            topic, value=value, key=key, headers=headers, partition=partition
-        )
+        _check_size(topic, record)
+        producer = self._producer or await self._connected()
+        try:
+            sent: asyncio.Future[Any] = await producer.send(
+                topic, value=value, key=key, headers=headers, partition=partition
+            )
+        except Exception:
+            if aiokafka_internals.is_dead(producer):
+                self._retire(producer)
+            raise
+        sent.add_done_callback(partial(self._look_at, producer))
         return sent
 
+    def _look_at(self, producer: AIOKafkaProducer, sent: asyncio.Future[Any]) -> None:
+        if not sent.cancelled() and sent.exception() is not None:
+            self._retire(producer)
 
-def subscribe(
-    to: KafkaBroker, topics: Iterable[str], delivery: Delivery, *, group: str, replica: str
-) -> BatchSubscriber:
-    """Let one consumer of the group read all topics in batches and hand each batch to `delivery`.
+    async def _connected(self) -> AIOKafkaProducer:
+        async with self._connecting:
+            if not self._started:
+                raise KafkaConnectionError("the producer is not connected")
+            if self._producer is None:
+                producer = AIOKafkaProducer(
+                    bootstrap_servers=self._bootstrap_servers.split(","),
+                    client_id=self._replica,
+                    acks="all",
+                    enable_idempotence=True,
+                    linger_ms=self._linger_ms,
+                    max_batch_size=BATCH_BYTES_MAX,
+                    request_timeout_ms=REQUEST_TIMEOUT_MS,
+                    max_request_size=RECORD_BYTES_MAX,
+                )
+                try:
+                    await producer.start()
+                except BaseException:
+                    await producer.stop()
+                    raise
+                self._producer = producer
+            return self._producer
+
+    def _retire(self, producer: AIOKafkaProducer, *, flush_seconds: float = FLUSH_SECONDS) -> None:
+        if self._producer is producer:
+            self._producer = None
+            stopping = asyncio.create_task(aiokafka_internals.stop(producer, flush_seconds=flush_seconds))
+            self._stopping.add(stopping)
+            stopping.add_done_callback(self._stopping.discard)
+
+
+def _check_size(topic: str, record: Record) -> None:
+    """Compare with the topic's own limit: what its broker would refuse uses up no number of the producer."""
+    key, value, headers = record
+    bytes_max = BYTES_MAX.get(topic, RECORD_BYTES_MAX)
+    if value is None or 2 * len(value) < bytes_max:
+        return
+    size = DefaultRecordBatchBuilder.estimate_size_in_bytes(key, value, headers)
+    if size > bytes_max:
+        raise MessageSizeTooLargeError(f"{size} bytes are more than the {bytes_max} of {topic}")
+
+
+def subscribe(to: KafkaBroker, topics: Iterable[str], deliver: Deliver, *, group: str, replica: str) -> BatchSubscriber:
+    """Let one consumer of the group read all topics in batches and hand each batch to `deliver`.
 
     One consumer a service, because several of one group would rebalance each other.
     """
@@ -116,14 +214,14 @@ def subscribe(
         fetch_max_wait_ms=FETCH_WAIT_MS_MAX,
         max_partition_fetch_bytes=PARTITION_FETCH_BYTES_MAX,
         no_reply=True,
-        # Nothing is decoded before `delivery` sees it: bytes that break a parser would be read again for ever.
+        # Nothing is decoded before `deliver` sees it: bytes that break a parser would be read again for ever.
         parser=_untouched(lambda: subscriber.consumer),
         decoder=_records,
     )
 
     @subscriber
     async def consume(records: tuple[ConsumerRecord, ...]) -> None:
-        await delivery.deliver(records, subscriber.consumer)
+        await deliver(records, subscriber.consumer)
 
     return subscriber
 
@@ -171,19 +269,3 @@ async def verify_topics(bootstrap_servers: str) -> None:
         )
     if differences:
         raise TopicDiffers("; ".join(differences) + ". Run `python -m deploy.topics`, or mend the topic.")
-
-
-async def _bootstrap(client: AIOKafkaClient, bootstrap: Callable[..., Any] = AIOKafkaClient.bootstrap) -> None:
-    """Find the brokers, to the end even if this is cancelled meanwhile, but for no longer than a second then."""
-    finding = asyncio.ensure_future(bootstrap(client))
-    try:
-        await asyncio.shield(finding)
-    except asyncio.CancelledError:
-        await asyncio.wait({finding}, timeout=BOOTSTRAP_GRACE_SECONDS)
-        finding.cancel()
-        await asyncio.gather(finding, return_exceptions=True)
-        raise
-
-
-# aiokafka 0.14 forgets the connection that it is opening when a start is cut off, and then nobody closes that one.
-AIOKafkaClient.bootstrap = _bootstrap

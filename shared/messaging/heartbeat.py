@@ -28,7 +28,7 @@ async def heartbeat(producer: Producer, topic: str) -> None:
 
 
 async def heartbeat_daily(producer: Producer, topic: str) -> None:
-    """Beat for ever; while Kafka does not take it, try again soon rather than tomorrow."""
+    """Do so for ever; while Kafka does not take it, try again soon rather than tomorrow."""
     while True:
         try:
             await heartbeat(producer, topic)

@@ -12,10 +12,13 @@ from shared.contracts.topics import EVENTS
 CONTRACTS = {event.topic: event for event in EVENTS}
 
 
-def packed(events: Sequence[Event], *, said: int, now: datetime, cause: Cause, livemode: bool) -> list[Envelope[Event]]:
+def packed(
+    events: Sequence[Event], *, after: int, now: datetime, cause: Cause, livemode: bool
+) -> list[Envelope[Event]]:
     """Return the events of one aggregate in their envelopes.
 
-    The id is `<subject>.<sequence>`: whoever decides the same again tells the same event again.
+    Their sequences follow `after`. The id is `<subject>.<sequence>`: whoever decides the same again makes the same
+    event.
     """
     return [
         Envelope(
@@ -27,7 +30,7 @@ def packed(events: Sequence[Event], *, said: int, now: datetime, cause: Cause, l
             cause_id=cause.id,
             traceparent=cause.traceparent,
         )
-        for sequence, event in enumerate(events, start=said + 1)
+        for sequence, event in enumerate(events, start=after + 1)
     ]
 
 
@@ -46,7 +49,7 @@ def to_document(envelope: Envelope[Event]) -> dict[str, Any]:
 
 
 def from_document(document: Mapping[str, Any]) -> Envelope[Event]:
-    """Return what lies there. Raises KeyError or ValueError when it fits its contract no more."""
+    """Return what lies there. Raises KeyError or ValueError when it does not fit its contract any more."""
     return Envelope(
         id=document["id"],
         time=document["time"].replace(tzinfo=UTC),

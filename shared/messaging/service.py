@@ -1,4 +1,4 @@
-"""The messaging of one replica: reads what the service hears, publishes what it says, and says how it health."""
+"""The messaging of one replica: consumes and publishes for its service, and says how it is."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ from shared.messaging import broker
 from shared.messaging.delivery import Delivery, Subscriptions
 from shared.messaging.heartbeat import heartbeat_daily
 from shared.messaging.lag import observe_lag
-from shared.messaging.outbox import Source
+from shared.messaging.lease import LeaseLost
 from shared.messaging.relay import Relay
+from shared.messaging.replica import Replica
+from shared.messaging.source import Source
+from shared.mongodb import Database, MongoError
 from shared.settings import Settings
 
 RECONNECT_SECONDS = 1.0
@@ -30,15 +33,17 @@ log = structlog.get_logger()
 class Messaging:
     """Starts and stops reading and publishing; commands are accepted while Kafka is away, so nothing waits for it."""
 
-    def __init__(self, settings: Settings, *, service: str) -> None:
+    def __init__(self, settings: Settings, *, service: str, database: Database) -> None:
         self._settings, self._service = settings, service
         self._producer = broker.Producer(settings.kafka_bootstrap_servers, replica=settings.replica)
         self._broker = broker.reader(settings.kafka_bootstrap_servers, replica=settings.replica)
+        self._replica = Replica(database, settings.replica)
         self.relay = Relay(self._producer, owner=settings.replica)
         self.delivery: Delivery | None = None
         self.subscriber: BatchSubscriber | None = None
-        self._beating: list[str] = []
-        self._work_task: asyncio.Task[None] | None = None
+        self._heartbeats: list[str] = []
+        # Why nothing is read and published, if that is not because Kafka is away.
+        self._reason: str | None = None
 
     def wake(self) -> None:
         """Say that there is something new to publish."""
@@ -50,7 +55,11 @@ class Messaging:
             table, service=self._service, livemode=self._settings.livemode, dead_letters=self._producer
         )
         self.subscriber = broker.subscribe(
-            self._broker, self.delivery.topics, self.delivery, group=self._service, replica=self._settings.replica
+            self._broker,
+            self.delivery.topics,
+            self.delivery.deliver,
+            group=self._service,
+            replica=self._settings.replica,
         )
 
     def publish(self, *sources: Source) -> None:
@@ -59,18 +68,16 @@ class Messaging:
             self.relay.add(source)
 
     def heartbeat(self, contract: type[Event]) -> None:
-        """Keep the contract's topic from standing still, so that it is compacted even if nothing is told on it."""
-        self._beating.append(contract.topic)
+        """Keep the contract's topic from standing still, so that it is compacted even if no event comes."""
+        self._heartbeats.append(contract.topic)
 
     async def health(self) -> str | None:
         """Return none while all goes on, else why messages are not read or not published.
 
         Kafka's absence is no reason: commands are accepted meanwhile.
         """
-        if self._work_task is not None and self._work_task.done():
-            return "messaging has ended; see the log"
         halted = self.delivery.halted if self.delivery else None
-        return halted or await self.relay.health()
+        return self._reason or halted or await self.relay.health()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -80,24 +87,64 @@ class Messaging:
                 await broker.verify_topics(self._settings.kafka_bootstrap_servers)
         except (KafkaError, TimeoutError, OSError):
             log.warning("kafka does not answer yet; commands are accepted meanwhile", service=self._service)
-        self._work_task = work = asyncio.create_task(self._work(), name=f"{self._service} messaging")
+        work = asyncio.create_task(self._work(), name=f"{self._service} messaging")
+        work.add_done_callback(self._ended)
         try:
             yield
         finally:
             work.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await work
-            await self._broker.stop()
-            await self._producer.stop()
+            await asyncio.wait([work])
+
+    def _ended(self, work: asyncio.Task[None]) -> None:
+        """It works until it is cancelled; whatever else ends it must not end it unseen."""
+        if not work.cancelled() and (failure := work.exception()):
+            self._reason = f"messaging has ended: {'; '.join(map(repr, _causes(failure)))}"[:500]
+            log.critical("messaging has ended", service=self._service, reason=self._reason, exc_info=failure)
 
     async def _work(self) -> None:
+        """Work under the replica's name; when another process takes it, wait until it is free again."""
+        while True:
+            await self._take_name()
+            try:
+                await self._work_under_name()
+            except* LeaseLost as lost:
+                log.critical("lost the replica's name", replica=self._settings.replica, reason=repr(_causes(lost)))
+
+    async def _work_under_name(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._replica.keep())
+                tasks.create_task(self.relay.measure())
+                tasks.create_task(self._read_and_publish())
+        finally:
+            await self._broker.stop()
+            await self._producer.stop()
+            with contextlib.suppress(MongoError):
+                await self._replica.release()
+
+    async def _take_name(self) -> None:
+        while True:
+            try:
+                holder = await self._replica.take()
+            except MongoError as away:
+                log.warning("mongodb does not answer", service=self._service, failure=repr(away)[:200])
+            else:
+                if holder is None:
+                    self._reason = None
+                    return
+                if self._reason != holder:
+                    log.critical("refusing to read and publish", service=self._service, reason=holder)
+                self._reason = holder
+            await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def _read_and_publish(self) -> None:
         await self._connect()
         log.info("reading and publishing", service=self._service, replica=self._settings.replica)
-        await asyncio.gather(
-            self.relay.run(),
-            self._observe_lag(),
-            *(heartbeat_daily(self._producer, topic) for topic in self._beating),
-        )
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.relay.run())
+            tasks.create_task(self._observe_lag())
+            for topic in self._heartbeats:
+                tasks.create_task(heartbeat_daily(self._producer, topic))
 
     async def _observe_lag(self) -> None:
         if self.delivery is not None and (subscriber := self.subscriber) is not None:
@@ -118,3 +165,9 @@ class Messaging:
                 await asyncio.sleep(RECONNECT_SECONDS)
             else:
                 return
+
+
+def _causes(failure: BaseException) -> list[BaseException]:
+    if isinstance(failure, BaseExceptionGroup):
+        return [cause for one in failure.exceptions for cause in _causes(one)]
+    return [failure]

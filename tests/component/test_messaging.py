@@ -21,9 +21,12 @@ from shared.contracts.topics import TOPICS
 from shared.messaging import broker, delivery
 from shared.messaging.delivery import Delivery
 from shared.messaging.failures import LostRace
-from shared.messaging.outbox import LEASE_SECONDS, Outbox, Parcel, clock
+from shared.messaging.lease import LEASE_SECONDS, LeaseLost
+from shared.messaging.outbox import Outbox, clock
+from shared.messaging.publisher import Publisher
 from shared.messaging.relay import Relay
 from shared.messaging.service import Messaging
+from shared.messaging.source import Pending
 from shared.mongodb import AutoReconnect, OperationFailure
 from shared.settings import Settings
 from shared.web.app import database
@@ -48,8 +51,8 @@ class Record:
         self.key, self.value, self.headers = to_record(envelope) if envelope else (b"k", None, [])
 
 
-async def settle(outbox: Outbox, parcels: Sequence[Parcel]) -> None:
-    await outbox.settle(parcels)
+async def settle(outbox: Outbox, pending: Sequence[Pending]) -> None:
+    await outbox.settle(pending)
     await outbox.settled()
 
 
@@ -316,18 +319,17 @@ async def test_an_event_added_while_another_relay_publishes_is_left_to_it_and_go
     infra: Infra, producer: Any, orders: Any
 ) -> None:
     first, second = (Outbox(orders, livemode=False, wake=lambda: None) for _ in range(2))
-    relay = Relay(producer, owner="one")
-    relay.add(first)
-    second.adopt("two")
+    first.lease.owner = "one"
+    second.lease.owner = "two"
     order = placed()
     closed = OrderClosed(order_id=order.order_id, project_id=order.project_id, why="cancelled")
     await first.insert({"_id": order.order_id}, [order], now=clock(), cause=BECAUSE)
-    (parcel,) = await first.take(now=datetime.now(UTC))
+    (one,) = await first.take(now=datetime.now(UTC))
     loaded = await orders.find_one({"_id": order.order_id})
     await second.change(loaded, {}, [closed], now=clock(), cause=BECAUSE)
     assert await second.take(now=datetime.now(UTC)) == []
-    await relay.publish([parcel])
-    await settle(first, [parcel])
+    await Publisher(producer).publish([one])
+    await settle(first, [one])
     (rest,) = await first.take(now=datetime.now(UTC))
     assert [event.data.topic for event in rest.envelopes] == ["order.closed"]
     await settle(first, [rest])
@@ -339,18 +341,17 @@ async def test_a_crash_between_publish_and_mark_publishes_again_and_loses_nothin
     infra: Infra, producer: Any, orders: Any
 ) -> None:
     crashed, other = (Outbox(orders, livemode=False, wake=lambda: None) for _ in range(2))
-    relay = Relay(producer, owner="crashed")
-    relay.add(crashed)
-    other.adopt("other")
+    crashed.lease.owner = "crashed"
+    other.lease.owner = "other"
     order = placed()
     await crashed.insert({"_id": order.order_id}, [order], now=clock(), cause=BECAUSE)
     now = datetime.now(UTC)
-    parcels = await crashed.take(now=now)
-    await relay.publish(parcels)
+    pending = await crashed.take(now=now)
+    await Publisher(producer).publish(pending)
     assert await other.take(now=now) == []
     again = await other.take(now=now + timedelta(seconds=LEASE_SECONDS + 1))
-    assert [parcel.envelopes[0].id for parcel in again] == [f"{order.order_id}.1"]
-    await settle(crashed, parcels)
+    assert [one.envelopes[0].id for one in again] == [f"{order.order_id}.1"]
+    await settle(crashed, pending)
     assert await unpublished(orders) == 1, "a lost lease settles nothing"
     await settle(other, again)
     assert await unpublished(orders) == 0
@@ -358,14 +359,14 @@ async def test_a_crash_between_publish_and_mark_publishes_again_and_loses_nothin
 
 async def test_a_replica_that_restarts_takes_up_at_once_what_it_had_leased(orders: Any) -> None:
     before, after = (Outbox(orders, livemode=False, wake=lambda: None) for _ in range(2))
-    before.adopt("orders-1")
-    after.adopt("orders-1")
+    before.lease.owner = "orders-1"
+    after.lease.owner = "orders-1"
     order = placed()
     await before.insert({"_id": order.order_id}, [order], now=clock(), cause=BECAUSE)
     assert await after.take(now=datetime.now(UTC)) == []
     await after.release()
-    (parcel,) = await after.take(now=datetime.now(UTC))
-    assert parcel.envelopes[0].subject == order.order_id
+    (one,) = await after.take(now=datetime.now(UTC))
+    assert one.envelopes[0].subject == order.order_id
 
 
 async def test_a_relay_that_takes_over_publishes_all_that_its_forerunner_may_have_sent_with_the_latest_on_top(
@@ -386,21 +387,24 @@ async def test_a_relay_that_takes_over_publishes_all_that_its_forerunner_may_hav
     await stuck.insert({"_id": first.project_id}, [first], now=clock(), cause=BECAUSE)
     loaded = await orders.find_one({"_id": first.project_id})
     await other.change(loaded, {}, [first.model_copy(update={"listing_version": 2})], now=clock(), cause=BECAUSE)
-    (parcel,) = await other.take(now=datetime.now(UTC) + timedelta(seconds=LEASE_SECONDS + 1))
-    assert [event.sequence for event in parcel.envelopes] == [1, 2]
+    (one,) = await other.take(now=datetime.now(UTC) + timedelta(seconds=LEASE_SECONDS + 1))
+    assert [event.sequence for event in one.envelopes] == [1, 2]
 
 
-async def test_a_relay_whose_lease_is_about_to_end_sends_nothing_more(producer: Any) -> None:
-    parcel = Parcel((enveloped(placed()),), until=datetime.now(UTC) + timedelta(seconds=1))
-    with pytest.raises(TimeoutError):
-        await Relay(producer, owner="slow").publish([parcel])
+async def test_a_relay_whose_lease_is_about_to_end_sends_nothing_more(orders: Any) -> None:
+    outbox, sent = Outbox(orders, livemode=False, wake=lambda: None), False
+    with pytest.raises(LeaseLost):
+        async with outbox.lease.kept(["ord_unknown"], until=clock() + timedelta(seconds=1)):
+            sent = True
+    assert not sent
 
 
 async def test_the_settings_that_decide_whether_money_is_lost_are_in_the_running_objects(
     settings: Callable[..., Settings],
 ) -> None:
     given = settings("registry")
-    messaging = Messaging(given, service="registry")
+    mongodb = database(given)
+    messaging = Messaging(given, service="registry", database=mongodb)
 
     async def handle(_: Sequence[Any]) -> None:
         """Take it."""
@@ -435,9 +439,9 @@ async def test_the_settings_that_decide_whether_money_is_lost_are_in_the_running
         sender = producer._sender
         assert sender._acks == -1
         assert sender._txn_manager is not None
-    concern = database(given)
-    assert concern.write_concern.document == {"w": "majority", "j": True}
-    assert concern.read_concern.level == "majority"
+    mongodb.client.close()
+    assert mongodb.write_concern.document == {"w": "majority", "j": True}
+    assert mongodb.read_concern.level == "majority"
 
 
 async def test_a_service_refuses_to_start_on_a_topic_that_differs(infra: Infra) -> None:

@@ -46,7 +46,7 @@ async def consuming(
     """
     reader = broker.reader(infra.kafka, replica=replica)
     to = Delivery({contract: handle}, service="ranking", livemode=False, dead_letters=producer)
-    subscriber = broker.subscribe(reader, [contract.topic], to, group=group, replica=replica)
+    subscriber = broker.subscribe(reader, [contract.topic], to.deliver, group=group, replica=replica)
     await reader.start()
 
     async def assigned() -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,10 +16,13 @@ from deploy.log import whole
 from shared.contracts.event import Envelope, from_record
 from shared.contracts.orders import BeneficiaryNamed, OrderClosed, OrderPlaced
 from shared.contracts.registry import ProjectListed
-from shared.messaging import broker, outbox, relay
+from shared.messaging import broker
 from shared.messaging.failures import LostRace
-from shared.messaging.outbox import LEASE_SECONDS, Outbox, Parcel, clock
+from shared.messaging.lease import LEASE_SECONDS, LeaseLost
+from shared.messaging.outbox import Outbox, clock
+from shared.messaging.publisher import Publisher
 from shared.messaging.relay import Relay
+from shared.messaging.source import Pending
 from shared.mongodb import AutoReconnect
 from shared.web.idempotency import id_of
 from tests.component.test_messaging import BECAUSE, named, placed
@@ -58,6 +61,19 @@ async def told_of(infra: Infra, contract: type[Any], *subjects: str) -> list[Env
         async for record in whole(infra.kafka, contract.topic)
         if record.value is not None and dict(record.headers).get("ce_subject") in wanted
     ]
+
+
+def shorten(*boxes: Outbox, seconds: float) -> None:
+    """Let leases end soon, so that a test need not wait for it."""
+    for box in boxes:
+        box.lease.seconds, box.lease.request_seconds = seconds, seconds / 5
+
+
+def true_of(condition: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
+    async def holds() -> bool:
+        return condition()
+
+    return holds
 
 
 async def all_settled(collection: Any) -> bool:
@@ -128,27 +144,25 @@ async def test_an_event_added_while_the_other_replica_holds_the_lease_leaves_at_
 
 
 async def test_a_relay_that_wakes_up_after_its_lease_has_ended_puts_no_old_state_on_top(
-    infra: Infra, producer: Any, orders: Any, monkeypatch: pytest.MonkeyPatch
+    infra: Infra, producer: Any, orders: Any
 ) -> None:
-    for module in (outbox, relay):
-        monkeypatch.setattr(module, "LEASE_SECONDS", 1.0)
-    monkeypatch.setattr(relay, "REQUEST_TIMEOUT_MS", 300)
     asleep = asyncio.Event()
 
     class Stopped(Outbox):
-        """Stands still after it has taken its parcels, as a process that is stopped: nothing is renewed either."""
+        """Stands still after it has taken its pending, as a process that is stopped: nothing is renewed either."""
 
-        async def take(self, *, now: datetime) -> list[Parcel]:
-            parcels = await super().take(now=now)
-            if parcels and not asleep.is_set():
+        async def take(self, *, now: datetime) -> list[Pending]:
+            pending = await super().take(now=now)
+            if pending and not asleep.is_set():
                 asleep.set()
                 await awake.wait()
-            return parcels
+            return pending
 
     awake = asyncio.Event()
     one, two = Relay(producer, owner="one"), Relay(producer, owner="two")
     first = Stopped(orders, livemode=False, wake=one.wake)
     second = Outbox(orders, livemode=False, wake=two.wake)
+    shorten(first, second, seconds=1.0)
     one.add(first)
     two.add(second)
     project_id = id_of("prj", secrets.token_hex(8))
@@ -166,12 +180,24 @@ async def test_a_relay_that_wakes_up_after_its_lease_has_ended_puts_no_old_state
     assert await all_settled(orders)
 
 
+class Cut:
+    """The collection, of which no lease can be renewed."""
+
+    def __init__(self, collection: Any) -> None:
+        self._collection = collection
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._collection, name)
+
+    async def update_many(self, found: Any, update: Any) -> Any:
+        if "_id" in found and isinstance(update, dict) and list(update["$set"]) == ["lease.until"]:
+            raise AutoReconnect("cut off")
+        return await self._collection.update_many(found, update)
+
+
 async def test_a_relay_whose_producer_hangs_past_its_lease_sends_nothing_after_the_other_has_taken_over(
-    infra: Infra, producer: Any, orders: Any, monkeypatch: pytest.MonkeyPatch
+    infra: Infra, producer: Any, orders: Any
 ) -> None:
-    for module in (outbox, relay):
-        monkeypatch.setattr(module, "LEASE_SECONDS", 1.5)
-    monkeypatch.setattr(relay, "REQUEST_TIMEOUT_MS", 300)
     hanging, going_on = asyncio.Event(), asyncio.Event()
 
     class Hanging(broker.Producer):
@@ -182,29 +208,50 @@ async def test_a_relay_whose_producer_hangs_past_its_lease_sends_nothing_after_t
             await going_on.wait()
             return await producer.send(topic, record, **more)
 
-    class Cut(Outbox):
-        """Cannot reach the database any more once it has taken its parcels."""
-
-        async def renew(self, parcels: Sequence[Parcel]) -> None:
-            raise AutoReconnect("cut off")
-
     one, two = Relay(Hanging(infra.kafka, replica="hanging"), owner="one"), Relay(producer, owner="two")
-    first = Cut(orders, livemode=False, wake=lambda: None)
+    first = Outbox(Cut(orders), livemode=False, wake=one.wake)  # type: ignore[arg-type]
     second = Outbox(orders, livemode=False, wake=two.wake)
-    second.adopt("two")
+    shorten(first, second, seconds=1.5)
+    one.add(first)
     project_id = id_of("prj", secrets.token_hex(8))
     events = [listed(1, project_id), listed(2, project_id)]
-    await first.insert({"_id": project_id}, events, now=clock(), cause=BECAUSE)
-    first.adopt("one")
-    (parcel,) = await first.take(now=datetime.now(UTC))
-    carried = asyncio.create_task(one._carry(first, [parcel]))
-    await asyncio.wait_for(hanging.wait(), 5)
-    two.add(second)
-    async with relaying(two):
-        await until(lambda: all_settled(orders), seconds=10)
-    going_on.set()
-    with pytest.raises(TimeoutError):
-        await carried
+    async with relaying(one):
+        await asyncio.sleep(0.1)
+        await first.insert({"_id": project_id}, events, now=clock(), cause=BECAUSE)
+        await asyncio.wait_for(hanging.wait(), 5)
+        two.add(second)
+        async with relaying(two):
+            await until(lambda: all_settled(orders))
+            going_on.set()
+    assert [event.sequence for event in await told_of(infra, ProjectListed, project_id)] == [1, 2]
+
+
+async def test_what_was_handed_over_before_the_lease_was_lost_does_not_land_on_top_of_what_the_other_has_published(
+    infra: Infra, producer: Any, orders: Any
+) -> None:
+    slow = broker.Producer(infra.kafka, replica="slow", linger_ms=60_000)
+    await slow.start()
+    one, two = Relay(slow, owner="one"), Relay(producer, owner="two")
+    first, second = (Outbox(orders, livemode=False, wake=each.wake) for each in (one, two))
+    shorten(first, second, seconds=1.5)
+    one.add(first)
+    second.lease.owner = "two"
+    project_id = id_of("prj", secrets.token_hex(8))
+    async with relaying(one):
+        await asyncio.sleep(0.1)
+        await first.insert({"_id": project_id}, [listed(1, project_id)], now=clock(), cause=BECAUSE)
+        await until(true_of(lambda: project_id in first.lease.held))
+        # As if this process had stood still until its lease had ended.
+        taken = await second.take(now=datetime.now(UTC) + timedelta(seconds=60))
+        await until(true_of(lambda: slow._producer is None))
+        loaded = await orders.find_one({"_id": project_id})
+        await second.change(loaded, {}, [listed(2, project_id)], now=clock(), cause=BECAUSE)
+        await Publisher(producer).publish(taken)
+        await second.settle(taken)
+        two.add(second)
+        async with relaying(two):
+            await until(lambda: all_settled(orders))
+    await slow.stop()
     assert [event.sequence for event in await told_of(infra, ProjectListed, project_id)] == [1, 2]
 
 
@@ -212,11 +259,11 @@ async def test_a_lease_that_another_has_taken_over_cannot_be_renewed(orders: Any
     stuck, other = (Outbox(orders, livemode=False, wake=lambda: None) for _ in range(2))
     order = placed()
     await stuck.insert({"_id": order.order_id}, [order], now=clock(), cause=BECAUSE)
-    parcels = await stuck.take(now=datetime.now(UTC))
-    await stuck.renew(parcels)
+    await stuck.take(now=datetime.now(UTC))
+    await stuck.lease.renew([order.order_id])
     await other.take(now=datetime.now(UTC) + timedelta(seconds=LEASE_SECONDS + 1))
-    with pytest.raises(LostRace):
-        await stuck.renew(parcels)
+    with pytest.raises(LeaseLost):
+        await stuck.lease.renew([order.order_id])
 
 
 @pytest.mark.parametrize("begun", ["before", "after"])
@@ -242,7 +289,7 @@ async def test_what_is_written_while_old_leases_are_released_is_published_by_one
 
     box = Outbox(Late(), livemode=False, wake=lambda: None)  # type: ignore[arg-type]
     other = Outbox(orders, livemode=False, wake=lambda: None)
-    box.adopt("one")
+    box.lease.owner = "one"
     order = placed()
 
     def write() -> asyncio.Task[bool]:
@@ -260,13 +307,7 @@ async def test_what_is_written_while_old_leases_are_released_is_published_by_one
     assert (len(theirs), len(ours)) == ((1, 0) if begun == "before" else (0, 1))
 
 
-async def test_leases_are_renewed_as_long_as_kafka_takes_its_time(
-    infra: Infra, producer: Any, orders: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for module in (outbox, relay):
-        monkeypatch.setattr(module, "LEASE_SECONDS", 1.5)
-    monkeypatch.setattr(relay, "REQUEST_TIMEOUT_MS", 300)
-
+async def test_leases_are_renewed_as_long_as_kafka_takes_its_time(infra: Infra, producer: Any, orders: Any) -> None:
     slept = asyncio.Event()
 
     class Slow(broker.Producer):
@@ -281,6 +322,7 @@ async def test_leases_are_renewed_as_long_as_kafka_takes_its_time(
 
     one, two = Relay(Slow(infra.kafka, replica="slow"), owner="one"), Relay(producer, owner="two")
     first, second = (Outbox(orders, livemode=False, wake=each.wake) for each in (one, two))
+    shorten(first, second, seconds=1.5)
     one.add(first)
     two.add(second)
     order = placed()
@@ -298,9 +340,9 @@ async def test_a_change_after_a_takeover_leaves_its_event_to_the_relay_that_publ
     closed = OrderClosed(order_id=order.order_id, project_id=order.project_id, why="cancelled")
     await slow.insert({"_id": order.order_id}, [order], now=clock(), cause=BECAUSE)
     loaded = await orders.find_one({"_id": order.order_id})
-    parcels = await slow.take(now=datetime.now(UTC))
+    pending = await slow.take(now=datetime.now(UTC))
     again = await other.take(now=datetime.now(UTC) + timedelta(seconds=LEASE_SECONDS + 1))
-    await slow.settle(parcels)
+    await slow.settle(pending)
     await slow.change(loaded, {}, [closed], now=clock(), cause=BECAUSE)
     await slow.settled()
     assert await slow.take(now=datetime.now(UTC)) == []
@@ -310,15 +352,15 @@ async def test_a_change_after_a_takeover_leaves_its_event_to_the_relay_that_publ
     assert [event.sequence for event in rest.envelopes] == [2]
 
 
-async def test_a_document_has_one_parcel_under_way_at_a_time(orders: Any) -> None:
+async def test_the_events_of_a_document_are_under_way_once_at_a_time(orders: Any) -> None:
     box = Outbox(orders, livemode=False, wake=lambda: None)
     order = placed()
     await box.insert({"_id": order.order_id}, [order], now=clock(), cause=BECAUSE)
-    (parcel,) = await box.take(now=datetime.now(UTC))
-    box._fresh.append(parcel)
+    (pending,) = await box.take(now=datetime.now(UTC))
+    box._written.append(pending)
     assert await box.take(now=datetime.now(UTC)) == []
-    await box.settle([parcel])
-    assert await box.take(now=datetime.now(UTC)) == [parcel]
+    await box.settle([pending])
+    assert await box.take(now=datetime.now(UTC)) == [pending]
 
 
 async def test_settling_waits_for_the_database_and_goes_on_by_itself(

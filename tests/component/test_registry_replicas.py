@@ -25,6 +25,7 @@ from services.registry.store import PAGES_PER_CLAIM, Store
 from shared.contracts.event import Cause, Envelope
 from shared.contracts.orders import OffsetPurchased, OrderClosed, OrderPlaced
 from shared.messaging.failures import LostRace
+from shared.messaging.lease import LeaseLost
 from shared.messaging.outbox import clock
 from shared.messaging.retries import ATTEMPTS_BY_REQUEST_MAX
 from shared.web.app import create, database
@@ -340,9 +341,9 @@ async def test_a_relay_whose_lease_another_has_taken_finds_out_when_it_renews(
 ) -> None:
     one, other = stores(), stores()
     await listed(Handlers(one, clock))
-    (mine,) = await one.take(now=clock())
-    await one.renew([mine])
-    (theirs,) = await other.take(now=clock() + timedelta(minutes=1))
-    with pytest.raises(LostRace):
-        await one.renew([mine])
-    await other.renew([theirs])
+    await one.take(now=clock())
+    await one.lease.renew([PROJECT])
+    await other.take(now=clock() + timedelta(minutes=1))
+    with pytest.raises(LeaseLost):
+        await one.lease.renew([PROJECT])
+    await other.lease.renew([PROJECT])

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from shared.messaging.broker import Producer
 from shared.messaging.outbox import Outbox
-from shared.messaging.relay import Relay
+from shared.messaging.publisher import Publisher
 from shared.mongodb import connect
 
 
@@ -18,13 +18,11 @@ async def main() -> None:
     producer = Producer(os.environ["KAFKA"], replica="orders-1")
     await producer.start()
     outbox = Outbox(database["orders"], livemode=False, wake=lambda: None)
-    relay = Relay(producer, owner="orders-1")
-    relay.add(outbox)
+    outbox.lease.owner = "orders-1"
     await outbox.release()
-    parcels = await outbox.take(now=datetime.now(UTC))
-    if parcels:
-        await relay.publish(parcels)
-    print("published", len(parcels), flush=True)
+    pending = await outbox.take(now=datetime.now(UTC))
+    await Publisher(producer).publish(pending)
+    print("published", len(pending), flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 
 

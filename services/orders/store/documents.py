@@ -51,7 +51,9 @@ def beneficiary_document(beneficiary: Beneficiary) -> Document:
 
 def beneficiary_of(document: Document) -> Beneficiary:
     """Return the beneficiary that lies in the document."""
-    return _BENEFICIARY.validate_python({**document, "beneficiary_id": document["_id"], "sequence": document["said"]})
+    return _BENEFICIARY.validate_python(
+        {**document, "beneficiary_id": document["_id"], "sequence": document["event_sequence"]}
+    )
 
 
 def _first(moments: Iterable[datetime | None]) -> datetime | None:
