@@ -4,6 +4,7 @@
 |---|---|---|
 | `<service>` | that service | its secret, and the address of its database with its password |
 | `mongodb` | MongoDB | the password of its root, and the key by which members of a replica set know each other |
+| `sandbox` | the payment provider of the demo | the key that it shares with orders and audit, who have it in theirs |
 | `operator` | `diandian` | an address of MongoDB that may only read, for the audit; the key that signs staff tokens |
 | `gateway` | the gateway | the public half of that key |
 
@@ -45,6 +46,9 @@ def make(keys: Path, own: Own = os.chown) -> None:
         own=own,
         owner=OURS,
     )
+    _once(keys / "sandbox" / "environment", lambda: f"SANDBOX_KEY='{_random()}'\n", own=own, owner=OURS)
+    for name in ("orders", "operator"):
+        _share(keys / "sandbox" / "environment", keys / name / "environment", own=own)
     LocalIssuer(keys / "operator" / "issuer", issuer="-")
     for path in (keys / "operator" / "issuer", *(keys / "operator" / "issuer").iterdir()):
         own(path, OURS, OURS)
@@ -61,15 +65,25 @@ def _random() -> str:
     return secrets.token_urlsafe(32)
 
 
+def _share(shared: Path, path: Path, *, own: Own) -> None:
+    """Add to a file the line that another one holds, unless it is there; files of earlier versions lack it."""
+    text, line = path.read_text(), shared.read_text()
+    if line not in text:
+        _write(path, text + line, own=own, owner=OURS)
+
+
 def _once(path: Path, content: Callable[[], str], *, own: Own, owner: int) -> None:
     """Write the file unless it is there, under another name first, so that one that is there is whole."""
-    if path.exists():
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(path, content(), own=own, owner=owner)
+
+
+def _write(path: Path, content: str, *, own: Own, owner: int) -> None:
     partial = path.with_suffix(".partial")
     partial.unlink(missing_ok=True)
     partial.touch(mode=0o600)
-    partial.write_text(content())
+    partial.write_text(content)
     partial.chmod(0o400)
     own(partial, owner, owner)
     partial.rename(path)

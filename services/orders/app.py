@@ -1,16 +1,18 @@
 """Puts orders together."""
 
+import secrets
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
+from pydantic import Field, SecretStr
 
 import services.orders as card
 from services.orders import api, stream
 from services.orders.api.balances import balance_router
-from services.orders.api.payments import SANDBOX_NOTICES, payment_router
+from services.orders.api.payments import payment_router
 from services.orders.api.people import page_router
 from services.orders.api.profiles import profile_router
 from services.orders.api.programs import api_router
@@ -41,9 +43,10 @@ WATCH_SECONDS = 30
 class Settings(shared_settings.Settings):
     """What orders is told beside what every service is."""
 
-    fee_fen: int = 200
-    # Where the sandbox sends its notices: this service as the provider sees it; by default, through the gateway.
-    sandbox_notice_url: str = ""
+    fee_fen: int = Field(200, ge=0, le=1_000_000)
+    sandbox_url: str = Field("http://127.0.0.1:8086", pattern=r"^https?://\S+$")
+    # Shared with the sandbox. By default one that nobody else has: then neither believes the other.
+    sandbox_key: SecretStr = Field(default_factory=lambda: SecretStr(secrets.token_urlsafe(32)), min_length=16)
 
 
 def create_app(settings: Settings | None = None, *, clock: Callable[[], datetime] = outbox.clock) -> FastAPI:
@@ -56,17 +59,12 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], datetime
         raise RuntimeError("LIVEMODE needs a payment provider that takes money; the sandbox does not.")
     messaging = Messaging(settings, service="orders")
     store = Store(database(settings), livemode=settings.livemode, wake=messaging.wake)
-    sandbox = Sandbox(
-        store.sandbox,
-        clock,
-        secret=settings.secret.get_secret_value(),
-        notice_url=settings.sandbox_notice_url or settings.public_url + SANDBOX_NOTICES,
-    )
+    provider = Sandbox(settings.sandbox_url, settings.sandbox_key.get_secret_value(), clock)
     handlers = Handlers(store, clock, fee_fen=settings.fee_fen)
     balances = Balances(store, handlers, clock)
-    payments = Payments(store, sandbox, clock)
+    payments = Payments(store, provider, clock)
     pages = Pages(Path(__file__).parent / "pages", service="orders", livemode=settings.livemode)
-    served = Served(settings, store, handlers, balances, payments, sandbox, pages, clock, fee_fen=settings.fee_fen)
+    served = Served(settings, store, handlers, balances, payments, provider, pages, clock, fee_fen=settings.fee_fen)
     messaging.consume(stream.consumes(handlers))
     messaging.publish(*store.sources)
     messaging.heartbeat(BeneficiaryNamed)
@@ -88,7 +86,7 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], datetime
         hashes={"ord": store.order_hash, "ben": store.profile_hash},
         parts=[
             messaging,
-            sandbox,
+            provider,
             Periodic("deadlines", handlers.sweep, seconds=SWEEP_SECONDS),
             Periodic("forgotten orders", handlers.look_again, seconds=LOOK_AGAIN_SECONDS),
             Periodic("balances", balances.catch_up, seconds=BALANCE_SECONDS),

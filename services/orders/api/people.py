@@ -15,7 +15,6 @@ from services.orders.api.asking import GUEST, make_order, offered, profile_of
 from services.orders.api.payments import start_payment
 from services.orders.api.programs import OrderPath
 from services.orders.api.served import Served
-from services.orders.api.shapes.asked import Method
 from services.orders.domain import offers as offers_
 from services.orders.domain.alias import alias_of
 from services.orders.domain.beneficiary import (
@@ -38,6 +37,7 @@ from services.orders.domain.offers import (
 )
 from services.orders.domain.order import Offered, Order, Payment, Wish
 from services.orders.handlers.provider import Provider
+from services.orders.handlers.sandbox import Method
 from services.orders.pages import words
 from shared.refusal import Refusal
 from shared.sentence import Sentence
@@ -179,7 +179,7 @@ def page_router(served: Served) -> APIRouter:
         loaded = await store.order(order_id)
         assert loaded is not None, "the guard has seen it"
         return HTMLResponse(
-            pages.render("order.html", **order_context(loaded.value, served.sandbox, now=served.clock()))
+            pages.render("order.html", **order_context(loaded.value, served.provider, now=served.clock()))
         )
 
     @routes.post("/orders/{order_id}/payments")

@@ -57,6 +57,12 @@ class ProviderSilent(Refusal):
     code = "provider_silent"
 
 
+class NoticeForged(Refusal):
+    """The notice is not signed by the provider, or was signed too long ago (401)."""
+
+    code = "notice_forged"
+
+
 @dataclass(frozen=True)
 class Said:
     """What the provider says became of a payment.
