@@ -12,13 +12,13 @@ from pydantic import Field, SecretStr
 import services.orders as card
 from services.orders import api, stream
 from services.orders.api.balances import balance_router
+from services.orders.api.dependencies import Served
 from services.orders.api.payments import payment_router
 from services.orders.api.people import page_router
 from services.orders.api.profiles import profile_router
 from services.orders.api.programs import api_router
-from services.orders.api.served import Served
 from services.orders.handlers.balances import Balances
-from services.orders.handlers.handlers import Handlers
+from services.orders.handlers.orders import Handlers
 from services.orders.handlers.payables import count_payables
 from services.orders.handlers.payments import Payments
 from services.orders.handlers.sandbox import Sandbox

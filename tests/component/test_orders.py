@@ -16,8 +16,8 @@ import pytest_asyncio
 
 from deploy.issuer import LocalIssuer
 from services.orders.app import Settings, create_app
-from services.orders.domain.beneficiary import MANDATE_VERSION
-from services.orders.handlers.handlers import UNANSWERED, Handlers
+from services.orders.domain.beneficiary.beneficiary import MANDATE_VERSION
+from services.orders.handlers.orders import UNANSWERED, Handlers
 from services.orders.handlers.payments import Payments
 from services.orders.handlers.sandbox import Sandbox
 from services.orders.store.store import Store

@@ -15,9 +15,9 @@ import pytest_asyncio
 
 from deploy.sandbox import payments as sandbox
 from services.orders.app import Settings, create_app
-from services.orders.domain.decide import hear
-from services.orders.domain.order import Order, Payment
-from services.orders.domain.payments import Said
+from services.orders.domain.order.decide import hear
+from services.orders.domain.order.order import Order, Payment
+from services.orders.domain.order.payments import Said
 from services.orders.handlers.payments import Payments
 from services.orders.handlers.sandbox import Sandbox
 from services.orders.store.store import Store

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from deploy.sandbox import payments as sandbox
-from services.orders.domain.order import Order, Payment, Settlement
+from services.orders.domain.order.order import Order, Payment, Settlement
 from services.orders.handlers.payments import Payments
 from services.orders.handlers.sandbox import Sandbox
 from services.orders.store.store import Loaded, Store

@@ -1,8 +1,8 @@
 """The addresses of orders: for programs under /v1, for people everywhere else, and those of the payment provider."""
 
 from services.orders.api.programs import CursorUnknown, FootprintUnknown
-from services.orders.domain.balance import NothingLeft, NotInBalance, SceneNotYours, SceneOpen, SceneUnknown
-from services.orders.domain.beneficiary import (
+from services.orders.domain.balance.balance import NothingLeft, NotInBalance, SceneNotYours, SceneOpen, SceneUnknown
+from services.orders.domain.beneficiary.beneficiary import (
     BeneficiaryErased,
     KindFixed,
     MandateOutdated,
@@ -10,17 +10,17 @@ from services.orders.domain.beneficiary import (
     NameMissing,
     NameUnprintable,
 )
-from services.orders.domain.claim import ClaimMismatch, ClaimRefused
-from services.orders.domain.machine import DoesNotFit
-from services.orders.domain.offers import AmountOutOfRange, PriceChanged, ProjectNotForSale, ProjectUnknown
-from services.orders.domain.payments import (
+from services.orders.domain.order.claim import ClaimMismatch, ClaimRefused
+from services.orders.domain.order.machine import DoesNotFit
+from services.orders.domain.order.offers import AmountOutOfRange, PriceChanged, ProjectNotForSale, ProjectUnknown
+from services.orders.domain.order.payments import (
     NoticeForged,
     PaymentsExhausted,
     PaymentUnknown,
     ProviderRefused,
     ProviderSilent,
 )
-from services.orders.domain.refunds import RefundNotOpen, RefundUnknown
+from services.orders.domain.order.refunds import RefundNotOpen, RefundUnknown
 from shared.refusal import Refusal
 from shared.web.auth import PUBLIC, Access, Capability, Scope
 

@@ -7,11 +7,11 @@ from urllib.parse import urljoin
 
 from fastapi import APIRouter, Header, Path, Request, Response
 
+from services.orders.api.dependencies import Served
 from services.orders.api.programs import OrderPath
-from services.orders.api.served import Served
-from services.orders.api.shapes.asked import PaymentAsked, RefundSettled
-from services.orders.api.shapes.shown import PaymentShown, PaymentStarted, Taken
-from services.orders.domain.order import Settlement
+from services.orders.api.shapes.requests import PaymentAsked, RefundSettled
+from services.orders.api.shapes.responses import PaymentShown, PaymentStarted, Taken
+from services.orders.domain.order.order import Settlement
 from services.orders.handlers.payments import Started
 from services.orders.handlers.sandbox import SIGNATURE_HEADER, Method
 from shared.web.app import cause_of

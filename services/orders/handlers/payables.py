@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from services.orders.handlers.races import persistently
+from services.orders.handlers.retries import persistently
 from services.orders.store.store import Store
 
 AT_ONCE_MAX = 500

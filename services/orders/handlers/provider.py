@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from services.orders.domain.order import Order, Payment
-from services.orders.domain.payments import Said
+from services.orders.domain.order.order import Order, Payment
+from services.orders.domain.order.payments import Said
 
 
 @dataclass(frozen=True)

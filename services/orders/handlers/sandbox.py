@@ -13,8 +13,8 @@ import httpx
 import structlog
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from services.orders.domain.order import Order, Payment, Received
-from services.orders.domain.payments import NoticeForged, ProviderRefused, ProviderSilent, Said
+from services.orders.domain.order.order import Order, Payment, Received
+from services.orders.domain.order.payments import NoticeForged, ProviderRefused, ProviderSilent, Said
 from services.orders.handlers.provider import Notice
 from shared.contracts.event import Currency, Fen, PaymentId
 from shared.sentence import Sentence

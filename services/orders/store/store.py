@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
-from services.orders.domain.beneficiary import Beneficiary
-from services.orders.domain.claim import Known
-from services.orders.domain.machine import ENDED, TIMED, State
-from services.orders.domain.order import Decision, Order
+from services.orders.domain.beneficiary.beneficiary import Beneficiary
+from services.orders.domain.order.claim import Known
+from services.orders.domain.order.machine import ENDED, TIMED, State
+from services.orders.domain.order.order import Decision, Order
 from services.orders.store.chains import Chains
 from services.orders.store.copies import Copies
 from services.orders.store.documents import (

@@ -15,10 +15,10 @@ from deploy.audit.provider import payment_of
 from deploy.sandbox import payments as sandbox
 from deploy.sandbox.payments import Payment
 from deploy.sandbox.shapes import PaymentShown
-from services.orders.domain.decide import hear
-from services.orders.domain.order import Order, Received, Settlement
-from services.orders.domain.payments import Said, hear_provider
-from services.orders.domain.refunds import refund_made, settle_refund
+from services.orders.domain.order.decide import hear
+from services.orders.domain.order.order import Order, Received, Settlement
+from services.orders.domain.order.payments import Said, hear_provider
+from services.orders.domain.order.refunds import refund_made, settle_refund
 from services.orders.handlers.sandbox import read_payment
 from services.orders.store.documents import order_document
 from tests.unit.orders.examples import MINUTE, NOW, ORDER, PAYMENT, POST_REFUSED, in_every_state, set_aside

@@ -8,11 +8,11 @@ import pytest
 
 import services.orders
 from services.orders.api.people import order_context
-from services.orders.domain import machine
-from services.orders.domain.order import Order, Payment, Refused, Settlement
-from services.orders.domain.payments import Said, hear_provider
-from services.orders.domain.refunds import refund_failed, refund_made, settle_refund
-from services.orders.domain.steps import advance
+from services.orders.domain.order import machine
+from services.orders.domain.order.order import Order, Payment, Refused, Settlement
+from services.orders.domain.order.payments import Said, hear_provider
+from services.orders.domain.order.refunds import refund_failed, refund_made, settle_refund
+from services.orders.domain.order.steps import advance
 from services.orders.handlers.sandbox import Sandbox
 from shared.web.idempotency import id_of
 from shared.web.pages import Pages

@@ -16,8 +16,8 @@ from deploy.sandbox.payments import FaultNotPlayable, NotPossible, Payment, Paym
 from deploy.sandbox.provider import PaymentDiffers, Sandbox
 from deploy.sandbox.records import Records
 from deploy.sandbox.shapes import PaymentShown
-from services.orders.domain.order import Received
-from services.orders.domain.payments import NoticeForged, Said
+from services.orders.domain.order.order import Received
+from services.orders.domain.order.payments import NoticeForged, Said
 from services.orders.handlers import sandbox as adapter
 from tests.unit.orders.examples import MINUTE, NOW, ORDER, PAYMENT
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.orders.handlers.balances import Balances
-from services.orders.handlers.handlers import Handlers
+from services.orders.handlers.orders import Handlers
 from services.orders.handlers.payments import Payments
 from services.orders.handlers.provider import Provider
 from services.orders.store.store import Store

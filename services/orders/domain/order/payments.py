@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from services.orders.domain import machine
-from services.orders.domain.order import Decision, NotOurs, Order, Payment, PaymentState, Received
-from services.orders.domain.refunds import returned, wait
-from services.orders.domain.steps import advance
+from services.orders.domain.order import machine
+from services.orders.domain.order.order import Decision, NotOurs, Order, Payment, PaymentState, Received
+from services.orders.domain.order.refunds import returned, wait
+from services.orders.domain.order.steps import advance
 from shared.refusal import Refusal
 from shared.sentence import Sentence
 

@@ -6,9 +6,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from services.orders.domain.beneficiary import Naming
-from services.orders.domain.claim import FOOTPRINTS_MAX
-from services.orders.domain.offers import ORDER_GRAMS_MAX, ORDER_MONEY_FEN_MAX
+from services.orders.domain.beneficiary.beneficiary import Naming
+from services.orders.domain.order.claim import FOOTPRINTS_MAX
+from services.orders.domain.order.offers import ORDER_GRAMS_MAX, ORDER_MONEY_FEN_MAX
 from services.orders.handlers.sandbox import Method
 from shared.contracts.event import BeneficiaryId, Country, FootprintId, ProjectId
 from shared.contracts.orders import Board

@@ -8,10 +8,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field
 
-from services.orders.domain.beneficiary import Beneficiary
-from services.orders.domain.decide import as_made
-from services.orders.domain.machine import State
-from services.orders.domain.order import NotOurs, Order, Payment, PaymentState, RefundReason, RefundState
+from services.orders.domain.beneficiary.beneficiary import Beneficiary
+from services.orders.domain.order.decide import as_made
+from services.orders.domain.order.machine import State
+from services.orders.domain.order.order import NotOurs, Order, Payment, PaymentState, RefundReason, RefundState
 from shared.contracts.orders import ClaimedFootprint
 
 

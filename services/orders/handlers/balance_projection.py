@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import partial
 
-from services.orders.domain.balance import chain
-from services.orders.handlers.races import persistently
+from services.orders.domain.balance.balance import chain
+from services.orders.handlers.retries import persistently
 from services.orders.store.store import Store
 
 PER_TURN_MAX = 500
