@@ -21,7 +21,8 @@ from shared.web.languages import LANGUAGES, SOURCE, Language
 ROOT = Path(__file__).resolve().parent.parent
 # Where sentences stand, and in which folder they are said in other languages.
 FOLDERS = {ROOT / "shared": ROOT / "shared/web/locale"} | {
-    ROOT / "services" / service: ROOT / "services" / service / "pages/locale" for service in SERVICES
+    ROOT / folder: ROOT / folder / "pages/locale"
+    for folder in (*(f"services/{name}" for name in SERVICES), "deploy/sandbox")
 }
 METHODS = [("**.py", "python"), ("**.html", "jinja2.ext.babel_extract")]
 KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "Sentence": None}

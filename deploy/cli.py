@@ -181,12 +181,21 @@ def audit(
     mongodb: Annotated[
         str, typer.Option(envvar="MONGODB", help="Where MongoDB answers, without a database.")
     ] = MONGODB,
+    sandbox_url: Annotated[
+        str, typer.Option(envvar="DIANDIAN_SANDBOX_URL", help="Where the payment provider answers.")
+    ] = f"http://{PLACE.address_of('sandbox')}",
+    sandbox_key: Annotated[
+        str | None,
+        typer.Option(envvar="DIANDIAN_SANDBOX_KEY", help="The key that it shares with us.", show_default=False),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Recount credits, money, orders and events from what is stored and told; exit 1 when something is wrong."""
     from deploy.audit import recount
+    from deploy.audit.provider import Provider
 
-    findings = _answered(recount(kafka, mongodb))
+    key = sandbox_key or (HOME / "secrets" / "sandbox").read_text()
+    findings = _answered(recount(kafka, mongodb, Provider(sandbox_url, key)))
     if as_json:
         print(json.dumps([finding.__dict__ for finding in findings], ensure_ascii=False, indent=2))
     else:
@@ -198,6 +207,7 @@ def audit(
 
 def _answered(work: Coroutine[Any, Any, Result]) -> Result:
     """Return what the work comes to; say where nothing answers rather than how the driver found out."""
+    import httpx
     from aiokafka.errors import KafkaError
 
     from shared.mongodb import ConnectionFailure
@@ -208,6 +218,8 @@ def _answered(work: Coroutine[Any, Any, Result]) -> Result:
         return asyncio.run(work)
     except KafkaError as away:
         raise typer.Exit(_complain(f"Kafka does not answer ({away}). {IS_IT_UP}")) from None
+    except httpx.HTTPError as away:
+        raise typer.Exit(_complain(f"The payment provider does not answer ({away}). {IS_IT_UP}")) from None
     except ConnectionFailure as away:
         where = str(away).partition(" (")[0]
         raise typer.Exit(_complain(f"MongoDB does not answer ({where}). {IS_IT_UP}")) from None

@@ -17,7 +17,7 @@ COMMON = ("DIANDIAN_ISSUER", "DIANDIAN_JWKS_URL", "DIANDIAN_PUBLIC_URL")
 OF_SERVICES: Mapping[str, tuple[str, ...]] = {
     "calculator": ("DIANDIAN_FOOTPRINTS_PER_ADDRESS_MAX",),
     "registry": (),
-    "orders": ("DIANDIAN_FEE_FEN", "DIANDIAN_SANDBOX_NOTICE_URL"),
+    "orders": ("DIANDIAN_FEE_FEN", "DIANDIAN_SANDBOX_KEY", "DIANDIAN_SANDBOX_URL"),
     "certificates": ("DIANDIAN_CERTIFICATE_ISSUER", "DIANDIAN_UNKNOWN_CODES_PER_ADDRESS_MAX"),
     "ranking": (),
 }

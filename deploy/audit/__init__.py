@@ -1,6 +1,7 @@
 """The audit: recounts the invariants of credits, money, orders and events from what is stored and what was told.
 
-It reads MongoDB and Kafka directly and asks no service, so that what a service says of itself proves nothing here.
+It reads MongoDB, Kafka and the payment provider's record, and asks no service, so that what a service says of itself
+proves nothing here.
 """
 
 from deploy.audit.books import Books, read
@@ -9,11 +10,12 @@ from deploy.audit.events import check_events
 from deploy.audit.findings import Finding
 from deploy.audit.money import check_money
 from deploy.audit.orders import check_orders
+from deploy.audit.provider import Provider
 
 
-async def recount(kafka: str, mongodb: str) -> list[Finding]:
+async def recount(kafka: str, mongodb: str, provider: Provider) -> list[Finding]:
     """Return what was found of each invariant, in the order C, M, O, E."""
-    books = await read(kafka, mongodb)
+    books = await read(kafka, mongodb, provider)
     return check(books)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from deploy.audit.provider import Provider, payments_of
 from deploy.log import whole
 from shared.contracts.event import MalformedEvent, from_record
 from shared.contracts.topics import EVENTS
@@ -44,6 +45,8 @@ class Books:
     places: dict[str, int] = field(default_factory=dict)
     collections: dict[tuple[str, str], list[Document]] = field(default_factory=dict)
     messages: list[Message] = field(default_factory=list)
+    # What the payment provider has on record, as it shows it.
+    payments: list[Document] = field(default_factory=list)
     # Records on our topics that no service takes for an event, so that none has published them.
     foreign: int = 0
 
@@ -66,12 +69,12 @@ class Books:
         return (message for message in self.messages if message.topic in topics)
 
 
-async def read(kafka: str, mongodb: str) -> Books:
+async def read(kafka: str, mongodb: str, provider: Provider) -> Books:
     """Read everything; what is written meanwhile may be seen in one place and not yet in the other."""
     books = Books()
     client = connect(f"{mongodb}/?readConcernLevel=majority", selection_timeout_ms=5_000)
     try:
-        for database, collection in (*AGGREGATES, ("orders", "sandbox_payments"), ("orders", "chains")):
+        for database, collection in (*AGGREGATES, ("orders", "chains")):
             books.collections[database, collection] = await client[database][collection].find({}).to_list(None)
         registry = client["registry"]
         async for page in registry["pages"].find({}).sort("_id", 1):
@@ -81,6 +84,7 @@ async def read(kafka: str, mongodb: str) -> Books:
         books.places = {place["_id"]: place["next"] async for place in registry["places"].find({})}
     finally:
         client.close()
+    books.payments = await payments_of(provider)
     async for record in whole(kafka, *(event.topic for event in EVENTS)):
         if record.value is None:
             continue

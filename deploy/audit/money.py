@@ -113,7 +113,7 @@ def _wrong(order: Document, payment: Document) -> Iterator[str]:
 
 def _side_record(books: Books, payments: list[tuple[Document, Document]]) -> Finding:
     ours = {payment["payment_id"]: payment for _, payment in payments}
-    provider = {theirs["_id"]: theirs for theirs in books.of("orders", "sandbox_payments")}
+    provider = {theirs["payment_id"]: theirs for theirs in books.payments}
     wrong = [
         f"{payment_id}: {said}"
         for payment_id, theirs in provider.items()
@@ -133,7 +133,8 @@ def _against(theirs: Document, mine: Document) -> Iterator[str]:
     state, received, refund = mine["state"], mine["received"], mine["refund"] or {"state": "none"}
     taken = theirs["taken_at"] is not None
     money = theirs["amount_fen"], theirs["currency"]
-    is_told = theirs["notified"] and "silent" not in theirs["faults"]
+    decided = theirs["decided_at"] is not None
+    is_told = decided and not theirs["notices_pending"] and "silent" not in theirs["faults"]
     asks = state in {"started", "capturing", "voiding"}
     if taken and received is None and (is_told or not asks):
         yield f"the provider took {money}, for orders it is {state}"
@@ -143,7 +144,8 @@ def _against(theirs: Document, mine: Document) -> Iterator[str]:
         yield "it is paid for orders and not for the provider"
     if received and taken and (received["amount_fen"], received["currency"]) != money:
         yield f"the provider took {money}, orders has {received}"
-    open_there = theirs["decided"] == "authorised" and not (taken or theirs["refused_at"] or theirs["voided_at"])
+    approved = theirs["mode"] == "authorise" and decided and theirs["state"] != "declined"
+    open_there = approved and not (taken or theirs["refused_at"] or theirs["voided_at"])
     if open_there and is_told and not asks:
         yield f"the provider keeps {money} set aside, for orders it is {state}"
     if theirs["voided_at"] and state not in {"voiding", "voided"}:

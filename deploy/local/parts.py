@@ -58,13 +58,15 @@ def _gateway_environment(place: Place) -> dict[str, str]:
         # Caddy would else keep its own state in the person's home.
         "XDG_CONFIG_HOME": str(place.folder("gateway")),
         "XDG_DATA_HOME": str(place.folder("gateway")),
-    } | {name.upper(): place.address_of(name) for name in SERVICES}
+    } | {name.upper(): place.address_of(name) for name in (*SERVICES, "sandbox")}
 
 
-def _service(name: str) -> Part:
+def _serve(name: str, app: str) -> Callable[[Place], list[str]]:
+    """Return the command that serves an app at the port of this name."""
+
     def command(place: Place) -> list[str]:
         return [
-            *(str(PROGRAMS / "python"), "-m", "uvicorn", "--factory", f"services.{name}.app:create_app"),
+            *(str(PROGRAMS / "python"), "-m", "uvicorn", "--factory", app),
             *("--host", "127.0.0.1", "--port", str(place.port_of(name)), "--no-access-log"),
             # A live wall never closes its stream by itself.
             *("--timeout-graceful-shutdown", "3"),
@@ -72,6 +74,14 @@ def _service(name: str) -> Part:
             *("--timeout-keep-alive", "75"),
         ]
 
+    return command
+
+
+def _is_ready(name: str) -> Callable[[Place], bool]:
+    return lambda place: ready.http_answers("127.0.0.1", place.port_of(name), "/health/ready")
+
+
+def _service(name: str) -> Part:
     def environment(place: Place) -> dict[str, str]:
         return {
             "SERVICE": name,
@@ -83,17 +93,31 @@ def _service(name: str) -> Part:
             "DIANDIAN_JWKS_URL": f"{place.url}/.well-known/jwks.json",
             "DIANDIAN_SECRET": _secret(place, name),
             "DIANDIAN_LIVEMODE": "false",
+            **(_of_sandbox(place) if name == "orders" else {}),
         } | {option: os.environ[option] for option in (*COMMON, *OF_SERVICES[name]) if os.environ.get(option)}
 
-    def is_ready(place: Place) -> bool:
-        return ready.http_answers("127.0.0.1", place.port_of(name), "/health/ready")
-
-    return Part(name, command, environment, is_ready)
+    return Part(name, _serve(name, f"services.{name}.app:create_app"), environment, _is_ready(name))
 
 
-def _secret(place: Place, service: str) -> str:
-    """Return the service's secret, made once: with another, no link that was handed out would open any more."""
-    file = place.folder("secrets") / service
+def _of_sandbox(place: Place) -> dict[str, str]:
+    """Return what orders is told of its payment provider."""
+    return {
+        "DIANDIAN_SANDBOX_URL": f"http://{place.address_of('sandbox')}",
+        "DIANDIAN_SANDBOX_KEY": _secret(place, "sandbox"),
+    }
+
+
+def _sandbox_environment(place: Place) -> dict[str, str]:
+    return {
+        "SANDBOX_KEY": _secret(place, "sandbox"),
+        "SANDBOX_FILE": str(place.folder("sandbox") / "payments.sqlite"),
+        "SANDBOX_NOTICE_URL": f"{place.url}/v1/payments/notices/sandbox",
+    }
+
+
+def _secret(place: Place, name: str) -> str:
+    """Return the secret of this name, made once: with another, no link that was handed out would open any more."""
+    file = place.folder("secrets") / name
     if not file.exists():
         file.touch(mode=0o600)
         file.write_text(secrets.token_urlsafe(32))
@@ -119,6 +143,8 @@ STORES = (
 )
 FRONTS = (
     *(_service(name) for name in SERVICES),
+    # Another company's system: it stands beside the services and shares a key with orders.
+    Part("sandbox", _serve("sandbox", "deploy.sandbox.app:create_app"), _sandbox_environment, _is_ready("sandbox")),
     Part(
         "gateway",
         _gateway,

@@ -16,6 +16,7 @@ PORT_OFFSETS = {
     "orders": 3,
     "certificates": 4,
     "ranking": 5,
+    "sandbox": 6,
     "kafka": 10,
     "kafka controller": 11,
     "mongodb": 12,

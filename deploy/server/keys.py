@@ -4,6 +4,7 @@
 |---|---|---|
 | `<service>` | that service | its secret, and the address of its database with its password |
 | `mongodb` | MongoDB | the password of its root, and the key by which members of a replica set know each other |
+| `sandbox` | the payment provider of the demo | the key that it shares with orders and audit, who have it in theirs |
 | `operator` | `diandian` | an address of MongoDB that may only read, for the audit; the key that signs staff tokens |
 | `gateway` | the gateway | the public half of that key |
 
@@ -22,7 +23,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from deploy.issuer import LocalIssuer
-from deploy.settings import CONCERNS, EXIT_CODE, misspelt
+from deploy.settings import CONCERNS, EXIT_CODE, PREFIX, misspelt
 from shared.contracts.topics import SERVICES
 
 KEYS = Path("/keys")
@@ -51,6 +52,9 @@ def make(keys: Path, own: Own = os.chown) -> None:
         own=own,
         owner=OURS,
     )
+    _once(keys / "sandbox" / "environment", lambda: f"SANDBOX_KEY='{_random()}'\n", own=own, owner=OURS)
+    for name in ("orders", "operator"):
+        _share(keys / "sandbox" / "environment", keys / name / "environment", own=own)
     LocalIssuer(keys / "operator" / "issuer", issuer="-")
     for path in (keys / "operator" / "issuer", *(keys / "operator" / "issuer").iterdir()):
         own(path, OURS, OURS)
@@ -65,6 +69,13 @@ def _environment(service: str) -> str:
 
 def _random() -> str:
     return secrets.token_urlsafe(32)
+
+
+def _share(shared: Path, path: Path, *, own: Own) -> None:
+    """Add to a file of ours the line that the provider's holds, unless it is there; earlier versions lack it."""
+    text, line = path.read_text(), f"{PREFIX}{shared.read_text()}"
+    if line not in text:
+        _write(path, text + line, own=own, owner=OURS)
 
 
 def _once(path: Path, content: Callable[[], str], *, own: Own, owner: int) -> None:

@@ -1,5 +1,6 @@
 """Puts orders together."""
 
+import secrets
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -7,18 +8,18 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import FastAPI
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr
 
 import services.orders as card
 from services.orders import api, stream
 from services.orders.api.balances import balance_router
-from services.orders.api.payments import SANDBOX_NOTICES, payment_router
+from services.orders.api.dependencies import Served
+from services.orders.api.payments import payment_router
 from services.orders.api.people import page_router
 from services.orders.api.profiles import profile_router
 from services.orders.api.programs import api_router
-from services.orders.api.served import Served
 from services.orders.handlers.balances import Balances
-from services.orders.handlers.handlers import Handlers
+from services.orders.handlers.orders import Handlers
 from services.orders.handlers.payables import count_payables
 from services.orders.handlers.payments import Payments
 from services.orders.handlers.sandbox import Sandbox
@@ -27,7 +28,7 @@ from shared import settings as shared_settings
 from shared.contracts.orders import BeneficiaryNamed
 from shared.messaging import outbox
 from shared.messaging.service import Messaging
-from shared.settings import Address, load
+from shared.settings import Origin, load
 from shared.web.app import create, database
 from shared.web.pages import Pages
 from shared.web.periodic import Periodic
@@ -53,8 +54,13 @@ class Settings(shared_settings.Settings):
 
     livemode: Annotated[bool, AfterValidator(_takes_no_money)] = Field(default=False, description="false")
     fee_fen: int = Field(200, ge=0, le=FEE_FEN_MAX, description=f"whole fen, 0 to {FEE_FEN_MAX}")
-    # Where the sandbox sends its notices: this service as the provider sees it; by default, through the gateway.
-    sandbox_notice_url: Address | None = Field(None, description="an http(s) address")
+    sandbox_url: Origin = Field("http://127.0.0.1:8086", description="http(s)://host or http(s)://host:port, no more")
+    # Shared with the sandbox. By default one that nobody else has: then neither believes the other.
+    sandbox_key: SecretStr = Field(
+        default_factory=lambda: SecretStr(secrets.token_urlsafe(32)),
+        min_length=16,
+        description="at least 16 random characters, the same as the sandbox's",
+    )
 
 
 def create_app(settings: Settings | None = None, *, clock: Callable[[], datetime] = outbox.clock) -> FastAPI:
@@ -63,17 +69,12 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], datetime
     mongodb = database(settings)
     messaging = Messaging(settings, service="orders", database=mongodb)
     store = Store(mongodb, livemode=settings.livemode, wake=messaging.wake)
-    sandbox = Sandbox(
-        store.sandbox,
-        clock,
-        secret=settings.secret.get_secret_value(),
-        notice_url=settings.sandbox_notice_url or settings.public_url + SANDBOX_NOTICES,
-    )
+    provider = Sandbox(settings.sandbox_url, settings.sandbox_key.get_secret_value(), clock)
     handlers = Handlers(store, clock, fee_fen=settings.fee_fen)
     balances = Balances(store, handlers, clock)
-    payments = Payments(store, sandbox, clock)
+    payments = Payments(store, provider, clock)
     pages = Pages(Path(__file__).parent / "pages", service="orders", livemode=settings.livemode)
-    served = Served(settings, store, handlers, balances, payments, sandbox, pages, clock, fee_fen=settings.fee_fen)
+    served = Served(settings, store, handlers, balances, payments, provider, pages, clock, fee_fen=settings.fee_fen)
     messaging.consume(stream.consumes(handlers))
     messaging.publish(*store.sources)
     messaging.heartbeat(BeneficiaryNamed)
@@ -95,7 +96,7 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], datetime
         hashes={"ord": store.order_hash, "ben": store.profile_hash},
         parts=[
             messaging,
-            sandbox,
+            provider,
             Periodic("deadlines", handlers.sweep, seconds=SWEEP_SECONDS),
             Periodic("forgotten orders", handlers.look_again, seconds=LOOK_AGAIN_SECONDS),
             Periodic("balances", balances.catch_up, seconds=BALANCE_SECONDS),

@@ -1,6 +1,6 @@
 """What orders hears, and by whom; what it says."""
 
-from services.orders.handlers.handlers import Handlers
+from services.orders.handlers.orders import Handlers
 from shared.contracts.calculator import FootprintCalculated, ScenePublished
 from shared.contracts.certificates import CertificateIssued
 from shared.contracts.orders import BeneficiaryNamed, OffsetPurchased, OrderClosed, OrderPlaced

@@ -6,11 +6,11 @@ import secrets
 from dataclasses import replace
 from datetime import timedelta
 
-from services.orders.domain.balance import Chain
-from services.orders.domain.beneficiary import MANDATE_VERSION, Beneficiary, Naming, named
-from services.orders.domain.beneficiary import make as make_beneficiary
-from services.orders.domain.decide import cancel
-from services.orders.domain.order import Wish
+from services.orders.domain.balance.balance import Chain
+from services.orders.domain.beneficiary.beneficiary import MANDATE_VERSION, Beneficiary, Naming, named
+from services.orders.domain.beneficiary.beneficiary import make as make_beneficiary
+from services.orders.domain.order.decide import cancel
+from services.orders.domain.order.order import Wish
 from services.orders.store.chains import Chains, Uncounted
 from services.orders.store.copies import Copies
 from services.orders.store.documents import beneficiary_document, order_document

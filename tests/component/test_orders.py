@@ -13,12 +13,11 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
-import uvicorn
 
 from deploy.issuer import LocalIssuer
 from services.orders.app import Settings, create_app
-from services.orders.domain.beneficiary import MANDATE_VERSION
-from services.orders.handlers.handlers import UNANSWERED, Handlers
+from services.orders.domain.beneficiary.beneficiary import MANDATE_VERSION
+from services.orders.handlers.orders import UNANSWERED, Handlers
 from services.orders.handlers.payments import Payments
 from services.orders.handlers.sandbox import Sandbox
 from services.orders.store.store import Store
@@ -38,6 +37,7 @@ from shared.messaging import outbox
 from shared.web.app import database
 from shared.web.auth import CAPABILITY_HEADER, hash_of
 from shared.web.idempotency import id_of
+from tests.component.provider import Provider, provider, serving
 from tests.conftest import Infra, consumed, enveloped, until
 from tests.embedded import free_port
 
@@ -70,7 +70,7 @@ class Replica:
 
     store: Store
     handlers: Handlers
-    sandbox: Sandbox
+    provider: Sandbox
     payments: Payments
 
 
@@ -96,11 +96,13 @@ class World:
     infra: Infra
     publish: Publish
     staff: str
+    provider: Provider
     _clients: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
 
     async def guest(self, **headers: str) -> httpx.AsyncClient:
         """Return a browser without cookies."""
-        client = httpx.AsyncClient(base_url=self.address, headers=headers, timeout=20)
+        hooks = {"request": [self.provider.lead]}
+        client = httpx.AsyncClient(base_url=self.address, headers=headers, timeout=20, event_hooks=hooks)
         return await self._clients.enter_async_context(client)
 
     async def project(self, *, version: int = 1, project_id: str | None = None, **changes: Any) -> str:
@@ -272,13 +274,21 @@ def certified(order: dict[str, Any]) -> CertificateIssued:
     )
 
 
-Running = tuple[str, Clock, Replica]
+Running = tuple[str, Clock, Replica, Provider]
 
 
 @pytest_asyncio.fixture(scope="module")
-async def running(infra: Infra, issuer: Issuer) -> AsyncIterator[Running]:
-    """Orders on a port of its own, so that its sandbox can send notices to it."""
-    port = free_port()
+async def running(infra: Infra, issuer: Issuer, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
+    """Orders on a port of its own, so that the sandbox can send notices to it."""
+    port, clock = free_port(), Clock()
+    address = f"http://127.0.0.1:{port}"
+    folder = tmp_path_factory.mktemp("sandbox")
+    async with provider(folder, clock, notice_url=f"{address}/v1/payments/notices/sandbox") as sandbox:
+        async for running in _orders(infra, issuer, port, clock, sandbox):
+            yield running
+
+
+async def _orders(infra: Infra, issuer: Issuer, port: int, clock: Clock, sandbox: Provider) -> AsyncIterator[Running]:
     settings = Settings(
         kafka_bootstrap_servers=infra.kafka,
         mongodb_url=infra.mongodb_url(f"orders_{secrets.token_hex(4)}"),
@@ -288,40 +298,24 @@ async def running(infra: Infra, issuer: Issuer) -> AsyncIterator[Running]:
         issuer=issuer[1],
         jwks_url=issuer[2],
         public_url=f"http://127.0.0.1:{port}",
+        **sandbox.settings,
     )
-    clock = Clock()
     app = create_app(settings, clock=clock)
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=2))
-    # The signals stay with pytest.
-    server.capture_signals = contextlib.nullcontext  # type: ignore[assignment, method-assign]
-    serving = asyncio.create_task(server.serve())
-    async with httpx.AsyncClient(base_url=settings.public_url) as client:
-
-        async def ready() -> bool:
-            with contextlib.suppress(httpx.TransportError):
-                return (await client.get("/health/ready")).status_code == 200
-            return False
-
-        await until(ready)
     opened = database(settings)
     store = Store(opened, livemode=False, wake=lambda: None)
     for source in store.sources:
         source.adopt("orders-other")
-    sandbox = Sandbox(store.sandbox, clock, secret=SECRET, notice_url="http://127.0.0.1:9/nobody")
-    yield (
-        settings.public_url,
-        clock,
-        Replica(store, Handlers(store, clock, fee_fen=200), sandbox, Payments(store, sandbox, clock)),
-    )
+    adapter = sandbox.adapter(clock)
+    async with serving(app, port), adapter.running():
+        replica = Replica(store, Handlers(store, clock, fee_fen=200), adapter, Payments(store, adapter, clock))
+        yield settings.public_url, clock, replica, sandbox
     opened.client.close()
-    server.should_exit = True
-    await serving
 
 
 @pytest_asyncio.fixture
 async def world(running: Running, infra: Infra, issuer: Issuer, publish: Publish) -> AsyncIterator[World]:
-    address, clock, replica = running
-    world = World(address, clock, replica, infra, publish, issuer[0].token("back-office", "orders:read"))
+    address, clock, replica, sandbox = running
+    world = World(address, clock, replica, infra, publish, issuer[0].token("back-office", "orders:read"), sandbox)
     async with world._clients:
         yield world
 

@@ -16,9 +16,9 @@ import pytest
 import pytest_asyncio
 
 from services.orders.api.balances import beneficiary_of
-from services.orders.domain.balance import chain
-from services.orders.domain.beneficiary import MANDATE_VERSION
-from services.orders.handlers.counting import count
+from services.orders.domain.balance.balance import chain
+from services.orders.domain.beneficiary.beneficiary import MANDATE_VERSION
+from services.orders.handlers.balance_projection import count
 from shared.contracts.calculator import ScenePublished
 from shared.contracts.orders import BeneficiaryNamed, OffsetPurchased, OrderPlaced
 from shared.messaging.failures import LostRace

@@ -13,15 +13,19 @@ import pytest
 
 from deploy.audit.books import Books
 from deploy.audit.money import check_money
+from deploy.audit.provider import payment_of as as_audited
+from deploy.sandbox.shapes import PaymentShown
 from services.orders.store.store import Store
 from shared.contracts.orders import OffsetPurchased, OrderClosed, OrderPlaced
+from shared.messaging import outbox
+from tests.component.provider import Provider
 from tests.component.test_orders import (  # noqa: F401 -- the fixtures are used by name
     World,
     running,
     shows,
     world,
 )
-from tests.component.test_orders_money import refunded, send_notice
+from tests.component.test_orders_money import refunded, send_notice, side
 from tests.conftest import until
 
 MODES = ("sandbox", "sandbox_card")
@@ -55,20 +59,18 @@ async def goes_back(world: World, guest: httpx.AsyncClient, order: dict[str, Any
     return str(voided["void_reason"])
 
 
-async def side(world: World, payment_id: str) -> Any:
-    """The provider's own record."""
-    record = await world.replica.store.sandbox.payment(payment_id)
-    assert record is not None
-    return record
-
-
-async def money_is_sound(store: Store, order_id: str) -> None:
+async def money_is_sound(store: Store, order_id: str, provider: Provider) -> None:
     """Let the audit look at an order's money in both books. Raises AssertionError with what it finds."""
     ours = await store._database["orders"].find({"_id": order_id}).to_list(None)
-    theirs = await store._database["sandbox_payments"].find({"order_id": order_id}).to_list(None)
+    payments = provider.records.page(after="", limit=10_000)
+    theirs = [
+        as_audited(PaymentShown.of(payment, now=outbox.clock()).model_dump(mode="json"))
+        for payment in payments
+        if payment.order_id == order_id
+    ]
     assert ours
     assert theirs
-    books = Books(collections={("orders", "orders"): ours, ("orders", "sandbox_payments"): theirs})
+    books = Books(collections={("orders", "orders"): ours}, payments=theirs)
     found = [found for found in check_money(books) if found.invariant in {"M3 M4", "M side record"}]
     assert [one.said for one in found if not one.holds] == []
     assert len(found) == 2
@@ -90,7 +92,7 @@ async def test_s12_a_card_is_authorised_then_captured_and_the_order_completes_on
     assert (payment["state"], payment["authorised_fen"], payment["received_fen"]) == ("paid", 2759, 2759)
 
     async def all_told() -> bool:
-        return not (await side(world, payment_id)).tellings
+        return not (await side(world, payment_id)).notices
 
     # The provider tells of the capture too, which changes nothing any more.
     await until(all_told)
@@ -116,13 +118,13 @@ async def test_s9_notices_that_come_twice_late_or_never_buy_once(
     world.clock.forward(seconds=seconds)
 
     async def all_told() -> bool:
-        return not (await side(world, payment_id)).tellings
+        return not (await side(world, payment_id)).notices
 
     await until(all_told)
     assert await events_of(world, held, 2) == ["order.placed", "offset.purchased"]
     assert (await payment_of(world, guest, held, payment_id))["refund"] is None
     world.clock.forward(seconds=-2 * seconds)
-    await money_is_sound(world.replica.store, held["order_id"])
+    await money_is_sound(world.replica.store, held["order_id"], world.provider)
 
 
 @pytest.mark.parametrize("method", MODES)
@@ -141,7 +143,7 @@ async def test_s10_late_money_goes_back_in_full_and_the_order_says_so(world: Wor
     assert ("You got 27.59 CNY back" if method == "sandbox" else "Let go") in page.text
     assert "This payment came when the order had ended." in page.text
     world.clock.forward(minutes=-16, seconds=-1)
-    await money_is_sound(world.replica.store, held["order_id"])
+    await money_is_sound(world.replica.store, held["order_id"], world.provider)
 
 
 @pytest.mark.parametrize("method", MODES)
@@ -159,7 +161,7 @@ async def test_s9_wrong_money_goes_back_in_full_and_the_order_is_as_it_was(
     assert bool(record.refunded_at) != bool(record.voided_at)
     await world.pay(guest, held, method=method)
     await world.in_state(guest, held, "purchased")
-    await money_is_sound(world.replica.store, held["order_id"])
+    await money_is_sound(world.replica.store, held["order_id"], world.provider)
 
 
 @pytest.mark.parametrize("method", MODES)
@@ -173,7 +175,7 @@ async def test_m3_of_two_payments_one_buys_and_the_other_goes_back(world: World,
     await guest.post(f"/v1/sandbox/payments/{second}/approve")
     assert await goes_back(world, guest, held, second, method) == "second"
     assert (await world.look(guest, held))["state"] == "purchased"
-    await money_is_sound(world.replica.store, held["order_id"])
+    await money_is_sound(world.replica.store, held["order_id"], world.provider)
 
 
 async def test_s12_a_capture_that_times_out_and_later_says_yes_completes_the_order_once(world: World) -> None:
@@ -186,7 +188,7 @@ async def test_s12_a_capture_that_times_out_and_later_says_yes_completes_the_ord
     address = f"/orders/{held['order_id']}"
     page = await guest.get(f"{address}?t={held['capability']}", follow_redirects=True)
     assert "Confirming with the bank" in page.text
-    await money_is_sound(world.replica.store, held["order_id"])
+    await money_is_sound(world.replica.store, held["order_id"], world.provider)
     key = {**shows(held), "Idempotency-Key": secrets.token_hex(8)}
     for path in ("cancel", "payments"):
         refused = await guest.post(f"/v1{address}/{path}", json={}, headers=key)
@@ -204,7 +206,7 @@ async def test_s12_a_capture_that_times_out_and_later_says_yes_completes_the_ord
     await world.in_state(guest, held, "completed")
     assert await events_of(world, held, 2) == ["order.placed", "offset.purchased"]
     world.clock.forward(minutes=-16)
-    await money_is_sound(world.replica.store, held["order_id"])
+    await money_is_sound(world.replica.store, held["order_id"], world.provider)
 
 
 async def until_refused(world: World, guest: httpx.AsyncClient, held: dict[str, Any], payment_id: str) -> None:
@@ -229,7 +231,7 @@ async def test_s12_a_capture_that_times_out_and_later_says_no_leads_back_to_held
     await world.pay(guest, held, method="sandbox_card")
     await world.in_state(guest, held, "purchased")
     assert await events_of(world, held, 2) == ["order.placed", "offset.purchased"]
-    await money_is_sound(world.replica.store, held["order_id"])
+    await money_is_sound(world.replica.store, held["order_id"], world.provider)
 
 
 async def test_s12_a_no_that_comes_after_the_time_is_up_ends_the_order_as_expired(world: World) -> None:
@@ -243,7 +245,7 @@ async def test_s12_a_no_that_comes_after_the_time_is_up_ends_the_order_as_expire
     assert await events_of(world, held, 2) == ["order.placed", "order.closed"]
     record = await side(world, payment_id)
     assert (record.taken_at, record.refused_at is not None) == (None, True)
-    await money_is_sound(world.replica.store, held["order_id"])
+    await money_is_sound(world.replica.store, held["order_id"], world.provider)
 
 
 async def test_a_capture_that_is_refused_at_once_leaves_the_order_held(world: World) -> None:

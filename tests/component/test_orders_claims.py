@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.orders.domain.beneficiary import CORRECTS_MAX, MANDATE_TEXT, MANDATE_VERSION
+from services.orders.domain.beneficiary.beneficiary import CORRECTS_MAX, MANDATE_TEXT, MANDATE_VERSION
 from services.orders.store.store import Loaded
 from shared.contracts.event import Cause
 from shared.contracts.orders import BeneficiaryNamed, OffsetPurchased, OrderClosed, OrderPlaced

@@ -6,18 +6,18 @@ import contextlib
 import secrets
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import httpx
 import pytest
 import pytest_asyncio
 
+from deploy.sandbox import payments as sandbox
 from services.orders.app import Settings, create_app
-from services.orders.domain import sandbox as sandbox_domain
-from services.orders.domain.decide import hear
-from services.orders.domain.order import Order, Payment
-from services.orders.domain.payments import Said
-from services.orders.domain.sandbox import SandboxPayment
+from services.orders.domain.order.decide import hear
+from services.orders.domain.order.order import Order, Payment
+from services.orders.domain.order.payments import Said
 from services.orders.handlers.payments import Payments
 from services.orders.handlers.sandbox import Sandbox
 from services.orders.store.store import Store
@@ -26,6 +26,7 @@ from shared.contracts.orders import OffsetPurchased, OrderClosed, OrderPlaced
 from shared.contracts.registry import CreditsHeld
 from shared.web.app import database
 from shared.web.idempotency import id_of
+from tests.component.provider import Provider, provider
 from tests.component.test_orders import Clock
 from tests.component.test_orders_capture import money_is_sound
 from tests.conftest import Infra, consumed, served, until
@@ -68,6 +69,7 @@ class Stage:
     settings: Callable[..., Settings]
     store: Store
     clock: Clock
+    provider: Provider
     sandbox: Dying
     url: str
 
@@ -75,7 +77,7 @@ class Stage:
     def payments(self) -> Payments:
         return Payments(self.store, self.sandbox, self.clock)
 
-    async def approved(self, method: str, *faults: sandbox_domain.Fault) -> tuple[str, str]:
+    async def approved(self, method: str, *faults: sandbox.Fault) -> tuple[str, str]:
         """A held order with a payment that the guest has approved and nobody has been told of; both ids."""
         order_id, payment_id, now = id_of("ord", secrets.token_hex(8)), id_of("pay", secrets.token_hex(8)), self.clock()
         placed = made(order_id=order_id, now=now)
@@ -90,9 +92,8 @@ class Stage:
             order_id, payment_id=payment_id, method=method, request_hash="2" * 64, cause=CAUSE
         )
         assert started.payment.state == "started"
-        record = await self.store.sandbox.payment(payment_id)
-        assert record is not None
-        await self.store.sandbox.change(record, sandbox_domain.approve(record, ("silent", *faults), now=now))
+        approved = sandbox.approve(await self.side(payment_id), ("silent", *faults), now=now)
+        self.provider.records.update(approved)
         return order_id, payment_id
 
     async def told(self, payment_id: str) -> None:
@@ -108,7 +109,7 @@ class Stage:
             await source.release()
         async with contextlib.AsyncExitStack() as running:
             for _ in range(replicas):
-                settings = self.settings("orders", kind=Settings, mongodb_url=self.url)
+                settings = self.settings("orders", kind=Settings, mongodb_url=self.url, **self.provider.settings)
                 client = await running.enter_async_context(served(create_app(settings, clock=self.clock)))
             yield client
 
@@ -127,7 +128,7 @@ class Stage:
 
         await until(there)
 
-        await money_is_sound(self.store, order_id)
+        await money_is_sound(self.store, order_id, self.provider)
 
     async def topics(self, order_id: str, count: int) -> list[str]:
         """Wait until so many events are told of the order, and return what they are, each once."""
@@ -139,22 +140,25 @@ class Stage:
 
         return list(await until(there))
 
-    async def side(self, payment_id: str) -> SandboxPayment:
-        record = await self.store.sandbox.payment(payment_id)
+    async def side(self, payment_id: str) -> sandbox.Payment:
+        record = self.provider.records.payment(payment_id)
         assert record is not None
         return record
 
 
 @pytest_asyncio.fixture
-async def stage(infra: Infra, settings: Callable[..., Any]) -> AsyncIterator[Stage]:
+async def stage(infra: Infra, settings: Callable[..., Any], tmp_path: Path) -> AsyncIterator[Stage]:
     url = infra.mongodb_url(f"orders_{secrets.token_hex(4)}")
     opened = database(settings("orders", kind=Settings, mongodb_url=url))
     store, clock = Store(opened, livemode=False, wake=lambda: None), Clock()
     await store.prepare()
     for source in store.sources:
         source.adopt("orders-dead")
-    sandbox = Dying(store.sandbox, clock, secret="s", notice_url="http://127.0.0.1:9/nobody")
-    yield Stage(infra, settings, store, clock, sandbox, url)
+    async with provider(tmp_path, clock, notice_url="http://127.0.0.1:9/nobody") as played:
+        dying = played.adapter(clock, Dying)
+        assert isinstance(dying, Dying)
+        async with dying.running():
+            yield Stage(infra, settings, store, clock, played, dying, url)
     opened.client.close()
 
 

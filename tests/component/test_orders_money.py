@@ -5,20 +5,19 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 import secrets
 from dataclasses import replace
 from typing import Any
 
 import httpx
 
-from services.orders.domain import sandbox
-from services.orders.domain.notice import SIGNATURE_HEADER, sign
+from deploy.sandbox import payments as sandbox
+from deploy.sandbox.notices import SIGNATURE_HEADER, sign
 from shared.contracts.orders import OffsetPurchased, OrderClosed, OrderPlaced
 from shared.contracts.registry import CreditsRefused
+from tests.component.provider import KEY
 from tests.component.test_orders import (  # noqa: F401 -- the fixtures are used by name
     GRAMS,
-    SECRET,
     World,
     certified,
     new_id,
@@ -29,7 +28,6 @@ from tests.component.test_orders import (  # noqa: F401 -- the fixtures are used
 )
 from tests.conftest import consumed, enveloped, until
 
-KEY = hmac.digest(SECRET.encode(), b"sandbox notices", "sha256")
 NOTICES = "/v1/payments/notices/sandbox"
 
 
@@ -48,6 +46,13 @@ async def send_notice(world: World, guest: httpx.AsyncClient, payment_id: str, *
     body = httpx.Request("POST", "http://x", json=notice).content
     signature = signature or sign(KEY, body, now=world.clock())
     return await guest.post(NOTICES, content=body, headers={SIGNATURE_HEADER: signature})
+
+
+async def side(world: World, payment_id: str) -> sandbox.Payment:
+    """The provider's own record."""
+    record = world.provider.records.payment(payment_id)
+    assert record is not None
+    return record
 
 
 async def refunded(world: World, guest: httpx.AsyncClient, order: dict[str, Any], payment_id: str) -> dict[str, Any]:
@@ -81,7 +86,7 @@ async def test_s9_a_forged_or_old_notice_is_401_and_changes_nothing(world: World
     project_id, guest = await world.project(), await world.guest()
     held = await world.held_order(guest, project_id)
     payment_id = await world.pay(guest, held, approve=False)
-    for signature in ("t=1,v1=" + "0" * 64, "nonsense", sign(b"other", b"{}", now=world.clock())):
+    for signature in ("t=1,v1=" + "0" * 64, "nonsense", sign("other", b"{}", now=world.clock())):
         forged = await send_notice(world, guest, payment_id, signature=signature)
         assert (forged.status_code, forged.json()["code"]) == (401, "notice_forged")
     assert (await guest.post(NOTICES, content=b"{}")).status_code == 401
@@ -95,18 +100,14 @@ async def test_s9_another_amount_goes_back_in_full_and_the_order_is_as_it_was(wo
     project_id, guest = await world.project(), await world.guest()
     held = await world.held_order(guest, project_id)
     payment_id = await world.pay(guest, held, approve=False)
-    records = world.replica.store.sandbox
-    record = await records.payment(payment_id)
-    assert record is not None
-    await records.change(record, replace(record, amount_fen=2700))
+    records, record = world.provider.records, await side(world, payment_id)
+    records.update(replace(record, amount_fen=2700))
     await guest.post(f"/v1/sandbox/payments/{payment_id}/approve")
     refund = await refunded(world, guest, held, payment_id)
     order = await world.look(guest, held)
     assert refund["why"] == "wrong_amount"
     assert (order["state"], order["deadline"], order["steps"]) == ("held", held["deadline"], held["steps"])
-    side = await records.payment(payment_id)
-    assert side is not None
-    assert side.refunded_at is not None
+    assert (await side(world, payment_id)).refunded_at is not None
     await world.pay(guest, held)
     await world.in_state(guest, held, "purchased")
 
@@ -188,11 +189,9 @@ async def test_a_refund_that_the_provider_refuses_is_tried_again_until_it_is_mad
         return bool(payment["refund"]["state"] == "failed")
 
     await until(failed)
-    records = world.replica.store.sandbox
-    record = await records.payment(payment_id)
-    assert record is not None
+    records, record = world.provider.records, await side(world, payment_id)
     paid = sandbox.approve(record, ("silent",), now=world.clock())
-    await records.change(record, replace(paid, currency="USD"))
+    records.update(replace(paid, currency="USD"))
     world.clock.forward(seconds=10)
     assert (await refunded(world, guest, held, payment_id))["why"] == "wrong_currency"
 
@@ -201,10 +200,10 @@ async def test_s15_a_notice_that_a_crash_left_undelivered_is_delivered_later(wor
     project_id, guest = await world.project(), await world.guest()
     held = await world.held_order(guest, project_id)
     payment_id = await world.pay(guest, held, approve=False)
-    # Another replica takes the guest's word and dies before its notice is taken.
-    async with world.replica.sandbox.running():
-        after = await world.replica.sandbox.approve(payment_id)
-    assert after.tellings
+    # The sandbox has taken the guest's approval, and died before its notice was taken.
+    approved = sandbox.approve(await side(world, payment_id), now=world.clock())
+    assert approved.notices
+    world.provider.records.update(approved)
     await world.in_state(guest, held, "purchased")
 
 
@@ -212,10 +211,8 @@ async def test_s15_a_lost_notice_is_made_good_by_asking_the_provider(world: Worl
     project_id, guest = await world.project(), await world.guest()
     held = await world.held_order(guest, project_id)
     payment_id = await world.pay(guest, held, approve=False)
-    records = world.replica.store.sandbox
-    record = await records.payment(payment_id)
-    assert record is not None
-    await records.change(record, sandbox.approve(record, ("silent",), now=world.clock()))
+    records, record = world.provider.records, await side(world, payment_id)
+    records.update(sandbox.approve(record, ("silent",), now=world.clock()))
     await world.replica.payments.ask()
     assert (await world.look(guest, held))["state"] == "held", "the provider is given a minute"
     world.clock.forward(seconds=61)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.orders.domain import beneficiary
+from services.orders.domain.beneficiary import beneficiary
 from shared.contracts.event import Cause
 from shared.contracts.orders import BeneficiaryNamed
 from shared.web.auth import CAPABILITY_HEADER

@@ -46,7 +46,7 @@ async def test_m1_subtotal_and_fee_are_the_total_of_quote_order_and_payment(
     }
     payment_id = await world.pay(guest, held, method="sandbox_card")
     await world.in_state(guest, held, "purchased")
-    record = await world.replica.store.sandbox.payment(payment_id)
+    record = world.provider.records.payment(payment_id)
     assert record is not None
     assert (record.amount_fen, record.currency) == (offer["total_fen"], offer["currency"])
 

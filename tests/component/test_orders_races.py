@@ -12,11 +12,11 @@ from typing import Any
 import httpx
 import pytest
 
-from services.orders.domain.beneficiary import MANDATE_VERSION
-from services.orders.domain.claim import FootprintCovered
-from services.orders.domain.machine import DoesNotFit
-from services.orders.domain.order import Decision, Offered, Order, Wish
-from services.orders.handlers.handlers import Handlers, Keyed
+from services.orders.domain.beneficiary.beneficiary import MANDATE_VERSION
+from services.orders.domain.order.claim import FootprintCovered
+from services.orders.domain.order.machine import DoesNotFit
+from services.orders.domain.order.order import Decision, Offered, Order, Wish
+from services.orders.handlers.orders import Handlers, Keyed
 from services.orders.store.store import Store
 from shared.contracts.event import Cause
 from shared.contracts.orders import OffsetPurchased, OrderClosed, OrderPlaced

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import httpx
 import pytest
 
-from services.orders.domain import sandbox as sandbox_domain
-from services.orders.domain.order import Order, Payment, Settlement
-from services.orders.domain.sandbox import SandboxPayment
+from deploy.sandbox import payments as sandbox
+from services.orders.domain.order.order import Order, Payment, Settlement
 from services.orders.handlers.payments import Payments
 from services.orders.handlers.sandbox import Sandbox
 from services.orders.store.store import Loaded, Store
@@ -27,8 +27,8 @@ from tests.component.test_orders import (  # noqa: F401 -- the fixtures are used
     running,
     world,
 )
-from tests.component.test_orders_capture import money_is_sound, payment_of, side
-from tests.component.test_orders_money import refunded
+from tests.component.test_orders_capture import money_is_sound, payment_of
+from tests.component.test_orders_money import refunded, side
 from tests.conftest import enveloped, until
 
 
@@ -92,7 +92,7 @@ async def test_a_refund_that_is_refused_twice_is_made_at_the_third_time(world: W
     assert (await refunded(world, guest, held, payment_id))["why"] == "wrong_amount"
     record = await side(world, payment_id)
     assert (record.refunds, record.refunded_at is not None) == (3, True)
-    await money_is_sound(world.replica.store, held["order_id"])
+    await money_is_sound(world.replica.store, held["order_id"], world.provider)
 
 
 @pytest.mark.parametrize("of_the_order", [True, False])
@@ -116,7 +116,7 @@ async def test_staff_settle_a_refund_that_the_provider_refuses_and_the_provider_
     page = await guest.get(f"/orders/{order['order_id']}")
     assert "Refunded by hand" in page.text
     assert "BANK-2026-0042" in page.text
-    await money_is_sound(world.replica.store, order["order_id"])
+    await money_is_sound(world.replica.store, order["order_id"], world.provider)
     if of_the_order:
         *_, closed = await world.said_of(order["order_id"], OrderPlaced, OffsetPurchased, OrderClosed, count=3)
         assert isinstance(closed.data, OrderClosed)
@@ -165,7 +165,7 @@ async def test_o1_a_settlement_that_another_replica_notes_meanwhile_is_replayed(
             return await super().order(order_id)
 
     store = Interleaved(world.replica.store._database, livemode=False, wake=lambda: None)
-    payment, replayed = await note(Payments(store, world.replica.sandbox, world.clock))
+    payment, replayed = await note(Payments(store, world.replica.provider, world.clock))
     assert (payment.refund and payment.refund.settlement, replayed) == (settlement, True)
 
 
@@ -197,20 +197,19 @@ async def test_only_staff_with_the_scope_settle_and_only_what_is_being_returned(
 async def test_a_refund_that_the_provider_made_meanwhile_cannot_be_settled(world: World, cashier: str) -> None:
     guest = await world.guest()
     order, payment_id = await not_made(world, guest, of_the_order=False)
-    records = world.replica.store.sandbox
     # The provider has made it, and we crashed before we could note that.
     record = await side(world, payment_id)
-    willing = sandbox_domain.give_back(
-        SandboxPayment(**{**vars(record), "faults": ("wrong_amount",)}),
+    willing = sandbox.refund(
+        replace(record, faults=("wrong_amount",)),
         amount_fen=record.amount_fen,
         currency=record.currency,
         now=world.clock(),
     )
-    await records.change(record, willing)
+    world.provider.records.update(willing)
     made = await settle(world, cashier, order, payment_id)
     assert (made.status_code, made.json()["code"], made.json()["state"]) == (409, "refund_state", "made")
     refund = (await payment_of(world, guest, order, payment_id))["refund"]
-    assert (refund["state"], refund["reference"]) == ("made", sandbox_domain.refund_reference(record))
+    assert (refund["state"], refund["reference"]) == ("made", willing.refund_reference)
 
 
 async def test_a_refund_that_is_being_asked_for_cannot_be_settled_at_the_same_moment(
@@ -226,7 +225,7 @@ async def test_a_refund_that_is_being_asked_for_cannot_be_settled_at_the_same_mo
                 answers.append(await settle(world, cashier, order, payment_id))
             return "given back"
 
-    meanwhile = Meanwhile(world.replica.store.sandbox, world.clock, secret="s", notice_url="")
+    meanwhile = world.provider.adapter(world.clock, Meanwhile)
     loaded = await world.replica.store.order(order["order_id"])
     assert loaded is not None
     await Payments(world.replica.store, meanwhile, world.clock)._refund(loaded, payment_id, Cause(id="test"))

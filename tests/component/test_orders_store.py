@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from services.orders.domain.claim import Known
-from services.orders.domain.decide import make
-from services.orders.domain.machine import State
-from services.orders.domain.order import Order, Payment, Received, Refund, Wish
-from services.orders.domain.payments import ProviderSilent, Said
-from services.orders.handlers.handlers import Handlers
+from services.orders.domain.order.claim import Known
+from services.orders.domain.order.decide import make
+from services.orders.domain.order.machine import State
+from services.orders.domain.order.order import Order, Payment, Received, Refund, Wish
+from services.orders.domain.order.payments import ProviderSilent, Said
+from services.orders.handlers.orders import Handlers
 from services.orders.handlers.payments import Payments
 from services.orders.store.copies import Copies
 from services.orders.store.documents import order_document

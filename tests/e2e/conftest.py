@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 
 from deploy import audit
 from deploy.audit.books import Books, read
+from deploy.audit.provider import Provider
 from deploy.issuer import LocalIssuer
 from deploy.local.runtime import Local
 from deploy.seed import seed
@@ -42,6 +43,11 @@ class System:
     @property
     def kafka(self) -> str:
         return self.local.place.address_of("kafka")
+
+    @property
+    def provider(self) -> Provider:
+        told = self.local.env("sandbox")
+        return Provider(f"http://{self.local.place.address_of('sandbox')}", told["DIANDIAN_SANDBOX_KEY"])
 
     @property
     def mongodb(self) -> str:
@@ -80,7 +86,7 @@ class System:
                     return await self._books_at_rest(log)
                 async with offsets.opened(self.kafka) as opened:
                     return await self._books_at_rest(opened)
-            except (KafkaError, OSError):
+            except (KafkaError, OSError, httpx.HTTPError):
                 return None
 
         books: Books = await until(patiently, seconds=PATIENCE_SECONDS)
@@ -90,7 +96,7 @@ class System:
         ends = await log.ends(*TOPICS)
         if not all([await log.is_read_by(service) for service in SERVICES if service != "ranking"]):
             return None
-        books = await read(self.kafka, self.mongodb)
+        books = await read(self.kafka, self.mongodb, self.provider)
         documents = [document for documents in books.collections.values() for document in documents]
         # Beside events, orders have to be followed by the balances of their scenes.
         waiting = [1 for document in documents if document.get("outbox") or document.get("uncounted")]

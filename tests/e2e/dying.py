@@ -1,16 +1,19 @@
-"""Any service as it is, in a process that kills itself at the position which lies in a file, and takes the file along.
+"""Any service, or the sandbox, in a process that kills itself at the position that lies in a file, which goes with it.
 
-It listens to what the drivers do, and changes nothing: before a command is sent to MongoDB or a record to Kafka, or
-after it was acknowledged. `uvicorn --factory tests.e2e.dying:create_app` with SERVICE and DIES_AT, the file.
+It listens to what the drivers do, and changes nothing: before a command is sent to MongoDB, a statement to SQLite or a
+record to Kafka, or after it was acknowledged. `uvicorn --factory tests.e2e.dying:create_app` with SERVICE, and DIES_AT,
+the file.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
 import os
 import re
 import signal
+import sqlite3
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -36,7 +39,10 @@ def create_app() -> FastAPI:
     """Return the app of the service whose drivers are listened to."""
     monitoring.register(_Commands())
     _listen_to_kafka()
-    app: FastAPI = importlib.import_module(f"services.{os.environ['SERVICE']}.app").create_app()
+    sqlite3.connect = functools.partial(sqlite3.connect, factory=_Statements)
+    name = os.environ["SERVICE"]
+    module = "deploy.sandbox.app" if name == "sandbox" else f"services.{name}.app"
+    app: FastAPI = importlib.import_module(module).create_app()
     return app
 
 
@@ -92,6 +98,22 @@ class _Commands(monitoring.CommandListener):
 
     def failed(self, event: monitoring.CommandFailedEvent) -> None:
         self._at.discard(event.request_id)
+
+
+class _Statements(sqlite3.Connection):
+    """Each statement is a transaction; the first parameter of one that writes is the document."""
+
+    def execute(self, statement: str, parameters: Any = ()) -> sqlite3.Cursor:
+        does = statement.split(maxsplit=1)[0].lower()
+        if does not in {"insert", "update"}:
+            return super().execute(statement, parameters)
+        document = json.loads(parameters[0])
+        if is_at(does, "payments", document, "before"):
+            die()
+        done = super().execute(statement, parameters)
+        if is_at(does, "payments", document, "after"):
+            die()
+        return done
 
 
 def _listen_to_kafka() -> None:

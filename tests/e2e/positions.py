@@ -24,6 +24,7 @@ class Position:
     story: Story = "bought"
 
 
+# Of the sandbox's record: a text under a name, null under the others.
 CAPTURED = {"decided": "authorised", "taken_at": ".+"}
 WRITES = (
     Position("calculator", "footprint made", "insert", "footprints"),
@@ -37,13 +38,13 @@ WRITES = (
     Position("orders", "balance is up to the order", "update", "orders", {"uncounted": ""}),
     Position("orders", "order held", "update", "orders", {"state": "held"}),
     Position("orders", "payment started", "update", "orders", {"payments": {"state": "started"}}),
-    Position("orders", "payment opened at the provider", "insert", "sandbox_payments"),
-    Position("orders", "payment approved at the provider", "update", "sandbox_payments", {"decided": "paid"}),
+    Position("sandbox", "payment opened at the provider", "insert", "payments"),
+    Position("sandbox", "payment approved at the provider", "update", "payments", {"decided": "paid"}),
     Position("orders", "order purchased", "update", "orders", {"state": "purchased"}),
-    Position("orders", "notice taken", "update", "sandbox_payments", {"notified": True}),
-    Position("orders", "money set aside", "update", "sandbox_payments", {"decided": "authorised"}, "by card"),
+    Position("sandbox", "notice taken", "update", "payments", {"decided": "paid", "notices": r"\[\]"}),
+    Position("sandbox", "money set aside", "update", "payments", {"decided": "authorised"}, "by card"),
     Position("orders", "order capturing", "update", "orders", {"state": "capturing"}, "by card"),
-    Position("orders", "money captured", "update", "sandbox_payments", CAPTURED, "by card"),
+    Position("sandbox", "money captured", "update", "payments", CAPTURED, "by card"),
     Position("orders", "captured order purchased", "update", "orders", {"state": "purchased"}, "by card"),
     Position("orders", "order retired", "update", "orders", {"state": "retired"}),
     Position("orders", "order completed", "update", "orders", {"state": "completed"}),
@@ -51,10 +52,10 @@ WRITES = (
     Position("orders", "order cancelled", "update", "orders", {"state": "cancelled"}, "late"),
     Position("orders", "refund asked for", "update", "orders", {"refund": {"state": "requested"}}, "late"),
     Position("orders", "refund about to be asked", "update", "orders", {"refund": {"asked_at": ".+"}}, "late"),
-    Position("orders", "money given back at the provider", "update", "sandbox_payments", {"refunded_at": ".+"}, "late"),
+    Position("sandbox", "money given back at the provider", "update", "payments", {"refunded_at": ".+"}, "late"),
     Position("orders", "refund made", "update", "orders", {"refund": {"state": "made"}}, "late"),
     Position("orders", "void asked for", "update", "orders", {"payments": {"state": "voiding"}}, "late by card"),
-    Position("orders", "money let go", "update", "sandbox_payments", {"voided_at": ".+"}, "late by card"),
+    Position("sandbox", "money let go", "update", "payments", {"voided_at": ".+"}, "late by card"),
     Position("orders", "void made", "update", "orders", {"payments": {"state": "voided"}}, "late by card"),
     Position("orders", "beneficiary renamed", "update", "beneficiaries", {"name": "Renamed.*"}, "renamed"),
     Position("orders", "old orders corrected", "update", "beneficiaries", {"corrects": ".*ord_.*"}, "renamed"),

@@ -82,8 +82,8 @@ async def replica(
     """
     port = system.local.place.port_of(service)
     if beside:
-        # Ports up to 10 behind those of the services are free in every copy.
-        port, environment = port + 5, {"DIANDIAN_REPLICA": f"{service}-2", **environment}
+        # Behind all ports of a copy some more are free, see tests/embedded.py.
+        port, environment = port + 13, {"DIANDIAN_REPLICA": f"{service}-2", **environment}
     else:
         await asyncio.to_thread(system.local.kill, service)
     made = Replica(

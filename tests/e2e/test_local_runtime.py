@@ -217,7 +217,8 @@ def test_everything_that_a_machine_lacks_is_named_at_once_before_anything_is_don
 OWNED = {
     "calculator": "/ /nobody /s/ABC /life /footprints/fp_1 /v1/scenes /v1/footprints/fp_1",
     "registry": "/projects /retirements/1 /proof /v1/projects /v1/batches /v1/retirements /v1/proof",
-    "orders": "/orders/ord_1 /sandbox/pay /v1/orders /v1/quotes /v1/payments/x /v1/beneficiaries /v1/sandbox/pay",
+    "orders": "/orders/ord_1 /v1/orders /v1/quotes /v1/payments/x /v1/beneficiaries",
+    "sandbox": "/sandbox/pay /v1/sandbox/pay",
     "certificates": "/c/ABC /v /v/ABC /v1/certificates/ABC /v1/verifications",
     "ranking": "/boards/people /v1/boards/people",
 }
@@ -252,7 +253,7 @@ class Answering(http.server.BaseHTTPRequestHandler):
 
 
 @contextmanager
-def services(copy: Local, names: Iterable[str] = SERVICES) -> Iterator[None]:
+def services(copy: Local, names: Iterable[str] = (*SERVICES, "sandbox")) -> Iterator[None]:
     servers = [http.server.ThreadingHTTPServer(("127.0.0.1", copy.place.port_of(name)), Answering) for name in names]
     left = threading.Event()
     for server in servers:

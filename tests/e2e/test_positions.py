@@ -23,7 +23,7 @@ CASES = list(table())
 
 
 class Stage:
-    """All five services, each able to die on command."""
+    """All five services and the sandbox, each able to die on command."""
 
     def __init__(self, system: System, replicas: dict[str, Replica], log: offsets.Log, folder: Path) -> None:
         self.system, self.replicas, self.log, self._folder = system, replicas, log, folder
@@ -47,10 +47,11 @@ async def stage(copy: System, tmp_path_factory: pytest.TempPathFactory) -> Async
         async def wrapped(service: str) -> Replica:
             factory = "tests.e2e.dying:create_app"
             return await stack.enter_async_context(
-                replica(copy, service, folder, factory=factory, DIES_AT=str(folder / service))
+                replica(copy, service, folder, factory=factory, SERVICE=service, DIES_AT=str(folder / service))
             )
 
-        replicas = dict(zip(SERVICES, await asyncio.gather(*map(wrapped, SERVICES)), strict=True))
+        names = (*SERVICES, "sandbox")
+        replicas = dict(zip(names, await asyncio.gather(*map(wrapped, names)), strict=True))
         log = await stack.enter_async_context(offsets.opened(copy.kafka))
         yield Stage(copy, replicas, log, folder)
 

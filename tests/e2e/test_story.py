@@ -90,7 +90,7 @@ async def test_s15_what_a_relay_published_and_did_not_mark_is_told_twice_and_cou
         order_id = guest.order["order_id"]
         published = await die_between_publish_and_mark(system)
         once = await _times_told(system, order_id)
-        books = await read(system.kafka, system.mongodb)
+        books = await read(system.kafka, system.mongodb, system.provider)
         lying = next(order for order in books.orders if order["_id"] == order_id)
         await asyncio.to_thread(system.local.start, "orders", lambda _line: None)
         await persistently(lambda: guest.reaches("held"))
@@ -247,7 +247,7 @@ async def test_s18_every_message_three_times_and_shuffled_between_keys_changes_n
     async with system.client() as client:
         await asyncio.gather(*(system.walk(client) for _ in range(10)))
         await system.quiet()
-        before, boards = _state(await read(system.kafka, system.mongodb)), await system.boards(client)
+        before, boards = _state(await read(system.kafka, system.mongodb, system.provider)), await system.boards(client)
         by_key: dict[tuple[str, bytes], list[Any]] = {}
         async for record in whole(system.kafka, *(event.topic for event in EVENTS)):
             by_key.setdefault((record.topic, record.key), []).append(record)
@@ -263,7 +263,7 @@ async def test_s18_every_message_three_times_and_shuffled_between_keys_changes_n
             lines = [rest for rest in lines if rest]
         await producer.stop()
         await system.quiet()
-        after = _state(await read(system.kafka, system.mongodb))
+        after = _state(await read(system.kafka, system.mongodb, system.provider))
         assert await system.boards(client) == boards
     assert after == before
 

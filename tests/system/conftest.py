@@ -19,10 +19,12 @@ from fastapi import FastAPI
 
 from deploy import audit
 from deploy.audit.books import Books, read
+from deploy.audit.provider import Provider
 from deploy.dead import dead_letters
 from deploy.issuer import LocalIssuer
 from deploy.local.place import Place
 from deploy.local.runtime import Local
+from deploy.sandbox import app as sandbox
 from deploy.seed import seed
 from deploy.topics import create
 from shared.contracts.topics import EVENTS, SERVICES
@@ -70,6 +72,11 @@ class System:
         return self.place.address_of("kafka")
 
     @property
+    def provider(self) -> Provider:
+        told = self.local.env("sandbox")
+        return Provider(f"http://{self.place.address_of('sandbox')}", told["DIANDIAN_SANDBOX_KEY"])
+
+    @property
     def mongodb(self) -> str:
         return f"mongodb://{self.place.address_of('mongodb')}"
 
@@ -79,7 +86,10 @@ class System:
         return LocalIssuer(self.place.folder("issuer"), issuer=self.local.url).token("staff", *STAFF)
 
     def app(self, service: str, **other: str) -> FastAPI:
-        """Build a service that is told what `make up` tells it, but for what is named here."""
+        """Build a service, or the sandbox, that is told what `make up` tells it, but for what is named here."""
+        if service == "sandbox":
+            told = {name.lower().removeprefix("sandbox_"): text for name, text in self.local.env(service).items()}
+            return sandbox.create_app(sandbox.Settings.model_validate(told), clock=self.clock)
         module = importlib.import_module(f"services.{service}.app")
         settings = load(module.Settings, self.local.env(service)).model_copy(update=other)
         app: FastAPI = (
@@ -156,7 +166,7 @@ class System:
                     return None
                 if not all([await log.is_read_by(service) for service in GROUPS]):
                     return None
-                books = await read(self.kafka, self.mongodb)
+                books = await read(self.kafka, self.mongodb, self.provider)
                 return books if _all_told(books) and await log.ends(*TOPICS) == ends else None
 
             books: Books = await until(quiet)
@@ -193,7 +203,7 @@ async def running(local: Local) -> AsyncIterator[System]:
     # The gateway shows the keys of the issuer from now on.
     token = system.token
     try:
-        await asyncio.gather(*map(system.start, SERVICES))
+        await asyncio.gather(*map(system.start, (*SERVICES, "sandbox")))
         await asyncio.to_thread(seed, local.url, token, lambda _line: None)
         await system.holds()
         yield system

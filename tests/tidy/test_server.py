@@ -38,13 +38,13 @@ def flags(command: str) -> dict[str, str]:
 
 def test_every_service_has_a_container_of_its_own_image() -> None:
     built = {name: part["build"].get("args") for name, part in CONTAINERS.items() if "build" in part}
-    assert built.pop("keys") is None
+    assert (built.pop("keys"), built.pop("sandbox")) == (None, None)
     assert built == {service: {"SERVICE": service} for service in SERVICES}
 
 
 def test_the_gateway_finds_each_service_by_its_name_and_port() -> None:
     found = re.findall(r"\{\$([A-Z]+):([a-z]+):(\d+)\}", CADDYFILE)
-    assert {name for name, _, _ in found} == {service.upper() for service in SERVICES}
+    assert {name for name, _, _ in found} == {name.upper() for name in (*SERVICES, "sandbox")}
     (port,) = re.findall(r"--port (\d+)", DOCKERFILE)
     for name, host, listens in found:
         assert (host, listens) == (name.lower(), port)
@@ -128,6 +128,20 @@ def test_a_service_believes_the_gateway_alone_and_reads_its_own_keys_alone(servi
     assert "ports" not in part
 
 
+def test_orders_and_the_sandbox_share_a_key_that_an_installation_of_before_gets_too(tmp_path: Path) -> None:
+    before = "SECRET='kept'\nMONGODB_URL='kept'\n"
+    (tmp_path / "orders").mkdir()
+    (tmp_path / "orders" / "environment").write_text(before)
+    for _ in range(2):
+        keys.make(tmp_path, own=lambda *_: None)
+    key = (tmp_path / "sandbox" / "environment").read_text()
+    assert re.fullmatch(r"SANDBOX_KEY='.{43}'\n", key)
+    assert (tmp_path / "orders" / "environment").read_text() == f"DIANDIAN_{before}DIANDIAN_{key}"
+    assert (tmp_path / "operator" / "environment").read_text().count(f"DIANDIAN_{key}") == 1
+    given = {*CONTAINERS["sandbox"]["environment"], "SANDBOX_KEY"} - {"UVICORN_ENV_FILE"}
+    assert given == {*PARTS["sandbox"].environment(Place(tmp_path, 8080, "127.0.0.1"))}
+
+
 def test_kafka_is_set_as_in_the_embedded_copy() -> None:
     given = CONTAINERS["kafka"]["environment"]
     of_a_place = r"listeners|^node\.id|^log\.dirs|quorum|\.listener\.|^process"
@@ -140,7 +154,7 @@ def test_kafka_is_set_as_in_the_embedded_copy() -> None:
 
 def test_what_restarts_and_what_runs_once() -> None:
     lasting = {name for name, part in CONTAINERS.items() if part["restart"] == "unless-stopped"}
-    assert lasting == {*SERVICES, "kafka", "mongodb", "gateway"}
+    assert lasting == {*SERVICES, "sandbox", "kafka", "mongodb", "gateway"}
     assert all("healthcheck" in CONTAINERS[name] for name in lasting)
     checks = {f"{service}-settings" for service in SERVICES}
     assert {*CONTAINERS} - lasting == {"keys", "databases", "topics", "diandian", "data", *checks}
@@ -153,7 +167,7 @@ def test_no_container_may_get_more_rights_or_fill_the_disk_with_its_logs() -> No
     writing = {name for name, part in CONTAINERS.items() if not part.get("read_only")}
     assert writing == {"kafka", "mongodb"}
     assert not re.findall(r"^USER (?!10001:10001$)", DOCKERFILE, re.MULTILINE)
-    assert DOCKERFILE.count("\nUSER ") == 2
+    assert DOCKERFILE.count("\nUSER ") == 3
 
 
 def test_a_backup_holds_every_volume() -> None:

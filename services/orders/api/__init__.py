@@ -1,9 +1,8 @@
 """The addresses of orders: for programs under /v1, for people everywhere else, and those of the payment provider."""
 
-from services.orders.api.payments import SANDBOX_NOTICES
 from services.orders.api.programs import CursorUnknown, FootprintUnknown
-from services.orders.domain.balance import NothingLeft, NotInBalance, SceneNotYours, SceneOpen, SceneUnknown
-from services.orders.domain.beneficiary import (
+from services.orders.domain.balance.balance import NothingLeft, NotInBalance, SceneNotYours, SceneOpen, SceneUnknown
+from services.orders.domain.beneficiary.beneficiary import (
     BeneficiaryErased,
     KindFixed,
     MandateOutdated,
@@ -11,13 +10,17 @@ from services.orders.domain.beneficiary import (
     NameMissing,
     NameUnprintable,
 )
-from services.orders.domain.claim import ClaimMismatch, ClaimRefused
-from services.orders.domain.machine import DoesNotFit
-from services.orders.domain.notice import NoticeForged
-from services.orders.domain.offers import AmountOutOfRange, PriceChanged, ProjectNotForSale, ProjectUnknown
-from services.orders.domain.payments import PaymentsExhausted, PaymentUnknown, ProviderRefused, ProviderSilent
-from services.orders.domain.refunds import RefundNotOpen, RefundUnknown
-from services.orders.domain.sandbox import FaultNotPlayable, PaymentDecided
+from services.orders.domain.order.claim import ClaimMismatch, ClaimRefused
+from services.orders.domain.order.machine import DoesNotFit
+from services.orders.domain.order.offers import AmountOutOfRange, PriceChanged, ProjectNotForSale, ProjectUnknown
+from services.orders.domain.order.payments import (
+    NoticeForged,
+    PaymentsExhausted,
+    PaymentUnknown,
+    ProviderRefused,
+    ProviderSilent,
+)
+from services.orders.domain.order.refunds import RefundNotOpen, RefundUnknown
 from shared.refusal import Refusal
 from shared.web.auth import PUBLIC, Access, Capability, Scope
 
@@ -47,12 +50,7 @@ ACCESS: dict[str, Access] = {
     "POST /v1/balances/{scene_id}/orders": ORGANISER,
     "PATCH /v1/balances/beneficiary": ORGANISER,
     # Whoever signs a notice is the provider.
-    f"POST {SANDBOX_NOTICES}": PUBLIC,
-    # The sandbox plays a provider's site: whoever knows a payment's address may decide it.
-    "POST /v1/sandbox/payments/{payment_id}/approve": PUBLIC,
-    "POST /v1/sandbox/payments/{payment_id}/decline": PUBLIC,
-    "GET /sandbox/payments/{payment_id}": PUBLIC,
-    "POST /sandbox/payments/{payment_id}": PUBLIC,
+    "POST /v1/payments/notices/sandbox": PUBLIC,
     "GET /orders/new": PUBLIC,
     "POST /orders": PUBLIC,
     "GET /orders/profiles/{beneficiary_id}": PROFILE,
@@ -83,9 +81,7 @@ STATUSES: dict[type[Refusal], int] = {
     KindFixed: 409,
     BeneficiaryErased: 409,
     PaymentUnknown: 404,
-    PaymentDecided: 409,
     PaymentsExhausted: 409,
-    FaultNotPlayable: 422,
     ProviderRefused: 409,
     ProviderSilent: 503,
     RefundUnknown: 404,

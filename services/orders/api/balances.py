@@ -6,12 +6,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from services.orders.api.asking import minted
-from services.orders.api.served import Served
-from services.orders.api.shapes.asked import ProfileChanged
+from services.orders.api.dependencies import Served
+from services.orders.api.making import minted
 from services.orders.api.shapes.balances import BalanceShown, CountedPage, CountedShown, RestAsked, StrikeAsked
-from services.orders.api.shapes.shown import OrderMade, ProfileShown
-from services.orders.domain.balance import Standing
+from services.orders.api.shapes.requests import ProfileChanged
+from services.orders.api.shapes.responses import OrderMade, ProfileShown
+from services.orders.domain.balance.balance import Standing
 from services.orders.handlers.balances import Claiming
 from shared.web.app import cause_of
 from shared.web.auth import Forbidden

@@ -1,26 +1,22 @@
-"""The addresses of money: payments of an order, the provider's notices, and the sandbox's own site."""
+"""The addresses of money: payments of an order, and the provider's notices."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 from urllib.parse import urljoin
 
-from fastapi import APIRouter, Form, Header, Path, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
-from pydantic import ValidationError
+from fastapi import APIRouter, Header, Path, Request, Response
 
+from services.orders.api.dependencies import Served
 from services.orders.api.programs import OrderPath
-from services.orders.api.served import Served
-from services.orders.api.shapes.asked import Method, PaymentAsked, RefundSettled, SandboxApproval
-from services.orders.api.shapes.shown import PaymentShown, PaymentStarted, SandboxShown, Taken
-from services.orders.domain.notice import SIGNATURE_HEADER, Notice, NoticeForged
-from services.orders.domain.order import Settlement
-from services.orders.domain.sandbox import Fault, SandboxPayment
+from services.orders.api.shapes.requests import PaymentAsked, RefundSettled
+from services.orders.api.shapes.responses import PaymentShown, PaymentStarted, Taken
+from services.orders.domain.order.order import Settlement
 from services.orders.handlers.payments import Started
+from services.orders.handlers.sandbox import SIGNATURE_HEADER, Method
 from shared.web.app import cause_of
 from shared.web.idempotency import Key, body_hash, checked, id_of
 
-SANDBOX_NOTICES = "/v1/payments/notices/sandbox"
 PaymentPath = Annotated[str, Path(pattern=r"^pay_[0-9A-HJKMNP-TV-Z]{26}$", examples=["pay_" + "0" * 25 + "1"])]
 
 
@@ -36,22 +32,8 @@ async def start_payment(request: Request, served: Served, order_id: str, *, key:
 
 
 def payment_router(served: Served) -> APIRouter:
-    """Build the routes of payments and of the sandbox."""
+    """Build the routes of payments."""
     routes = APIRouter(tags=["payments"])
-    sandbox = served.sandbox
-
-    def shown(payment: SandboxPayment) -> SandboxShown:
-        undecided = "open" if payment.is_open(served.clock()) else "lapsed"
-        return SandboxShown(
-            payment_id=payment.payment_id,
-            order_id=payment.order_id,
-            livemode=served.settings.livemode,
-            method="sandbox_card" if payment.mode == "authorise" else "sandbox",
-            state=payment.state if payment.state != "open" else undecided,
-            amount_fen=payment.amount_fen,
-            currency=payment.currency,
-            faults=list(payment.faults),
-        )
 
     @routes.post("/v1/orders/{order_id}/payments", operation_id="start_payment", status_code=201)
     async def post_payment(
@@ -106,59 +88,13 @@ def payment_router(served: Served) -> APIRouter:
             response.headers["Idempotency-Replayed"] = "true"
         return PaymentShown.of(payment)
 
-    @routes.post(SANDBOX_NOTICES, operation_id="take_sandbox_notice")
+    @routes.post("/v1/payments/notices/sandbox", operation_id="take_sandbox_notice")
     async def take_notice(
-        request: Request, diandian_signature: Annotated[str | None, Header(alias=SIGNATURE_HEADER)] = None
+        request: Request, _signature: Annotated[str | None, Header(alias=SIGNATURE_HEADER)] = None
     ) -> Taken:
         """Take the sandbox's notice of a payment; it must be signed, and may come any number of times."""
-        body = await request.body()
-        sandbox.check_signature(body, diandian_signature)
-        try:
-            notice = Notice.model_validate_json(body)
-        except ValidationError as wrong:
-            raise NoticeForged(f"The notice is none: {wrong.error_count()} of its fields are wrong.") from None
+        notice = served.provider.notice(await request.body(), request.headers)
         await served.payments.notice(notice.payment_id, notice.said, cause=cause_of(request))
         return Taken()
-
-    @routes.post("/v1/sandbox/payments/{payment_id}/approve", operation_id="approve_sandbox_payment")
-    async def approve(payment_id: PaymentPath, asked: SandboxApproval | None = None) -> SandboxShown:
-        """Pay, as the guest does on the sandbox's page; `faults` play what goes wrong at real providers."""
-        return shown(await sandbox.approve(payment_id, asked.faults if asked else ()))
-
-    @routes.post("/v1/sandbox/payments/{payment_id}/decline", operation_id="decline_sandbox_payment")
-    async def decline(payment_id: PaymentPath) -> SandboxShown:
-        """Do not pay, as the guest does on the sandbox's page."""
-        return shown(await sandbox.decline(payment_id))
-
-    @routes.get("/sandbox/payments/{payment_id}", include_in_schema=False)
-    async def sandbox_page(payment_id: PaymentPath) -> HTMLResponse:
-        payment = await sandbox.payment(payment_id)
-        return HTMLResponse(
-            served.pages.render(
-                "sandbox.html",
-                payment_id=payment_id,
-                order_id=payment.order_id,
-                project=payment.names,
-                grams=payment.grams,
-                total_fen=payment.amount_fen,
-                currency=payment.currency,
-                state=shown(payment).state,
-                card=payment.mode == "authorise",
-                faults=payment.playable,
-                played=payment.faults,
-            )
-        )
-
-    @routes.post("/sandbox/payments/{payment_id}", include_in_schema=False)
-    async def decide(
-        payment_id: PaymentPath,
-        decision: Annotated[Literal["approve", "decline"], Form()],
-        fault: Annotated[list[Fault] | None, Form()] = None,
-    ) -> RedirectResponse:
-        if decision == "approve":
-            payment = await sandbox.approve(payment_id, fault or ())
-        else:
-            payment = await sandbox.decline(payment_id)
-        return RedirectResponse(f"/orders/{payment.order_id}", 303)
 
     return routes

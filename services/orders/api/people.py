@@ -11,14 +11,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from services.orders.api.asking import GUEST, make_order, offered, profile_of
+from services.orders.api.dependencies import Served
+from services.orders.api.making import GUEST, make_order, offered, profile_of
 from services.orders.api.payments import start_payment
 from services.orders.api.programs import OrderPath
-from services.orders.api.served import Served
-from services.orders.api.shapes.asked import Method
-from services.orders.domain import offers as offers_
-from services.orders.domain.alias import alias_of
-from services.orders.domain.beneficiary import (
+from services.orders.domain.beneficiary.alias import alias_of
+from services.orders.domain.beneficiary.beneficiary import (
     MANDATE_TEXT,
     MANDATE_VERSION,
     NameInvalid,
@@ -27,8 +25,9 @@ from services.orders.domain.beneficiary import (
     Naming,
     checked_name,
 )
-from services.orders.domain.claim import claimed
-from services.orders.domain.offers import (
+from services.orders.domain.order import offers as offers_
+from services.orders.domain.order.claim import claimed
+from services.orders.domain.order.offers import (
     CURRENCY,
     ORDER_GRAMS_MAX,
     Offer,
@@ -36,8 +35,9 @@ from services.orders.domain.offers import (
     ProjectNotForSale,
     ProjectUnknown,
 )
-from services.orders.domain.order import Offered, Order, Payment, Wish
+from services.orders.domain.order.order import Offered, Order, Payment, Wish
 from services.orders.handlers.provider import Provider
+from services.orders.handlers.sandbox import Method
 from services.orders.pages import words
 from shared.refusal import Refusal
 from shared.sentence import Sentence
@@ -179,7 +179,7 @@ def page_router(served: Served) -> APIRouter:
         loaded = await store.order(order_id)
         assert loaded is not None, "the guard has seen it"
         return HTMLResponse(
-            pages.render("order.html", **order_context(loaded.value, served.sandbox, now=served.clock()))
+            pages.render("order.html", **order_context(loaded.value, served.provider, now=served.clock()))
         )
 
     @routes.post("/orders/{order_id}/payments")

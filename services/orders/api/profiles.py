@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Form, Path, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from services.orders.api.served import Served
-from services.orders.api.shapes.asked import ProfileChanged
-from services.orders.api.shapes.shown import ProfileShown
-from services.orders.domain.beneficiary import check_not_erased
+from services.orders.api.dependencies import Served
+from services.orders.api.shapes.requests import ProfileChanged
+from services.orders.api.shapes.responses import ProfileShown
+from services.orders.domain.beneficiary.beneficiary import check_not_erased
 from shared.contracts.orders import Board
 from shared.web.app import cause_of
 

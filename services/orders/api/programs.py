@@ -11,15 +11,23 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from services.orders.api.asking import make_order, offered, profile_of
-from services.orders.api.served import Served
-from services.orders.api.shapes.asked import OrderAsked, QuoteAsked
-from services.orders.api.shapes.shown import OfferShown, OrderMade, Orders, OrderShown, Payables, PayableShown, Quote
-from services.orders.domain import offers as offers_
-from services.orders.domain.beneficiary import MANDATE_TEXT, MANDATE_VERSION
-from services.orders.domain.machine import State
-from services.orders.domain.offers import QUOTE_LIFE, Offer
-from services.orders.domain.order import Order, Wish
+from services.orders.api.dependencies import Served
+from services.orders.api.making import make_order, offered, profile_of
+from services.orders.api.shapes.requests import OrderAsked, QuoteAsked
+from services.orders.api.shapes.responses import (
+    OfferShown,
+    OrderMade,
+    Orders,
+    OrderShown,
+    Payables,
+    PayableShown,
+    Quote,
+)
+from services.orders.domain.beneficiary.beneficiary import MANDATE_TEXT, MANDATE_VERSION
+from services.orders.domain.order import offers as offers_
+from services.orders.domain.order.machine import State
+from services.orders.domain.order.offers import QUOTE_LIFE, Offer
+from services.orders.domain.order.order import Order, Wish
 from services.orders.handlers.payables import count_payables
 from services.orders.store.store import Loaded
 from shared.refusal import Refusal

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.orders.domain import balance
-from services.orders.domain.balance import Chain, NothingLeft, check_closed, check_organiser, taken
-from services.orders.domain.beneficiary import Beneficiary, NameMissing, Naming
-from services.orders.domain.claim import FOOTPRINTS_MAX, Known
-from services.orders.domain.order import Wish
-from services.orders.handlers.counting import catch_up
-from services.orders.handlers.handlers import Handlers, Keyed, Made
+from services.orders.domain.balance import balance
+from services.orders.domain.balance.balance import Chain, NothingLeft, check_closed, check_organiser, taken
+from services.orders.domain.beneficiary.beneficiary import Beneficiary, NameMissing, Naming
+from services.orders.domain.order.claim import FOOTPRINTS_MAX, Known
+from services.orders.domain.order.order import Wish
+from services.orders.handlers.balance_projection import catch_up
+from services.orders.handlers.orders import Handlers, Keyed, Made
 from services.orders.store.store import Store
 from shared.contracts.calculator import ScenePublished
 from shared.contracts.event import Cause

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 import structlog
 
-from services.orders.domain.order import Order, Payment, Settlement
-from services.orders.domain.payments import (
+from services.orders.domain.order.order import Order, Payment, Settlement
+from services.orders.domain.order.payments import (
     PaymentUnknown,
     ProviderRefused,
     ProviderSilent,
@@ -20,8 +20,8 @@ from services.orders.domain.payments import (
     asks_due,
     hear_provider,
 )
-from services.orders.domain.payments import start as start_payment
-from services.orders.domain.refunds import (
+from services.orders.domain.order.payments import start as start_payment
+from services.orders.domain.order.refunds import (
     RefundNotOpen,
     RefundUnknown,
     refund_asked,
@@ -30,9 +30,9 @@ from services.orders.domain.refunds import (
     refunds_due,
     settle_refund,
 )
+from services.orders.handlers.causes import turn
 from services.orders.handlers.provider import Provider
-from services.orders.handlers.races import each_if_first
-from services.orders.handlers.turns import turn
+from services.orders.handlers.retries import each_if_first
 from services.orders.store.store import Loaded, Store
 from shared.contracts.event import Cause
 from shared.messaging.retries import retry_lost_race

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
-from services.orders.domain.order import Order, Payment
-from services.orders.domain.payments import Said
+from services.orders.domain.order.order import Order, Payment
+from services.orders.domain.order.payments import Said
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What a provider reports of one payment by itself."""
+
+    payment_id: str
+    said: Said
 
 
 class Provider(Protocol):
     """A payment provider, in direct mode or in authorise mode.
 
     In direct mode its notice `paid` is captured money. In authorise mode its notice `authorised` is money set aside,
-    which is then captured or let go. Everything here may be asked any number of times and is done once. Each raises
-    ProviderSilent when no answer came, so that nobody knows whether it was done.
+    which is then captured or let go. Everything here may be requested any number of times and is done once. Each but
+    `notice` raises ProviderSilent when no answer came, so that nobody knows whether it was done.
     """
 
     methods: Mapping[str, str]
@@ -37,3 +46,6 @@ class Provider(Protocol):
 
     async def look_up(self, payment_id: str) -> Said | None:
         """Return what became of a payment, none while that is open."""
+
+    def notice(self, body: bytes, headers: Mapping[str, str]) -> Notice:
+        """Return what a notice reports. Raises NoticeForged unless the provider has signed it just now."""

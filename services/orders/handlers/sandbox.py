@@ -1,178 +1,193 @@
-"""The sandbox: a payment provider without money, where the guest approves or declines, and which sends notices."""
+"""The adapter to the sandbox, a payment provider without money: its addresses, its words, its signatures."""
 
 from __future__ import annotations
 
 import contextlib
 import hmac
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from datetime import datetime
-from typing import TypeVar
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import httpx
 import structlog
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from services.orders.domain import notice, sandbox
-from services.orders.domain.notice import SIGNATURE_HEADER, sign
-from services.orders.domain.order import Order, Payment
-from services.orders.domain.payments import PaymentUnknown, ProviderRefused, ProviderSilent, Said
-from services.orders.domain.sandbox import SandboxPayment
-from services.orders.handlers.races import each_if_first
-from services.orders.store.sandbox import SandboxRecords
-from shared.messaging.retries import retry_lost_race
+from services.orders.domain.order.order import Order, Payment, Received
+from services.orders.domain.order.payments import NoticeForged, ProviderRefused, ProviderSilent, Said
+from services.orders.handlers.provider import Notice
+from shared.contracts.event import Currency, Fen, PaymentId
 from shared.sentence import Sentence
-from shared.web.periodic import Periodic
 
-NOTICES_PER_TURN_MAX = 100
-NOTICE_TIMEOUT_SECONDS = 5
-TURN_SECONDS = 1.0
-METHODS = {"sandbox": Sentence("Sandbox Pay (demo)"), "sandbox_card": Sentence("Sandbox Card (demo)")}
-Answer = TypeVar("Answer")
+Method = Literal["sandbox", "sandbox_card"]
+METHODS: dict[str, str] = {
+    "sandbox": Sentence("Sandbox Pay (demo)"),
+    "sandbox_card": Sentence("Sandbox Card (demo)"),
+}
+PAYMENTS = "/v1/sandbox/payments"
+TIMEOUT = httpx.Timeout(5, connect=2)
+SIGNATURE_HEADER = "Sandbox-Signature"
+# An older notice may be one that somebody has kept and sends again.
+NOTICE_AGE_MAX = timedelta(minutes=5)
+_SIGNATURE = re.compile(r"t=(\d{1,12}),v1=([0-9a-f]{64})")
 
 log = structlog.get_logger()
 
 
-class Sandbox:
-    """The provider and the adapter to it in one; from the orders' side only the port is used."""
+class _Payment(BaseModel):
+    """A payment as the sandbox shows it, as far as orders asks."""
 
-    def __init__(self, records: SandboxRecords, clock: Callable[[], datetime], *, secret: str, notice_url: str) -> None:
+    model_config = ConfigDict(frozen=True)
+
+    state: Literal["open", "authorised", "paid", "declined", "lapsed", "refused", "voided", "refunded"]
+    amount_fen: Fen
+    currency: Currency
+    reference: str
+    refund_reference: str
+    url: str
+    decided_at: AwareDatetime | None
+    taken_at: AwareDatetime | None
+
+    def received(self) -> Received:
+        at = self.taken_at or self.decided_at
+        assert at is not None, "money that is set aside or taken was decided on"
+        return Received(self.amount_fen, self.currency, self.reference, at)
+
+    def said(self) -> Said | None:
+        match self.state:
+            case "open":
+                return None
+            case "paid" | "refunded":
+                return Said("paid", self.received(), self.refund_reference)
+            case "authorised":
+                return Said("authorised", self.received())
+            case "declined":
+                return Said("declined")
+            case _:
+                # Of what was refused or let go nothing will come any more.
+                return Said("lapsed")
+
+
+class _Notice(BaseModel):
+    """What the sandbox reports of one payment."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    payment_id: PaymentId
+    outcome: Literal["authorised", "paid", "declined"]
+    amount_fen: Fen
+    currency: Currency
+    reference: str
+    decided_at: AwareDatetime
+
+
+def read_payment(body: bytes) -> _Payment:
+    """Return the payment that the sandbox shows. Raises ValidationError."""
+    return _Payment.model_validate_json(body)
+
+
+class Sandbox:
+    """The port, over HTTP."""
+
+    def __init__(self, url: str, key: str, clock: Callable[[], datetime]) -> None:
         self.methods: Mapping[str, str] = METHODS
-        self._records = records
+        self._url = url
+        self._key = key
         self._clock = clock
-        self._notice_url = notice_url
-        self._key = hmac.digest(secret.encode(), b"sandbox notices", "sha256")
         self._http: httpx.AsyncClient | None = None
 
     async def start(self, order: Order, payment: Payment) -> str:
         """Open a payment of the order's total and return the sandbox's page for it."""
         assert order.total_fen is not None
-        assert order.grams is not None
-        await self._records.open(
-            SandboxPayment(
-                payment_id=payment.payment_id,
-                order_id=order.order_id,
-                names=order.listing.names,
-                grams=order.grams,
-                amount_fen=order.total_fen,
-                currency=order.listing.currency,
-                opened_at=self._clock(),
+        started = await self._send(
+            "POST",
+            PAYMENTS,
+            {
+                "payment_id": payment.payment_id,
+                "order_id": order.order_id,
+                "names": dict(order.listing.names),
+                "grams": order.grams,
+                "amount_fen": order.total_fen,
+                "currency": order.listing.currency,
                 # As with real providers, money of a card is first set aside.
-                mode="authorise" if payment.provider == "sandbox_card" else "direct",
-                pay_by=order.due,
-            )
+                "mode": "authorise" if payment.provider == "sandbox_card" else "direct",
+                "pay_by": order.due.isoformat() if order.due else None,
+                "return_url": f"/orders/{order.order_id}",
+            },
         )
-        return f"/sandbox/payments/{payment.payment_id}"
+        return started.url
 
     async def capture(self, payment: Payment) -> Said:
-        """Take what is set aside. Raises ProviderSilent when that fault is played."""
-        _, said = await self._change(payment.payment_id, lambda mine: sandbox.capture(mine, now=self._clock()))
-        if said is None:
-            raise ProviderSilent("The sandbox plays that its answer is lost.")
-        return said
+        """Take what is set aside."""
+        captured = await self._send("POST", f"{PAYMENTS}/{payment.payment_id}/capture")
+        return Said("paid", captured.received()) if captured.taken_at else Said("refused")
 
     async def void(self, payment: Payment) -> Said:
         """Let go what is set aside. Raises ProviderRefused when it was taken."""
-        await self._change(payment.payment_id, lambda mine: (sandbox.void(mine, now=self._clock()), None))
+        await self._send("POST", f"{PAYMENTS}/{payment.payment_id}/void")
         return Said("voided")
 
     async def refund(self, payment: Payment) -> str:
-        """Give the money back and return the reference. Raises ProviderRefused when none came, or to play that."""
+        """Give the money back and return the reference. Raises ProviderRefused when the sandbox refuses."""
         assert payment.received is not None
-        amount_fen, currency = payment.received.amount_fen, payment.received.currency
-
-        def give(mine: SandboxPayment) -> tuple[SandboxPayment, None]:
-            return sandbox.give_back(mine, amount_fen=amount_fen, currency=currency, now=self._clock()), None
-
-        after, _ = await self._change(payment.payment_id, give)
-        if after.refunded_at is None:
-            raise ProviderRefused("The sandbox plays that it refuses this refund.")
-        return sandbox.refund_reference(after)
+        received = {"amount_fen": payment.received.amount_fen, "currency": payment.received.currency}
+        return (await self._send("POST", f"{PAYMENTS}/{payment.payment_id}/refund", received)).refund_reference
 
     async def look_up(self, payment_id: str) -> Said | None:
         """Return what became of a payment; one that was never opened will never be paid."""
-        mine = await self._records.payment(payment_id)
-        return sandbox.said(mine, now=self._clock()) if mine else Said("lapsed")
+        answer = await self._request("GET", f"{PAYMENTS}/{payment_id}")
+        return Said("lapsed") if answer.status_code == httpx.codes.NOT_FOUND else self._read(answer).said()
 
-    async def payment(self, payment_id: str) -> SandboxPayment:
-        """Return the record of a payment. Raises PaymentUnknown."""
-        mine = await self._records.payment(payment_id)
-        if mine is None:
-            raise PaymentUnknown(Sentence("The sandbox has no payment {payment}.", payment=payment_id))
-        return mine
-
-    async def approve(self, payment_id: str, faults: Iterable[sandbox.Fault] = ()) -> SandboxPayment:
-        """Let the guest pay, play the faults, and send the notice.
-
-        Raises PaymentUnknown, PaymentDecided or FaultNotPlayable.
-        """
-        return await self._decide(payment_id, lambda mine: sandbox.approve(mine, faults, now=self._clock()))
-
-    async def decline(self, payment_id: str) -> SandboxPayment:
-        """Let the guest not pay, and send the notice. Raises PaymentUnknown or PaymentDecided."""
-        return await self._decide(payment_id, lambda mine: sandbox.decline(mine, now=self._clock()))
-
-    def check_signature(self, body: bytes, signature: str | None) -> None:
-        """Raise NoticeForged unless the sandbox has signed the body just now."""
-        notice.check_signature(self._key, body, signature, now=self._clock())
-
-    async def deliver(self) -> None:
-        """Send the notices whose time has come, each until it is taken."""
-        waiting = await self._records.telling(self._clock(), limit=NOTICES_PER_TURN_MAX)
-        await each_if_first(self._notify(payment) for payment in waiting)
+    def notice(self, body: bytes, headers: Mapping[str, str]) -> Notice:
+        """Return what a notice reports. Raises NoticeForged unless the sandbox has signed it in the last minutes."""
+        self._check_signature(body, headers.get(SIGNATURE_HEADER, ""))
+        try:
+            notice = _Notice.model_validate_json(body)
+        except ValidationError as wrong:
+            raise NoticeForged(f"The notice is none: {wrong.error_count()} of its fields are wrong.") from None
+        received = Received(notice.amount_fen, notice.currency, notice.reference, notice.decided_at)
+        return Notice(notice.payment_id, Said(notice.outcome, None if notice.outcome == "declined" else received))
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Send notices until the context ends."""
-        async with (
-            httpx.AsyncClient(timeout=NOTICE_TIMEOUT_SECONDS) as self._http,
-            Periodic("notices", self.deliver, seconds=TURN_SECONDS).running(),
-        ):
+        """Keep connections until the context ends."""
+        headers = {"Authorization": f"Bearer {self._key}"}
+        async with httpx.AsyncClient(base_url=self._url, headers=headers, timeout=TIMEOUT) as self._http:
             yield
 
     async def health(self) -> str | None:
-        """Nothing waits for the sandbox."""
+        """Nothing waits for the sandbox: without it orders are made, held and ended as ever."""
         return None
 
-    async def _decide(self, payment_id: str, decide: Callable[[SandboxPayment], SandboxPayment]) -> SandboxPayment:
-        after, _ = await self._change(payment_id, lambda mine: (decide(mine), None))
-        await each_if_first([self._notify(after)])
-        return await self.payment(payment_id)
+    async def _send(self, method: str, path: str, body: object = None) -> _Payment:
+        return self._read(await self._request(method, path, body))
 
-    async def _notify(self, payment: SandboxPayment) -> None:
-        """Send the next notice if it is time, and note whether it was taken."""
-        assert self._http is not None, "the sandbox is running"
-        telling = sandbox.due(payment, now=self._clock())
-        if telling is None:
-            return
-        body = sandbox.notice(payment, telling).model_dump_json().encode()
-        signature = sign(self._key, body, now=self._clock())
-        taken = False
+    async def _request(self, method: str, path: str, body: object = None) -> httpx.Response:
+        assert self._http is not None, "the adapter is running"
         try:
-            answer = await self._http.post(
-                self._notice_url,
-                content=body,
-                headers={"Content-Type": "application/json", SIGNATURE_HEADER: signature},
-            )
+            return await self._http.request(method, path, json=body)
         except httpx.HTTPError as away:
-            log.warning("notice not delivered", payment_id=payment.payment_id, failure=repr(away)[:200])
-        else:
-            taken = answer.is_success
-            if not taken:
-                log.warning("notice not taken", payment_id=payment.payment_id, status=answer.status_code)
-        # The merchant may have asked for something while it took the notice, so the record is read again.
-        await self._change(
-            payment.payment_id, lambda mine: (sandbox.told(mine, telling.of, taken=taken, now=self._clock()), None)
-        )
+            raise ProviderSilent(f"The payment provider does not answer: {type(away).__name__}.") from None
 
-    async def _change(
-        self, payment_id: str, act: Callable[[SandboxPayment], tuple[SandboxPayment, Answer]]
-    ) -> tuple[SandboxPayment, Answer]:
-        """Do something to a record; return it as it is then, and the answer. Raises PaymentUnknown."""
+    def _read(self, answer: httpx.Response) -> _Payment:
+        """Return the payment that was answered. Raises ProviderRefused for a clear no, else ProviderSilent."""
+        if answer.status_code in {httpx.codes.CONFLICT, httpx.codes.NOT_FOUND, httpx.codes.UNPROCESSABLE_ENTITY}:
+            raise ProviderRefused(f"The payment provider refuses: {answer.text[:200]}")
+        try:
+            return read_payment(answer.raise_for_status().content)
+        except (httpx.HTTPError, ValidationError) as wrong:
+            log.warning("provider answers otherwise than agreed", status=answer.status_code, failure=repr(wrong)[:200])
+            raise ProviderSilent(f"The payment provider answers with {answer.status_code}.") from None
 
-        async def write() -> tuple[SandboxPayment, Answer]:
-            mine = await self.payment(payment_id)
-            after, answer = act(mine)
-            if after != mine:
-                await self._records.change(mine, after)
-            return after, answer
+    def _check_signature(self, body: bytes, signature: str) -> None:
+        match = _SIGNATURE.fullmatch(signature)
+        if match is None:
+            raise NoticeForged(f"Send {SIGNATURE_HEADER}: t=<seconds>,v1=<HMAC-SHA-256 of `t.body`, hexadecimal>.")
+        moment, digest = match.groups()
+        if not hmac.compare_digest(digest, self._digest(moment, body)):
+            raise NoticeForged("The signature does not belong to this body.")
+        if abs(self._clock() - datetime.fromtimestamp(int(moment), UTC)) > NOTICE_AGE_MAX:
+            raise NoticeForged("The notice was signed too long ago. Sign it anew when it is sent again.")
 
-        return await retry_lost_race(write)
+    def _digest(self, moment: str, body: bytes) -> str:
+        return hmac.digest(self._key.encode(), moment.encode() + b"." + body, "sha256").hex()

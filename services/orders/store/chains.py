@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from services.orders.domain.balance import Balance, Chain, Share, Standing
+from services.orders.domain.balance.balance import Balance, Chain, Share, Standing
 from services.orders.store.copies import met_its_like
 from shared.contracts.calculator import FootprintCalculated
 from shared.messaging.failures import LostRace

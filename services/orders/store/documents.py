@@ -7,10 +7,10 @@ from datetime import datetime
 
 from pydantic import TypeAdapter
 
-from services.orders.domain.beneficiary import Beneficiary
-from services.orders.domain.order import Order
-from services.orders.domain.payments import ask_at
-from services.orders.domain.refunds import refund_at
+from services.orders.domain.beneficiary.beneficiary import Beneficiary
+from services.orders.domain.order.order import Order
+from services.orders.domain.order.payments import ask_at
+from services.orders.domain.order.refunds import refund_at
 from shared.mongodb import Document
 
 _ORDER, _BENEFICIARY = TypeAdapter(Order), TypeAdapter(Beneficiary)

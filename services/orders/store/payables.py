@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.orders.domain.machine import RETIRED
+from services.orders.domain.order.machine import RETIRED
 from shared.messaging.failures import LostRace
 from shared.mongodb import Database, Document, DuplicateKeyError
 

@@ -1,4 +1,4 @@
-"""Where orders and beneficiaries lie; beside them the copies of what others say, and the sandbox's own records."""
+"""Where orders and beneficiaries lie; beside them the copies of what others say."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
-from services.orders.domain.beneficiary import Beneficiary
-from services.orders.domain.claim import Known
-from services.orders.domain.machine import ENDED, TIMED, State
-from services.orders.domain.order import Decision, Order
+from services.orders.domain.beneficiary.beneficiary import Beneficiary
+from services.orders.domain.order.claim import Known
+from services.orders.domain.order.machine import ENDED, TIMED, State
+from services.orders.domain.order.order import Decision, Order
 from services.orders.store.chains import Chains
 from services.orders.store.copies import Copies
 from services.orders.store.documents import (
@@ -20,7 +20,6 @@ from services.orders.store.documents import (
     order_of,
 )
 from services.orders.store.payables import Payables, newly_payable
-from services.orders.store.sandbox import SandboxRecords
 from shared.contracts.event import Cause, Event
 from shared.messaging.failures import LostRace
 from shared.messaging.outbox import Outbox
@@ -56,7 +55,6 @@ class Store:
         self.copies = Copies(database)
         self.chains = Chains(database)
         self.payables = Payables(database)
-        self.sandbox = SandboxRecords(database)
         self._order_box = Outbox(self._orders, livemode=livemode, wake=wake)
         self._beneficiary_box = Outbox(self._beneficiaries, livemode=livemode, wake=wake)
 
@@ -81,7 +79,7 @@ class Store:
         await self._orders.create_index("ask_at")
         await self._orders.create_index("wish.offered.footprint_id", sparse=True)
         await self._orders.create_index("buyer.beneficiary_id")
-        for part in (*self.sources, self.copies, self.chains, self.payables, self.sandbox):
+        for part in (*self.sources, self.copies, self.chains, self.payables):
             await part.prepare()
 
     async def ping(self) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from services.orders.domain.beneficiary import MANDATE_VERSION
-from services.orders.domain.claim import Known
-from services.orders.domain.decide import Answer, cancel, expire, hear, make, settle
-from services.orders.domain.order import Buyer, Decision, Offered, Order, Received, Wish
-from services.orders.domain.payments import Said, hear_provider
-from services.orders.domain.payments import start as start_payment
-from services.orders.domain.refunds import refund_made
+from services.orders.domain.beneficiary.beneficiary import MANDATE_VERSION
+from services.orders.domain.order.claim import Known
+from services.orders.domain.order.decide import Answer, cancel, expire, hear, make, settle
+from services.orders.domain.order.order import Buyer, Decision, Offered, Order, Received, Wish
+from services.orders.domain.order.payments import Said, hear_provider
+from services.orders.domain.order.payments import start as start_payment
+from services.orders.domain.order.refunds import refund_made
 from shared.contracts.calculator import FootprintCalculated
 from shared.contracts.certificates import CertificateIssued
 from shared.contracts.registry import (

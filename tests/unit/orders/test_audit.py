@@ -10,9 +10,9 @@ import pytest
 
 from deploy.audit.books import Books, Message
 from deploy.audit.orders import check_orders
-from services.orders.domain import balance
-from services.orders.domain.balance import Chain
-from services.orders.domain.order import Wish
+from services.orders.domain.balance import balance
+from services.orders.domain.balance.balance import Chain
+from services.orders.domain.order.order import Wish
 from services.orders.store.documents import order_document
 from shared.contracts.calculator import FootprintCalculated
 from shared.web.idempotency import id_of

@@ -7,7 +7,7 @@ from itertools import permutations
 
 import pytest
 
-from services.orders.domain.balance import (
+from services.orders.domain.balance.balance import (
     Chain,
     NotInBalance,
     SceneNotYours,
@@ -20,11 +20,11 @@ from services.orders.domain.balance import (
     strike,
     taken,
 )
-from services.orders.domain.beneficiary import MANDATE_VERSION, Beneficiary, NameMissing, Naming
-from services.orders.domain.beneficiary import make as make_beneficiary
-from services.orders.domain.claim import ClaimMismatch, ClaimTooLarge, FootprintCovered
-from services.orders.domain.offers import ORDER_GRAMS_MAX
-from services.orders.domain.order import Buyer, Offered, Wish
+from services.orders.domain.beneficiary.beneficiary import MANDATE_VERSION, Beneficiary, NameMissing, Naming
+from services.orders.domain.beneficiary.beneficiary import make as make_beneficiary
+from services.orders.domain.order.claim import ClaimMismatch, ClaimTooLarge, FootprintCovered
+from services.orders.domain.order.offers import ORDER_GRAMS_MAX
+from services.orders.domain.order.order import Buyer, Offered, Wish
 from shared.contracts.calculator import ScenePublished
 from shared.web.idempotency import id_of
 from tests.unit.orders.examples import LISTING, MINUTE, NOW, PROJECT, footprint, known, made, offered

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from services.orders.domain import beneficiary as beneficiary_
-from services.orders.domain.alias import alias_of
-from services.orders.domain.beneficiary import (
+from services.orders.domain.beneficiary import beneficiary as beneficiary_
+from services.orders.domain.beneficiary.alias import alias_of
+from services.orders.domain.beneficiary.beneficiary import (
     CORRECTS_MAX,
     MANDATE_VERSION,
     Beneficiary,
@@ -24,7 +24,7 @@ from services.orders.domain.beneficiary import (
     named,
     ordering,
 )
-from services.orders.domain.beneficiary import make as make_beneficiary
+from services.orders.domain.beneficiary.beneficiary import make as make_beneficiary
 from shared.web.idempotency import id_of
 from tests.unit.orders.examples import NOW, ORDER
 

@@ -9,11 +9,11 @@ from typing import get_args
 
 import pytest
 
-from services.orders.domain import payments
-from services.orders.domain.decide import cancel, expire, hear
-from services.orders.domain.machine import DoesNotFit
-from services.orders.domain.order import Decision, Order, Payment, PaymentState
-from services.orders.domain.payments import HEARS, Outcome, Said, ask_at, asks_due, hear_provider
+from services.orders.domain.order import payments
+from services.orders.domain.order.decide import cancel, expire, hear
+from services.orders.domain.order.machine import DoesNotFit
+from services.orders.domain.order.order import Decision, Order, Payment, PaymentState
+from services.orders.domain.order.payments import HEARS, Outcome, Said, ask_at, asks_due, hear_provider
 from shared.contracts.orders import OffsetPurchased, OrderClosed
 from shared.web.idempotency import id_of
 from tests.unit.orders.examples import MINUTE, NOW, PAYMENT, RETIRED, in_every_state, money, paying, set_aside

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from services.orders.domain.claim import ClaimRefused, Known
-from services.orders.domain.decide import as_made, cancel, settle
-from services.orders.domain.offers import PriceChanged, ProjectNotForSale, ProjectUnknown
-from services.orders.domain.order import Decision, Offered, Refused, Wish
+from services.orders.domain.order.claim import ClaimRefused, Known
+from services.orders.domain.order.decide import as_made, cancel, settle
+from services.orders.domain.order.offers import PriceChanged, ProjectNotForSale, ProjectUnknown
+from services.orders.domain.order.order import Decision, Offered, Refused, Wish
 from shared.contracts.orders import OrderPlaced
 from shared.web.idempotency import id_of
 from tests.unit.orders.examples import LISTING, MINUTE, NOW, ORDER, PROJECT, footprint, known, made, offered

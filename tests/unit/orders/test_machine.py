@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from services.orders.domain import machine
-from services.orders.domain.decide import cancel, expire, hear, settle
-from services.orders.domain.machine import DoesNotFit
-from services.orders.domain.order import Decision, Order, Wish
-from services.orders.domain.payments import Said, hear_provider
+from services.orders.domain.order import machine
+from services.orders.domain.order.decide import cancel, expire, hear, settle
+from services.orders.domain.order.machine import DoesNotFit
+from services.orders.domain.order.order import Decision, Order, Wish
+from services.orders.domain.order.payments import Said, hear_provider
 from shared.contracts.orders import OffsetPurchased, OrderClosed, OrderPlaced
 from tests.unit.orders.examples import (
     CERTIFIED,

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.orders.domain import offers as offers_
-from services.orders.domain.money import cost_fen, grams_for
-from services.orders.domain.offers import ORDER_GRAMS_MAX, ORDER_MONEY_FEN_MAX, AmountOutOfRange
-from services.orders.domain.order import Wish
+from services.orders.domain.order import offers as offers_
+from services.orders.domain.order.money import cost_fen, grams_for
+from services.orders.domain.order.offers import ORDER_GRAMS_MAX, ORDER_MONEY_FEN_MAX, AmountOutOfRange
+from services.orders.domain.order.order import Wish
 from shared.contracts.registry import ProjectListed
 from tests.unit.orders.examples import LISTING, PROJECT, made
 

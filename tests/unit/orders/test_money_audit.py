@@ -11,91 +11,98 @@ from pydantic import TypeAdapter
 
 from deploy.audit.books import Books
 from deploy.audit.money import check_money
-from services.orders.domain import sandbox
-from services.orders.domain.decide import hear
-from services.orders.domain.order import Order, Received, Settlement
-from services.orders.domain.payments import Said, hear_provider
-from services.orders.domain.refunds import refund_made, settle_refund
-from services.orders.domain.sandbox import SandboxPayment
+from deploy.audit.provider import payment_of
+from deploy.sandbox import payments as sandbox
+from deploy.sandbox.payments import Payment
+from deploy.sandbox.shapes import PaymentShown
+from services.orders.domain.order.decide import hear
+from services.orders.domain.order.order import Order, Received, Settlement
+from services.orders.domain.order.payments import Said, hear_provider
+from services.orders.domain.order.refunds import refund_made, settle_refund
+from services.orders.handlers.sandbox import read_payment
 from services.orders.store.documents import order_document
-from services.orders.store.sandbox import _document as side_document
 from tests.unit.orders.examples import MINUTE, NOW, ORDER, PAYMENT, POST_REFUSED, in_every_state, set_aside
 
 Document = dict[str, Any]
 AS_TOLD = ("M3 M4", "M side record")
-OPEN = SandboxPayment(PAYMENT, ORDER, {"en": "Groves (demo)"}, 533_014, 2759, "CNY", NOW)
+OPEN = Payment(PAYMENT, ORDER, {"en": "Groves (demo)"}, 533_014, 2759, "CNY", NOW)
 CARD = replace(OPEN, mode="authorise")
 SETTLEMENT = Settlement("set_1", "4" * 64, "ana")
 
 
-def told(payment: SandboxPayment) -> SandboxPayment:
+def told(payment: Payment) -> Payment:
     """All notices are taken."""
-    return replace(payment, tellings=())
+    return replace(payment, notices=())
 
 
-def heard(order: Order, payment: SandboxPayment) -> Order:
+def heard(order: Order, payment: Payment) -> Order:
     """Orders asks the provider."""
-    said = sandbox.said(payment, now=NOW)
+    shown = PaymentShown.of(payment, now=NOW).model_dump_json()
+    said = read_payment(shown.encode()).said()
     assert said is not None
     return hear_provider(order, PAYMENT, said, now=NOW).order
 
 
-def bought() -> tuple[Order, SandboxPayment]:
+def side_document(payment: Payment) -> Document:
+    """The provider's record as the audit reads it."""
+    return payment_of(PaymentShown.of(payment, now=NOW).model_dump(mode="json"))
+
+
+def bought() -> tuple[Order, Payment]:
     paid = told(sandbox.approve(OPEN, now=NOW))
     return heard(in_every_state()["held"], paid), paid
 
 
-def captured() -> tuple[Order, SandboxPayment]:
+def captured() -> tuple[Order, Payment]:
     approved = sandbox.approve(CARD, now=NOW)
     capturing = heard(in_every_state()["held"], approved)
-    taken = told(sandbox.capture(approved, now=NOW)[0])
+    taken = told(sandbox.capture(approved, now=NOW))
     return heard(capturing, taken), taken
 
 
-def capturing() -> tuple[Order, SandboxPayment]:
+def capturing() -> tuple[Order, Payment]:
     approved = told(sandbox.approve(CARD, now=NOW))
     return heard(in_every_state()["held"], approved), approved
 
 
-def refused() -> tuple[Order, SandboxPayment]:
+def refused() -> tuple[Order, Payment]:
     order, approved = capturing()
-    after, said = sandbox.capture(replace(approved, faults=("capture_refused",)), now=NOW)
-    assert said is not None
-    return hear_provider(order, PAYMENT, said, now=NOW).order, after
+    after = sandbox.capture(replace(approved, faults=("capture_refused",)), now=NOW)
+    return hear_provider(order, PAYMENT, Said("refused"), now=NOW).order, after
 
 
-def voided() -> tuple[Order, SandboxPayment]:
+def voided() -> tuple[Order, Payment]:
     approved = told(sandbox.approve(CARD, now=NOW))
     late = heard(in_every_state()["expired"], approved)
     after = hear_provider(late, PAYMENT, Said("voided"), now=NOW).order
     return after, sandbox.void(approved, now=NOW)
 
 
-def refunding() -> tuple[Order, SandboxPayment]:
+def refunding() -> tuple[Order, Payment]:
     order, paid = bought()
     return hear(order, POST_REFUSED, now=NOW).order, paid
 
 
-def refunded() -> tuple[Order, SandboxPayment]:
+def refunded() -> tuple[Order, Payment]:
     order, paid = refunding()
-    back = sandbox.give_back(paid, amount_fen=2759, currency="CNY", now=NOW)
+    back = sandbox.refund(paid, amount_fen=2759, currency="CNY", now=NOW)
     return refund_made(order, PAYMENT, reference="r", now=NOW).order, back
 
 
-def settled() -> tuple[Order, SandboxPayment]:
+def settled() -> tuple[Order, Payment]:
     order, paid = refunding()
     after = settle_refund(order, PAYMENT, reference="BANK", settlement=SETTLEMENT, now=NOW).order
     return after, paid
 
 
-SOUND: dict[str, Callable[[], tuple[Order, SandboxPayment]]] = {
+SOUND: dict[str, Callable[[], tuple[Order, Payment]]] = {
     act.__name__: act for act in (bought, captured, capturing, refused, voided, refunding, refunded, settled)
 }
 
 
 def offences(orders: list[Document], side: list[Document]) -> list[str]:
     """What the audit says is broken about payments and the side record."""
-    books = Books(collections={("orders", "orders"): orders, ("orders", "sandbox_payments"): side})
+    books = Books(collections={("orders", "orders"): orders}, payments=side)
     return [found.said for found in check_money(books) if found.invariant in AS_TOLD and not found.holds]
 
 
@@ -117,10 +124,10 @@ BROKEN: list[tuple[str, Callable[[Document], Document], Callable[[Document], Doc
     ("bought", lambda o: {**o, "state": "held"}, lambda s: s, "is held and paid"),
     ("bought", lambda o: {**o, "payments": o["payments"] * 2}, lambda s: s, "is paid 2 times"),
     ("bought", lambda o: changed(o, received={**RECEIVED, "amount_fen": 1}), lambda s: s, "due were"),
-    ("bought", lambda o: o, lambda s: {**s, "taken_at": None, "decided": None}, "not for the provider"),
+    ("bought", lambda o: o, lambda s: {**s, "taken_at": None, "decided_at": None}, "not for the provider"),
     ("bought", lambda o: o, lambda s: {**s, "amount_fen": 2700}, "the provider took"),
-    ("bought", lambda o: o, lambda s: {**s, "_id": "pay_other"}, "no order has this payment"),
-    ("bought", lambda o: o, lambda s: {**s, "_id": "pay_other"}, "unknown to the provider"),
+    ("bought", lambda o: o, lambda s: {**s, "payment_id": "pay_other"}, "no order has this payment"),
+    ("bought", lambda o: o, lambda s: {**s, "payment_id": "pay_other"}, "unknown to the provider"),
     ("bought", lambda o: o, lambda s: {**s, "refunded_at": NOW}, "orders never asked for that"),
     ("capturing", lambda o: {**o, "state": "held"}, lambda s: s, "with 1 payments that are being captured"),
     ("capturing", lambda o: changed(o, state="started"), lambda s: s, "is capturing with 0 payments"),
@@ -166,7 +173,7 @@ def test_what_is_still_to_be_told_may_differ_and_what_is_never_found_out_may_not
     assert "and orders has not found out" in offences([order_document(held)], [side_document(untold)])[0]
     soon = replace(untold, taken_at=NOW.replace(year=2200))
     assert offences([order_document(held)], [side_document(soon)]) == []
-    silent = replace(soon, faults=("silent",), tellings=())
+    silent = replace(soon, faults=("silent",), notices=())
     assert offences([order_document(held)], [side_document(silent)]) == []
     late = hear_provider(in_every_state()["expired"], PAYMENT, set_aside(), now=NOW + MINUTE).order
     approved = told(sandbox.approve(CARD, now=NOW))

@@ -21,14 +21,14 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from services.orders.domain import decide as decide_
-from services.orders.domain import payments as payments_
-from services.orders.domain.decide import Answer, as_made, cancel, expire, latest_name, settle
-from services.orders.domain.machine import DoesNotFit
-from services.orders.domain.order import Decision, Order, Payment, Received, Settlement, Wish
-from services.orders.domain.payments import Said, asks_due, hear_provider
-from services.orders.domain.payments import start as start_payment
-from services.orders.domain.refunds import (
+from services.orders.domain.order import decide as decide_
+from services.orders.domain.order import payments as payments_
+from services.orders.domain.order.decide import Answer, as_made, cancel, expire, latest_name, settle
+from services.orders.domain.order.machine import DoesNotFit
+from services.orders.domain.order.order import Decision, Order, Payment, Received, Settlement, Wish
+from services.orders.domain.order.payments import Said, asks_due, hear_provider
+from services.orders.domain.order.payments import start as start_payment
+from services.orders.domain.order.refunds import (
     RefundUnderWay,
     refund_asked,
     refund_failed,

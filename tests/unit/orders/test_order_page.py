@@ -8,18 +8,17 @@ import pytest
 
 import services.orders
 from services.orders.api.people import order_context
-from services.orders.domain import machine
-from services.orders.domain.order import Order, Payment, Refused, Settlement
-from services.orders.domain.payments import Said, hear_provider
-from services.orders.domain.refunds import refund_failed, refund_made, settle_refund
-from services.orders.domain.steps import advance
+from services.orders.domain.order import machine
+from services.orders.domain.order.order import Order, Payment, Refused, Settlement
+from services.orders.domain.order.payments import Said, hear_provider
+from services.orders.domain.order.refunds import refund_failed, refund_made, settle_refund
+from services.orders.domain.order.steps import advance
 from services.orders.handlers.sandbox import Sandbox
-from services.orders.store.sandbox import SandboxRecords
 from shared.web.idempotency import id_of
 from shared.web.pages import Pages
 from tests.unit.orders.examples import MINUTE, NOW, PAYMENT, in_every_state, money, paying, set_aside
 
-SANDBOX = Sandbox(SandboxRecords({"sandbox_payments": None}), lambda: NOW, secret="s", notice_url="")
+SANDBOX = Sandbox("http://127.0.0.1:1", "key", lambda: NOW)
 PAGES = Pages(Path(str(services.orders.__file__)).parent / "pages", service="orders", livemode=False)
 OTHER = id_of("pay", "b")
 HEADLINES = {

@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from services.orders.domain import payments
-from services.orders.domain.decide import Answer, cancel, expire, hear
-from services.orders.domain.order import Decision, Order, Refund, Wish
-from services.orders.domain.payments import PaymentsExhausted, PaymentUnknown, Said, asks_due, hear_provider
-from services.orders.domain.refunds import refund_made
+from services.orders.domain.order import payments
+from services.orders.domain.order.decide import Answer, cancel, expire, hear
+from services.orders.domain.order.order import Decision, Order, Refund, Wish
+from services.orders.domain.order.payments import PaymentsExhausted, PaymentUnknown, Said, asks_due, hear_provider
+from services.orders.domain.order.refunds import refund_made
 from shared.contracts.orders import OffsetPurchased, OrderClosed
 from shared.web.idempotency import id_of
 from tests.unit.orders.examples import (

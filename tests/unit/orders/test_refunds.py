@@ -8,9 +8,9 @@ from typing import Any, get_args
 
 import pytest
 
-from services.orders.domain.order import Decision, Order, Refund, RefundState, Settlement
-from services.orders.domain.payments import hear_provider
-from services.orders.domain.refunds import (
+from services.orders.domain.order.order import Decision, Order, Refund, RefundState, Settlement
+from services.orders.domain.order.payments import hear_provider
+from services.orders.domain.order.refunds import (
     RefundNotOpen,
     RefundUnderWay,
     RefundUnknown,

@@ -49,7 +49,7 @@ def test_good_settings_are_taken_and_empty_ones_are_not_there() -> None:
         ("DIANDIAN_ISSUER", "login.example"),
         ("DIANDIAN_LIVEMODE", "perhaps"),
         ("DIANDIAN_LIVEMODE", "true"),
-        ("DIANDIAN_SANDBOX_NOTICE_URL", "here"),
+        ("DIANDIAN_SANDBOX_URL", "here"),
         ("KAFKA_BOOTSTRAP_SERVERS", "kafka"),
         ("KAFKA_BOOTSTRAP_SERVERS", "kafka:9092,"),
         ("KAFKA_BOOTSTRAP_SERVERS", "kafka:99999"),

@@ -7,9 +7,9 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, Field
 
-from services.orders.api.shapes.asked import Asked, NameText
-from services.orders.domain.balance import Balance, Chain, Share, Standing
-from services.orders.domain.beneficiary import Naming
+from services.orders.api.shapes.requests import Asked, NameText
+from services.orders.domain.balance.balance import Balance, Chain, Share, Standing
+from services.orders.domain.beneficiary.beneficiary import Naming
 from shared.contracts.calculator import ScenePublished
 from shared.contracts.event import ProjectId
 from shared.contracts.orders import Board

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from services.orders.domain import machine
-from services.orders.domain.claim import ClaimRefused, Known, priced
-from services.orders.domain.offers import seen
-from services.orders.domain.order import Buyer, Certified, Decision, Order, Refused, Wish
-from services.orders.domain.refunds import returned
-from services.orders.domain.steps import advance, advance_if_fits, begin
+from services.orders.domain.order import machine
+from services.orders.domain.order.claim import ClaimRefused, Known, priced
+from services.orders.domain.order.offers import seen
+from services.orders.domain.order.order import Buyer, Certified, Decision, Order, Refused, Wish
+from services.orders.domain.order.refunds import returned
+from services.orders.domain.order.steps import advance, advance_if_fits, begin
 from shared.contracts.certificates import CertificateIssued
 from shared.contracts.registry import CreditsHeld, CreditsRefused, CreditsRetired, ProjectListed
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.orders.handlers.balances import Balances
-from services.orders.handlers.handlers import Handlers
+from services.orders.handlers.orders import Handlers
 from services.orders.handlers.payments import Payments
-from services.orders.handlers.sandbox import Sandbox
+from services.orders.handlers.provider import Provider
 from services.orders.store.store import Store
 from shared.settings import Settings
 from shared.web.pages import Pages
@@ -24,7 +24,7 @@ class Served:
     handlers: Handlers
     balances: Balances
     payments: Payments
-    sandbox: Sandbox
+    provider: Provider
     pages: Pages
     clock: Callable[[], datetime]
     fee_fen: int

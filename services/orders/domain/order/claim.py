@@ -6,8 +6,8 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from services.orders.domain.offers import ORDER_GRAMS_MAX, bought
-from services.orders.domain.order import Offered, Priced, Wish
+from services.orders.domain.order.offers import ORDER_GRAMS_MAX, bought
+from services.orders.domain.order.order import Offered, Priced, Wish
 from shared.contracts.calculator import FootprintCalculated
 from shared.contracts.orders import ClaimedFootprint
 from shared.contracts.registry import ProjectListed

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from services.orders.domain import machine
-from services.orders.domain.order import Decision, NotOurs, Order, Payment, PaymentState, Received
-from services.orders.domain.refunds import returned, wait
-from services.orders.domain.steps import advance
+from services.orders.domain.order import machine
+from services.orders.domain.order.order import Decision, NotOurs, Order, Payment, PaymentState, Received
+from services.orders.domain.order.refunds import returned, wait
+from services.orders.domain.order.steps import advance
 from shared.refusal import Refusal
 from shared.sentence import Sentence
 
@@ -55,6 +55,12 @@ class ProviderSilent(Refusal):
     """The provider gave no answer, so that nobody knows whether it did what was asked (503)."""
 
     code = "provider_silent"
+
+
+class NoticeForged(Refusal):
+    """The notice is not signed by the provider, or was signed too long ago (401)."""
+
+    code = "notice_forged"
 
 
 @dataclass(frozen=True)

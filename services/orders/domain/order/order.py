@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from services.orders.domain.machine import COVERING, FINAL, TIMED, State
+from services.orders.domain.order.machine import COVERING, FINAL, TIMED, State
 from shared.contracts.event import Event
 from shared.contracts.orders import BeneficiaryKind, ClaimedFootprint
 from shared.contracts.registry import Allocation, ProjectListed

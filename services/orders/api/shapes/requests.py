@@ -6,16 +6,14 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from services.orders.domain.beneficiary import Naming
-from services.orders.domain.claim import FOOTPRINTS_MAX
-from services.orders.domain.offers import ORDER_GRAMS_MAX, ORDER_MONEY_FEN_MAX
-from services.orders.domain.sandbox import FAULTS as FAULT_NAMES
-from services.orders.domain.sandbox import Fault
+from services.orders.domain.beneficiary.beneficiary import Naming
+from services.orders.domain.order.claim import FOOTPRINTS_MAX
+from services.orders.domain.order.offers import ORDER_GRAMS_MAX, ORDER_MONEY_FEN_MAX
+from services.orders.handlers.sandbox import Method
 from shared.contracts.event import BeneficiaryId, Country, FootprintId, ProjectId
 from shared.contracts.orders import Board
 
 Mass = Annotated[int, Field(gt=0, le=ORDER_GRAMS_MAX, strict=True, description="whole grams")]
-Method = Literal["sandbox", "sandbox_card"]
 Money = Annotated[int, Field(gt=0, le=ORDER_MONEY_FEN_MAX, strict=True, description="fen, for credits alone")]
 Token = Annotated[str, Field(min_length=1, max_length=64, description="the capability that came with the object")]
 # Longer texts are refused before anybody looks at them; what a name may be, the domain says.
@@ -23,12 +21,6 @@ NameText = Annotated[str, Field(max_length=200, examples=["Lin Yue"])]
 
 METHODS = """`sandbox` is charged at once. `sandbox_card` is first authorised and then captured: the order is
 `capturing` until the bank has said yes or no."""
-FAULTS = """Several go together. `slow`: the notice comes after 10 s. `silent`: no notice comes at all; orders asks
-after a minute. `twice`: every notice comes twice. `late`: the money lands a minute after the time to pay has ended.
-`wrong_amount`: one minor unit too much. `wrong_currency`: the same figure in another currency. `refund_refused_twice`,
-`refund_refused`: the provider refuses to give money back, twice or for ever. For `sandbox_card` also
-`capture_times_out`: the first two answers to the capture are lost, though it was done; `capture_refused`: the bank says
-no at the capture."""
 
 
 class Asked(BaseModel):
@@ -97,12 +89,6 @@ class PaymentAsked(Asked):
     """How the order is to be paid."""
 
     method: Annotated[Method, Field(description=METHODS)] = "sandbox"
-
-
-class SandboxApproval(Asked):
-    """What the sandbox plays with an approved payment, as a provider's test cards do; nothing unless it is named."""
-
-    faults: Annotated[list[Fault], Field(max_length=len(FAULT_NAMES), description=FAULTS)] = []
 
 
 class RefundSettled(Asked):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from services.orders.domain.order import Decision, Order, Payment, Refund, RefundReason, Settlement
-from services.orders.domain.steps import advance_if_fits
+from services.orders.domain.order.order import Decision, Order, Payment, Refund, RefundReason, Settlement
+from services.orders.domain.order.steps import advance_if_fits
 from shared.refusal import Refusal
 
 RETRY_SECONDS = 2

@@ -8,11 +8,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field
 
-from services.orders.domain.beneficiary import Beneficiary
-from services.orders.domain.decide import as_made
-from services.orders.domain.machine import State
-from services.orders.domain.order import NotOurs, Order, Payment, PaymentState, RefundReason, RefundState
-from services.orders.domain.sandbox import Fault
+from services.orders.domain.beneficiary.beneficiary import Beneficiary
+from services.orders.domain.order.decide import as_made
+from services.orders.domain.order.machine import State
+from services.orders.domain.order.order import NotOurs, Order, Payment, PaymentState, RefundReason, RefundState
 from shared.contracts.orders import ClaimedFootprint
 
 
@@ -218,19 +217,6 @@ class Taken(BaseModel):
     """A notice was taken."""
 
     taken: Literal[True] = True
-
-
-class SandboxShown(BaseModel):
-    """A payment as the sandbox has it."""
-
-    payment_id: str
-    order_id: str
-    livemode: bool
-    method: str
-    state: Literal["open", "authorised", "paid", "declined", "lapsed", "refused", "voided", "refunded"]
-    amount_fen: int
-    currency: str
-    faults: list[Fault]
 
 
 def _fields(order: Order, *, livemode: bool) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import partial
 
-from services.orders.domain.balance import chain
+from services.orders.domain.balance.balance import chain
 from services.orders.store.store import Store
 from shared.messaging.retries import retry_lost_race
 

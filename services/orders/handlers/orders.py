@@ -9,9 +9,8 @@ from datetime import datetime, timedelta
 import structlog
 from prometheus_client import Counter, Gauge
 
-from services.orders.domain import beneficiary as beneficiary_
-from services.orders.domain import decide
-from services.orders.domain.beneficiary import (
+from services.orders.domain.beneficiary import beneficiary as beneficiary_
+from services.orders.domain.beneficiary.beneficiary import (
     CORRECTION,
     Beneficiary,
     Naming,
@@ -22,13 +21,14 @@ from services.orders.domain.beneficiary import (
     ordering,
     renamed,
 )
-from services.orders.domain.beneficiary import make as make_beneficiary
-from services.orders.domain.claim import Known
-from services.orders.domain.decide import Answer, expire, hear, latest_name, settle
-from services.orders.domain.order import Decision, Order, Wish
-from services.orders.handlers.counting import count
-from services.orders.handlers.races import each, each_if_first
-from services.orders.handlers.turns import turn
+from services.orders.domain.beneficiary.beneficiary import make as make_beneficiary
+from services.orders.domain.order import decide
+from services.orders.domain.order.claim import Known
+from services.orders.domain.order.decide import Answer, expire, hear, latest_name, settle
+from services.orders.domain.order.order import Decision, Order, Wish
+from services.orders.handlers.balance_projection import count
+from services.orders.handlers.causes import turn
+from services.orders.handlers.retries import each, each_if_first
 from services.orders.store.store import Loaded, Store
 from shared.contracts.calculator import FootprintCalculated, ScenePublished
 from shared.contracts.event import Cause, Envelope, Event

@@ -9,11 +9,11 @@ from typing import Any
 
 from fastapi import Request
 
-from services.orders.api.served import Served
-from services.orders.api.shapes.shown import OrderMade
-from services.orders.domain.beneficiary import Beneficiary, Naming
-from services.orders.domain.order import Offered, Wish
-from services.orders.handlers.handlers import Keyed
+from services.orders.api.dependencies import Served
+from services.orders.api.shapes.responses import OrderMade
+from services.orders.domain.beneficiary.beneficiary import Beneficiary, Naming
+from services.orders.domain.order.order import Offered, Wish
+from services.orders.handlers.orders import Keyed
 from shared.web.app import cause_of
 from shared.web.auth import Forbidden, hash_of, shown, token_of
 from shared.web.idempotency import body_hash, checked, id_of

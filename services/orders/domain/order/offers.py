@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from services.orders.domain.money import cost_fen, grams_for
+from services.orders.domain.order.money import cost_fen, grams_for
 from shared.contracts.registry import ProjectListed
 from shared.refusal import Refusal
 from shared.sentence import Money, Sentence

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from services.orders.domain.alias import alias_of
-from services.orders.domain.order import Buyer
+from services.orders.domain.beneficiary.alias import alias_of
+from services.orders.domain.order.order import Buyer
 from shared.contracts.orders import BeneficiaryKind, BeneficiaryNamed, Board
 from shared.contracts.printable import spelled, unprintable
 from shared.refusal import Refusal

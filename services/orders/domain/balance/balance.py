@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from services.orders.domain.claim import ClaimTooLarge, FootprintCovered, Known
-from services.orders.domain.offers import ORDER_GRAMS_MAX
-from services.orders.domain.order import Offered
+from services.orders.domain.order.claim import ClaimTooLarge, FootprintCovered, Known
+from services.orders.domain.order.offers import ORDER_GRAMS_MAX
+from services.orders.domain.order.order import Offered
 from shared.contracts.calculator import FootprintCalculated, ScenePublished
 from shared.refusal import Refusal
 

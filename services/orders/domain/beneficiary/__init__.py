@@ -1,0 +1,1 @@
+"""A beneficiary: for whom credits are cancelled, how it is called and shown."""
