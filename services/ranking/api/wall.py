@@ -61,11 +61,11 @@ class Walls:
             self._made.clear()
         made = self._made.get(found.scene_id)
         # Where nothing was heard, only what is "just now" can have changed.
-        if made is not None and made[0] == boards.heard and not any(one.just_now for one in made[1].wall.latest):
+        if made is not None and made[0] == boards.events and not any(one.just_now for one in made[1].wall.latest):
             snapshot = Snapshot(made[1].wall, now)
         else:
             snapshot = Snapshot(wall_of(boards, found, now), now)
-        self._made[found.scene_id] = (boards.heard, snapshot)
+        self._made[found.scene_id] = (boards.events, snapshot)
         return snapshot
 
 
