@@ -6,20 +6,29 @@ import asyncio
 import contextlib
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 from aiokafka import ConsumerRecord
+from aiokafka.errors import KafkaConnectionError
+from structlog.testing import capture_logs
 
 from deploy.log import whole
+from services import ranking as card
+from services.ranking import stream
 from services.ranking.app import create_app
+from services.ranking.handlers import Handlers
+from services.ranking.store import Store
 from services.ranking.stream.dead_letters import DeadLetters
+from services.ranking.stream.reader import Reader
 from shared.contracts.certificates import CertificateRevoked
-from shared.contracts.event import Event
+from shared.contracts.event import Envelope, Event
 from shared.messaging import broker
+from shared.messaging.outbox import clock
+from shared.mongodb import AutoReconnect
 from shared.web.app import database
 from shared.web.auth import CAPABILITY_HEADER
 from tests.component.town import Publish, Town, four_guests, new_id, rows
@@ -205,6 +214,55 @@ async def test_a_dead_letter_holds_the_bytes_and_tells_where_they_lay_and_why(
     }
 
 
+async def test_a_batch_whose_surroundings_are_away_is_folded_when_they_are_back_and_is_no_dead_letter(
+    settings: Make, infra: Infra, town: Town
+) -> None:
+    chosen = settings("ranking")
+    store = Store(database(chosen))
+    handlers = Handlers(store, clock, code="", replica="test")
+    failures = [AutoReconnect("away"), OSError("away"), KafkaConnectionError("away")]
+    guest, scene = new_id("ben"), await town.scene()
+    (certificate,) = await town.certify(guest, scene)
+
+    async def away_at_first(events: Sequence[Envelope[Event]]) -> None:
+        if failures and events[0].subject == certificate.certificate_id:
+            raise failures.pop()
+        await handlers.fold(events)
+
+    reader = Reader(chosen, dict.fromkeys(stream.consumes(handlers), away_at_first), handlers)
+    async with reader.running():
+
+        async def retried() -> bool:
+            return "folding is retried" in (await reader.health() or "")
+
+        async def ready() -> bool:
+            return await reader.health() is None
+
+        await until(retried)
+        await until(ready)
+    store.close()
+    assert failures == []
+    assert [deed.certificate_id for deed in handlers.boards.deeds_at(scene.scene_id)] == [certificate.certificate_id]
+    letters = [dict(letter.headers).get("ce_subject") async for letter in whole(infra.kafka, "dead.ranking")]
+    assert certificate.certificate_id.encode() not in letters
+
+
+async def test_reading_that_ends_is_logged_and_makes_the_service_unready(settings: Make) -> None:
+    before = asyncio.all_tasks()
+    async with served(create_app(settings("ranking"))) as ranking:
+        with capture_logs() as logs:
+            started = asyncio.all_tasks() - before
+            (reading,) = [task for task in started if "_run_consume_loop" in repr(task.get_coro())]
+            reading.cancel()
+
+            async def unready() -> bool:
+                return (await ranking.get("/health/ready")).status_code == 503
+
+            await until(unready)
+        assert (await ranking.get("/health/ready")).json()["reader"] == "reading was ended"
+        assert [line["log_level"] for line in logs if line["event"] == "reading has ended"] == ["critical"]
+
+
 async def test_without_kafka_it_says_so_and_it_reads_as_soon_as_kafka_is_there(
     settings: Make, infra: Infra, town: Town
 ) -> None:
@@ -323,15 +381,10 @@ async def test_a_board_that_there_is_not_is_refused_with_the_field_named(
 
 
 def test_ranking_publishes_nothing_and_consumes_what_its_card_says(settings: Make) -> None:
-    from services import ranking
-    from services.ranking import stream
-    from services.ranking.handlers import Handlers
-    from services.ranking.store import Store
-
     store = Store(database(settings("ranking")))
     consumed: list[type[Event]] = list(
         stream.consumes(Handlers(store, lambda: datetime.now(UTC), code="", replica="test"))
     )
     store.close()
-    assert all(event.topic in (ranking.__doc__ or "") for event in consumed)
+    assert all(event.topic in (card.__doc__ or "") for event in consumed)
     assert stream.PUBLISHES == ()

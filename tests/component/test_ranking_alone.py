@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import secrets
@@ -14,6 +15,7 @@ import pytest
 import pytest_asyncio
 from aiokafka.structs import RecordMetadata
 from pymongo import MongoClient
+from structlog.testing import capture_logs
 
 from deploy.issuer import LocalIssuer
 from deploy.local.runtime import Local
@@ -27,6 +29,7 @@ from shared.contracts.orders import BeneficiaryNamed
 from shared.messaging import broker
 from shared.settings import Settings
 from shared.web.auth import CAPABILITY_HEADER
+from tests.component.test_ranking import forwarded
 from tests.component.test_ranking_rebuild import done, request_rebuild
 from tests.component.test_ranking_snapshots import counted, stored, with_a_snapshot
 from tests.component.town import Town, four_guests, new_id, rows
@@ -255,6 +258,33 @@ async def test_a_poison_message_is_skipped_and_lies_once_on_the_dead_letters_who
             await until(lambda: rows(ranking, city=town.city))
     letters = [letter.key async for letter in whole(kafka, "dead.ranking") if letter.key in places]
     assert sorted(letters) == sorted(places[:2])
+
+
+async def test_while_kafka_takes_no_dead_letter_nothing_behind_it_counts_and_then_all_does(
+    settings: Make, kafka: str, town: Town, producer: broker.Producer
+) -> None:
+    port = free_port()
+    chosen = settings("ranking", kafka_bootstrap_servers=f"127.0.0.1:{port}")
+    guest, scene = new_id("ben"), await town.scene()
+    await town.name(guest, "Heron")
+    async with contextlib.AsyncExitStack() as stack:
+        async with forwarded(port, kafka):
+            ranking = await stack.enter_async_context(served(create_app(chosen)))
+        # Whoever is connected goes on; whoever connects, as the dead letters do, fails.
+        logs = stack.enter_context(capture_logs())
+
+        async def retried(times: int) -> bool:
+            return [line["event"] for line in logs].count("dead letters are retried") >= times
+
+        place = await sent(producer, "certificate.issued", (b"k", b"{}", []))
+        await until(lambda: retried(1))
+        await town.certify(guest, scene)
+        await until(lambda: retried(3))
+        assert await rows(ranking, city=town.city) == []
+        assert [letter async for letter in whole(kafka, "dead.ranking") if letter.key == place] == []
+        async with forwarded(port, kafka):
+            await until(lambda: rows(ranking, city=town.city))
+        assert len([letter async for letter in whole(kafka, "dead.ranking") if letter.key == place]) == 1
 
 
 async def test_s26_a_wiped_database_and_a_restart_give_the_same_boards_to_the_byte(

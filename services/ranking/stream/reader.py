@@ -132,11 +132,12 @@ class Reader:
 
     def _end(self, task: asyncio.Task[None]) -> None:
         """Say why a task ended that was to run as long as the service, and read no more: a part would be left out."""
-        connected = task.get_name() == CONNECTING and self._ends is not None
-        if self._closing or task.cancelled() or (connected and task.exception() is None):
+        failure = None if task.cancelled() else task.exception()
+        connected = task.get_name() == CONNECTING and self._ends is not None and failure is None
+        if self._closing or connected:
             return
-        self._ended = f"reading has ended: {task.exception()!r}"[:300]
-        log.critical("reading has ended", service="ranking", failure=repr(task.exception()), exc_info=task.exception())
+        self._ended = f"reading has ended: {failure!r}"[:300] if failure else "reading was ended"
+        log.critical("reading has ended", service="ranking", reason=self._ended, exc_info=failure)
         # FastStream starts its task anew, at the same place and with the same end.
         stopping = asyncio.create_task(self._broker.stop(), name="ranking stops reading")
         self._work.add(stopping)
