@@ -14,7 +14,6 @@ import httpx
 import pytest
 import pytest_asyncio
 from aiokafka.structs import RecordMetadata
-from pymongo import MongoClient
 from structlog.testing import capture_logs
 
 from deploy.issuer import LocalIssuer
@@ -311,8 +310,8 @@ async def test_s26_a_wiped_database_and_a_restart_give_the_same_boards_to_the_by
             return [(await ranking.get(address)).content for address in addresses]
 
     before = await boards()
-    with MongoClient[dict[str, Any]](chosen.mongodb_url) as client:
-        client.drop_database(client.get_default_database().name)
+    with stored(chosen) as found:
+        found.client.drop_database(found.name)
     assert await boards() == before
 
 
