@@ -10,7 +10,7 @@ import services.certificates as card
 from services.certificates import api, stream
 from services.certificates.api.people import page_router
 from services.certificates.api.programs import api_router
-from services.certificates.api.sheet import Sheets
+from services.certificates.api.sheet import FORGET_SECONDS, Sheets
 from services.certificates.domain.certificate import by_language
 from services.certificates.domain.decide import Issuer
 from services.certificates.handlers import Handlers
@@ -24,6 +24,7 @@ from shared.messaging.service import Messaging
 from shared.settings import load
 from shared.web.app import create, database
 from shared.web.pages import Pages
+from shared.web.periodic import Periodic
 
 ISSUER = {
     "en": "Chengdu Environment Exchange (demo)",
@@ -32,13 +33,13 @@ ISSUER = {
 }
 
 
-def _decoded(text: object) -> object:
-    """Read JSON by language, or a plain text."""
-    return json.loads(text) if isinstance(text, str) and text.startswith("{") else text
+def _decoded(value: object) -> object:
+    """Read a variable of the environment: JSON by language, or a plain text."""
+    return json.loads(value) if isinstance(value, str) and value.startswith("{") else value
 
 
 class Settings(shared_settings.Settings):
-    """What certificates reads beside what every service does."""
+    """The settings of certificates, beside those of every service."""
 
     # Who stands on the sheet as its issuer, by language.
     certificate_issuer: Annotated[PrintableNames, BeforeValidator(by_language), BeforeValidator(_decoded)] = Field(
@@ -55,8 +56,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     messaging = Messaging(settings, service="certificates", database=mongodb)
     store = Store(mongodb, livemode=settings.livemode, wake=messaging.wake)
     issuer = Issuer(names=settings.certificate_issuer, secret=settings.secret.get_secret_value())
-    handlers = Handlers(store, clock, issuer, unknown_codes_max=settings.unknown_codes_per_address_max)
     sheets = Sheets(Printer(), public_url=settings.public_url, livemode=settings.livemode)
+    handlers = Handlers(
+        store,
+        clock,
+        issuer,
+        unknown_codes_max=settings.unknown_codes_per_address_max,
+        forget_prints=sheets.forget,
+    )
     pages = Pages(FOLDER, service="certificates", livemode=settings.livemode)
     messaging.consume(stream.consumes(handlers))
     messaging.publish(store.outbox)
@@ -73,5 +80,5 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         store=store,
         pages=pages,
         hashes={"ord": handlers.order_hash},
-        parts=[messaging],
+        parts=[messaging, Periodic("prints forgotten", sheets.forget, seconds=FORGET_SECONDS)],
     )

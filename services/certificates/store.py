@@ -1,4 +1,4 @@
-"""What certificates remembers in MongoDB: certificates, copies of scenes, projects and names, guesses by the hour."""
+"""What certificates remembers in MongoDB: certificates, copies of what they name, and unknown codes by the hour."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from operator import getitem
 from typing import Any
 
 from services.certificates.domain.certificate import Certificate, Project, Scene
-from services.certificates.domain.decide import Known
-from services.certificates.domain.guesses import Window
+from services.certificates.domain.decide import Copies
 from services.certificates.domain.names import Holder, erases
 from services.certificates.domain.numbers import certificate_id_of
 from shared.contracts.calculator import ScenePublished
@@ -23,6 +22,7 @@ from shared.messaging.copies import keep_greatest
 from shared.messaging.failures import LostRace
 from shared.messaging.outbox import Outbox
 from shared.mongodb import Database, Document, DuplicateKeyError
+from shared.throttle.store import WindowCounts
 
 SCENE, PROJECT, HOLDER = "purchase.claim.scene_id", "purchase.project_id", "purchase.claim.beneficiary_id"
 
@@ -44,7 +44,7 @@ class Store:
         self._scenes = database["scenes"]
         self._projects = database["projects"]
         self._holders = database["holders"]
-        self._guesses = database["guesses"]
+        self.unknown_codes = WindowCounts(database["unknown_codes"])
         self.outbox = Outbox(self._certificates, livemode=livemode, wake=wake)
 
     async def prepare(self) -> None:
@@ -55,7 +55,7 @@ class Store:
         await self._certificates.create_index(HOLDER)
         for awaited in (SCENE, PROJECT):
             await self._certificates.create_index(awaited, partialFilterExpression={"awaiting": True})
-        await self._guesses.create_index("ends_at", expireAfterSeconds=0)
+        await self.unknown_codes.prepare()
 
     async def ping(self) -> None:
         """Raise MongoError when the database does not answer."""
@@ -74,20 +74,6 @@ class Store:
         """Return the certificate that has a version with this code."""
         found = await self._certificates.find_one({"versions.code": code})
         return _certificate(found) if found else None
-
-    async def guesses(self, window: Window) -> int:
-        """Return how many unknown codes were tried in the window."""
-        found = await self._guesses.find_one({"_id": window.key})
-        return found["codes"] if found else 0
-
-    async def count_guess(self, window: Window) -> None:
-        """Count one more unknown code in the window; it is forgotten when it ends."""
-        counted = {"$inc": {"codes": 1}, "$setOnInsert": {"ends_at": window.ends_at}}
-        try:
-            await self._guesses.update_one({"_id": window.key}, counted, upsert=True)
-        except DuplicateKeyError:
-            # Begun by another at this moment.
-            await self._guesses.update_one({"_id": window.key}, counted)
 
     async def of_order(self, order_id: str) -> Certificate | None:
         """Return the certificate of an order, be it issued or awaiting."""
@@ -121,8 +107,8 @@ class Store:
         """Return all certificates of the beneficiaries: id to beneficiary."""
         return await self._with(HOLDER, beneficiary_ids, {})
 
-    async def known(self, certificates: Mapping[str, Certificate]) -> dict[str, Known]:
-        """Return what the copies say now of what each certificate names."""
+    async def copies_for(self, certificates: Mapping[str, Certificate]) -> dict[str, Copies]:
+        """Return the present copies of what each certificate names."""
         purchases = [certificate.purchase for certificate in certificates.values() if certificate.purchase]
         scenes, projects, holders = await asyncio.gather(
             _by_id(self._scenes, {purchase.claim.scene_id for purchase in purchases} - {None}),
@@ -130,13 +116,13 @@ class Store:
             _by_id(self._holders, {purchase.claim.beneficiary_id for purchase in purchases}),
         )
 
-        def of(certificate: Certificate) -> Known:
+        def of(certificate: Certificate) -> Copies:
             if certificate.purchase is None:
-                return Known()
+                return Copies()
             scene = scenes.get(certificate.purchase.claim.scene_id)
             project = projects.get(certificate.purchase.project_id)
             holder = holders.get(certificate.purchase.claim.beneficiary_id)
-            return Known(
+            return Copies(
                 scene=Scene(scene_id=scene["_id"], names=scene["names"]) if scene else None,
                 project=Project(project_id=project["_id"], names=project["names"], standard=project["standard"])
                 if project
@@ -147,11 +133,11 @@ class Store:
         return {certificate_id: of(certificate) for certificate_id, certificate in certificates.items()}
 
     async def keep_scenes(self, events: Sequence[Envelope[ScenePublished]]) -> None:
-        """Copy scenes unless a later telling is here."""
+        """Copy scenes unless a later version is here."""
         await asyncio.gather(*(keep_greatest(self._scenes, event, {"names": event.data.names}) for event in events))
 
     async def keep_projects(self, events: Sequence[Envelope[ProjectListed]]) -> None:
-        """Copy projects unless a later telling is here."""
+        """Copy projects unless a later version is here."""
         copies = [(event, {"names": event.data.names, "standard": event.data.standard}) for event in events]
         await asyncio.gather(*(keep_greatest(self._projects, event, copy) for event, copy in copies))
 
@@ -164,7 +150,10 @@ class Store:
 
     async def _keep_names_in_order(self, events: Sequence[Envelope[BeneficiaryNamed]]) -> None:
         for event in events:
-            earlier = {"_id": event.subject, "sequence": {"$lt": event.sequence}, "erased": {"$ne": True}}
+            earlier: Document = {"_id": event.subject, "erased": {"$ne": True}}
+            # An erasure stays for ever, whatever sequence another name has.
+            if not erases(event.data):
+                earlier["sequence"] = {"$lt": event.sequence}
             change = _change_of_names(event)
             try:
                 await self._holders.update_one(earlier, change, upsert=True)

@@ -1,4 +1,4 @@
-"""What certificates hears, and by whom; what it says."""
+"""What certificates consumes, which handler takes it, and what it publishes."""
 
 from services.certificates.handlers import Handlers
 from shared.contracts.calculator import ScenePublished
@@ -9,10 +9,10 @@ from shared.messaging.delivery import Subscriptions
 
 
 def consumes(handlers: Handlers) -> Subscriptions:
-    """Return the table of topics: both that tell of an order make its certificate, the others are copied."""
+    """Return the table of topics: purchase and retirement make a certificate, the others are copied."""
     return {
-        OffsetPurchased: handlers.poll,
-        CreditsRetired: handlers.poll,
+        OffsetPurchased: handlers.orders_settled,
+        CreditsRetired: handlers.orders_settled,
         ScenePublished: handlers.scenes_published,
         ProjectListed: handlers.projects_listed,
         BeneficiaryNamed: handlers.beneficiaries_named,

@@ -58,7 +58,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         pages=pages,
         parts=[
             reader,
-            Periodic("rebuilds known", upkeep.look, seconds=LOOK_SECONDS),
+            Periodic("rebuilds acknowledged", upkeep.acknowledge, seconds=LOOK_SECONDS),
             Periodic("upkeep of boards", upkeep.work, seconds=LOOK_SECONDS),
         ],
     )

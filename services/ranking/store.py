@@ -1,4 +1,4 @@
-"""What ranking remembers in MongoDB: snapshots of what was folded, and rebuilds asked for. It may be wiped any time."""
+"""What ranking remembers in MongoDB: snapshots of what was folded, and requested rebuilds. It may be wiped any time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Head:
     """What a snapshot says of itself.
 
     `code` and `log` name the code that folded and the Kafka that was read: with others it is of no use. `rebuild` is
-    the number of the last rebuild asked for when its fold began at offset zero; `offsets` are folded up to.
+    the number of the last rebuild requested when its fold began at offset zero; `offsets` are folded up to.
     """
 
     name: str
@@ -150,33 +150,33 @@ class Store:
 
     # Rebuilds.
 
-    async def ask(self, key: str, *, at: datetime, by: str) -> int:
-        """Note that a rebuild is asked for, once for each key; return its number."""
+    async def request_rebuild(self, key: str, *, at: datetime, by: str) -> int:
+        """Remember that a rebuild is requested, once for each key; return its number."""
         while True:
             if (found := await self._rebuilds.find_one({"key": key})) is not None:
                 return int(found["_id"])
             try:
                 # Greater than all before, in a database that was wiped too.
                 number = max(await self.last_rebuild() + 1, int(at.timestamp() * 1000))
-                await self._rebuilds.insert_one({"_id": number, "key": key, "asked_at": at, "asked_by": by})
+                await self._rebuilds.insert_one({"_id": number, "key": key, "requested_at": at, "requested_by": by})
             except DuplicateKeyError:
-                # Another was asked for in the same moment, or this one was.
+                # Another was requested in the same moment, or this one was.
                 continue
             else:
                 return number
 
     async def last_rebuild(self) -> int:
-        """Return the number of the last rebuild asked for; 0 when none was."""
+        """Return the number of the last rebuild requested; 0 when none was."""
         async for found in self._rebuilds.find({}, {"_id": 1}).sort("_id", -1).limit(1):
             return int(found["_id"])
         return 0
 
-    async def see(self, rebuild: int, replica: str) -> None:
+    async def acknowledge(self, rebuild: int, replica: str) -> None:
         """Remember that a replica has not begun, unless it has."""
         begun = asdict(Progress(replica, folded=0, to_fold=0))
         await self._progress.update_one({"rebuild": rebuild, "replica": replica}, {"$setOnInsert": begun}, upsert=True)
 
-    async def note(self, rebuild: int, progress: Progress) -> None:
+    async def write_progress(self, rebuild: int, progress: Progress) -> None:
         """Remember how far a replica has come."""
         of = {"rebuild": rebuild, "replica": progress.replica}
         await self._progress.replace_one(of, {**of, **asdict(progress)}, upsert=True)
@@ -185,10 +185,10 @@ class Store:
         """Forget how far a replica was with what it has not ended."""
         await self._progress.delete_many({"replica": replica, "comparison": None})
 
-    async def asked_at(self, rebuild: int) -> datetime | None:
-        """Return when a rebuild was asked for; none when there is none of this number."""
+    async def requested_at(self, rebuild: int) -> datetime | None:
+        """Return when a rebuild was requested; none when there is none of this number."""
         found = await self._rebuilds.find_one({"_id": rebuild})
-        return found["asked_at"] if found else None
+        return found["requested_at"] if found else None
 
     async def progress(self, rebuild: int) -> list[Progress]:
         """Return how far the replicas have come, by name."""

@@ -14,11 +14,13 @@ import pytest_asyncio
 
 from deploy.issuer import LocalIssuer
 from services.certificates import stream
+from services.certificates.api.sheet import Sheets
 from services.certificates.app import Settings, create_app
-from services.certificates.domain import decide
 from services.certificates.domain.certificate import Certificate
-from services.certificates.domain.decide import AllocationsDiffer, Known
+from services.certificates.domain.decide import AllocationsDiffer, Copies
+from services.certificates.domain.decide import Issuer as IssuerOfCertificates
 from services.certificates.handlers import Handlers
+from services.certificates.pages.print import Printer
 from services.certificates.store import Loaded, Store
 from shared.contracts.certificates import CertificateIssued, CertificateRevoked
 from shared.contracts.event import Envelope, Event
@@ -31,7 +33,7 @@ from tests.unit.certificates.story import GRAMS, TOKEN, Story, new_id
 
 Publish = Callable[..., Awaitable[None]]
 Issuer = tuple[LocalIssuer, str, str]
-ISSUER = decide.Issuer(names={"en": "Exchange (demo)"}, secret="secret")
+ISSUER = IssuerOfCertificates(names={"en": "Exchange (demo)"}, secret="secret")
 
 
 def settings(infra: Infra, issuer: Issuer, **more: Any) -> Settings:
@@ -55,7 +57,7 @@ async def certificates(infra: Infra, issuer: Issuer) -> AsyncIterator[httpx.Asyn
 
 @pytest_asyncio.fixture(scope="module")
 async def store(infra: Infra, issuer: Issuer) -> AsyncIterator[Store]:
-    """A store without messaging, to tell messages one by one in an order that Kafka would not promise."""
+    """A store without messaging, to hand over messages one by one in an order that Kafka would not promise."""
     opened = database(settings(infra, issuer))
     store = Store(opened, livemode=False, wake=lambda: None)
     await store.prepare()
@@ -64,7 +66,11 @@ async def store(infra: Infra, issuer: Issuer) -> AsyncIterator[Store]:
 
 
 def handlers_of(store: Store) -> Handlers:
-    return Handlers(store, clock, ISSUER, unknown_codes_max=1)
+    return Handlers(store, clock, ISSUER, unknown_codes_max=1, forget_prints=nothing)
+
+
+async def nothing() -> None:
+    """Stand where no prints are kept."""
 
 
 @pytest.fixture
@@ -72,7 +78,7 @@ def handlers(store: Store) -> Handlers:
     return handlers_of(store)
 
 
-async def tell(handlers: Handlers, *messages: Envelope[Any]) -> None:
+async def hand_over(handlers: Handlers, *messages: Envelope[Any]) -> None:
     """Hand over messages one after another, each as often as another writer was first."""
     table = stream.consumes(handlers)
     for message in messages:
@@ -101,16 +107,18 @@ async def stated(certificates: httpx.AsyncClient, code: str) -> dict[str, Any]:
     return dict(answer.json())
 
 
-async def said_of(infra: Infra, stories: Sequence[Story]) -> list[Event]:
-    """Return what was said of these orders' certificates, of each in its order.
+async def published_about(infra: Infra, stories: Sequence[Story]) -> list[Event]:
+    """Return the events about the certificates of these orders, of each in its order.
 
     A relay that is stopped between publishing and marking publishes again: by its id that is the same event.
     """
     ids = {story.certificate_id for story in stories}
-    said = {
-        told.id: told for told in await consumed(infra, CertificateIssued, CertificateRevoked) if told.subject in ids
+    published = {
+        event.id: event
+        for event in await consumed(infra, CertificateIssued, CertificateRevoked)
+        if event.subject in ids
     }
-    return [told.data for told in sorted(said.values(), key=lambda told: (told.subject, told.sequence))]
+    return [event.data for event in sorted(published.values(), key=lambda event: (event.subject, event.sequence))]
 
 
 async def test_s18_doubled_and_shuffled_messages_issue_each_certificate_once(
@@ -122,15 +130,15 @@ async def test_s18_doubled_and_shuffled_messages_issue_each_certificate_once(
     await publish(*messages)
     ways = [await way_to(certificates, story) for story in stories]
 
-    async def all_said() -> bool:
-        return len(await said_of(infra, stories)) >= len(stories)
+    async def all_published() -> bool:
+        return len(await published_about(infra, stories)) >= len(stories)
 
-    await until(all_said)
-    said = await said_of(infra, stories)
-    assert sorted(event.order_id for event in said if isinstance(event, CertificateIssued)) == sorted(
+    await until(all_published)
+    published = await published_about(infra, stories)
+    assert sorted(event.order_id for event in published if isinstance(event, CertificateIssued)) == sorted(
         story.order_id for story in stories
     )
-    by_order = {event.order_id: event for event in said if isinstance(event, CertificateIssued)}
+    by_order = {event.order_id: event for event in published if isinstance(event, CertificateIssued)}
     for story, way in zip(stories, ways, strict=True):
         event, facts = by_order[story.order_id], await stated(certificates, way["code"])
         assert (event.number, event.grams, event.beneficiary_id) == (way["number"], GRAMS, story.beneficiary_id)
@@ -148,7 +156,7 @@ async def test_any_order_of_messages_makes_the_same_certificate(store: Store, ha
         story = Story(project_id=project_id)
         messages = story.whole() * 2
         random.Random(seed).shuffle(messages)
-        await tell(handlers, *messages)
+        await hand_over(handlers, *messages)
         loaded = (await store.certificates([story.certificate_id]))[story.certificate_id]
         assert loaded.document["said"] == 1
         assert loaded.certificate.facts is not None
@@ -171,8 +179,8 @@ class Interrupted(Store):
         await self._reached("loaded")
         return found
 
-    async def known(self, certificates: Mapping[str, Certificate]) -> dict[str, Known]:
-        found = await super().known(certificates)
+    async def copies_for(self, certificates: Mapping[str, Certificate]) -> dict[str, Copies]:
+        found = await super().copies_for(certificates)
         await self._reached("read the copies")
         return found
 
@@ -187,9 +195,9 @@ class Interrupted(Store):
 
 
 async def interleaved(store: Store, message: Envelope[Any], *, by: Envelope[Any], at: str) -> None:
-    """Tell one message, and another one to another replica while the first is at that point, or right after."""
-    interrupted = Interrupted(store, at, lambda: tell(handlers_of(store), by))
-    await tell(handlers_of(interrupted), message)
+    """Hand over one message, and another one to another replica while the first is at that point, or right after."""
+    interrupted = Interrupted(store, at, lambda: hand_over(handlers_of(store), by))
+    await hand_over(handlers_of(interrupted), message)
     await interrupted.interrupt()
 
 
@@ -199,7 +207,7 @@ async def test_two_replicas_at_once_leave_no_certificate_waiting(store: Store, h
     for first, second in itertools.permutations(range(5), 2):
         story = Story()
         whole = story.whole()
-        await tell(handlers, *(message for index, message in enumerate(whole) if index not in (first, second)))
+        await hand_over(handlers, *(message for index, message in enumerate(whole) if index not in (first, second)))
         await interleaved(store, whole[first], by=whole[second], at=at)
         stories.append(story)
     loaded = await store.certificates([story.certificate_id for story in stories])
@@ -217,11 +225,11 @@ async def test_s27_a_name_that_changes_during_the_issue_is_corrected_or_taken_ou
             messages = story.whole()
             message = messages.pop(last)
             correction = story.named("Second", sequence=2, corrects=(story.order_id,))
-            await tell(handlers, *messages)
+            await hand_over(handlers, *messages)
             change = story.erased(sequence=2) if erased else correction
-            # Of one key nothing comes before what was told before.
+            # Of one key nothing comes before what was published before.
             if message.data.topic == change.data.topic:
-                await tell(handlers, message)
+                await hand_over(handlers, message)
                 message = story.purchased()
             await interleaved(store, message, by=change, at=at)
             loaded = (await store.certificates([story.certificate_id]))[story.certificate_id]
@@ -229,10 +237,10 @@ async def test_s27_a_name_that_changes_during_the_issue_is_corrected_or_taken_ou
     assert ends == [["Lin Yue (demo)", "Second"], [None]] * 5
 
 
-async def test_a_copy_keeps_the_latest_telling(store: Store, handlers: Handlers) -> None:
+async def test_a_copy_keeps_the_latest_version(store: Store, handlers: Handlers) -> None:
     story = Story()
-    await tell(handlers, story.listed(sequence=3, name="Third"), story.listed(sequence=2, name="Second"))
-    await tell(handlers, story.published(), story.named(), story.purchased(), story.retired())
+    await hand_over(handlers, story.listed(sequence=3, name="Third"), story.listed(sequence=2, name="Second"))
+    await hand_over(handlers, story.published(), story.named(), story.purchased(), story.retired())
     certificate = (await store.certificates([story.certificate_id]))[story.certificate_id].certificate
     assert certificate.facts is not None
     assert certificate.facts.project.names["en"] == "Third"
@@ -240,18 +248,42 @@ async def test_a_copy_keeps_the_latest_telling(store: Store, handlers: Handlers)
 
 async def test_s27_an_old_name_beside_an_erasure_brings_nothing_back(store: Store, handlers: Handlers) -> None:
     story = Story()
-    await tell(handlers, *story.whole())
+    await hand_over(handlers, *story.whole())
     await handlers.beneficiaries_named([story.named(), story.erased(sequence=3), story.named("Old", sequence=2)])
-    await tell(handlers, story.named("Late", sequence=4, corrects=(story.order_id,)))
+    await hand_over(handlers, story.named("Late", sequence=4, corrects=(story.order_id,)))
     certificate = (await store.certificates([story.certificate_id]))[story.certificate_id].certificate
     assert [version.holder for version in certificate.versions] == [None]
 
 
-async def test_only_the_guilty_of_two_orders_is_refused(store: Store, handlers: Handlers) -> None:
+async def test_s27_an_erasure_drops_the_prints_that_are_in_memory(store: Store) -> None:
+    sheets = Sheets(Printer(), public_url="https://diandian.example", livemode=False)
+    handlers = Handlers(store, clock, ISSUER, unknown_codes_max=1, forget_prints=sheets.forget)
+    story = Story()
+    await hand_over(handlers, *story.whole())
+    opened = await handlers.of_order(story.order_id)
+    assert opened is not None
+    for printed in (sheets.pdf, sheets.png):
+        assert await printed(opened, "en")
+    assert sheets.kept == 2
+    await hand_over(handlers, story.named("Second", sequence=2, corrects=(story.order_id,)))
+    assert sheets.kept == 2
+    await hand_over(handlers, story.erased(sequence=3))
+    assert sheets.kept == 0
+
+
+async def test_s27_an_erasure_takes_a_name_out_whatever_sequence_that_has(store: Store, handlers: Handlers) -> None:
+    story = Story()
+    await hand_over(handlers, *story.whole(), story.named("Hostile", sequence=2**53 - 1, corrects=(story.order_id,)))
+    await hand_over(handlers, story.erased(sequence=3))
+    certificate = (await store.certificates([story.certificate_id]))[story.certificate_id].certificate
+    assert {version.holder for version in certificate.versions} == {None}
+
+
+async def test_of_two_orders_only_the_wrong_one_is_refused(store: Store, handlers: Handlers) -> None:
     good, wrong = Story(), Story()
-    await tell(handlers, *good.whole()[:-1], *wrong.whole()[:-1])
+    await hand_over(handlers, *good.whole()[:-1], *wrong.whole()[:-1])
     with pytest.raises(AllocationsDiffer):
-        await tell(handlers, wrong.retired(grams=GRAMS + 1))
-    await tell(handlers, good.retired())
+        await hand_over(handlers, wrong.retired(grams=GRAMS + 1))
+    await hand_over(handlers, good.retired())
     loaded = await store.certificates([good.certificate_id, wrong.certificate_id])
     assert [bool(loaded[story.certificate_id].certificate.facts) for story in (good, wrong)] == [True, False]

@@ -17,7 +17,7 @@ from deploy.issuer import LocalIssuer
 from services.certificates.app import create_app
 from shared.contracts.certificates import CertificateIssued, CertificateRevoked
 from shared.web.auth import CAPABILITY_HEADER
-from tests.component.test_certificates import Issuer, Publish, said_of, settings, stated, way_to
+from tests.component.test_certificates import Issuer, Publish, published_about, settings, stated, way_to
 from tests.conftest import Infra, served, until
 from tests.unit.certificates.story import TOKEN, Story
 
@@ -124,9 +124,9 @@ async def test_a_code_is_found_however_it_is_typed(certificates: httpx.AsyncClie
     await publish(*story.whole())
     code = (await way_to(certificates, story))["code"]
     typed = code.lower().replace("-", "").replace("0", "o").replace("1", "l")
-    asked = await certificates.get("/v", params={"code": typed})
+    found = await certificates.get("/v", params={"code": typed})
     empty, wrong = await certificates.get("/v"), await certificates.get("/v", params={"code": "<b>"})
-    assert (asked.status_code, asked.headers["location"]) == (303, f"/c/{code}")
+    assert (found.status_code, found.headers["location"]) == (303, f"/c/{code}")
     assert (await certificates.get(f"/C/{typed.upper()}")).status_code == 200
     assert (empty.status_code, "Check a certificate" in empty.text) == (200, True)
     assert (wrong.status_code, "&lt;b&gt;" in wrong.text) == (404, True)
@@ -142,11 +142,11 @@ async def test_a_sheet_is_the_same_bytes_each_time_and_is_not_sent_twice(
     first, chinese = await certificates.get(f"/c/{old}.pdf"), await certificates.get(f"/c/{old}.pdf", headers=CHINESE)
     again = await certificates.get(f"/c/{old}.pdf")
     had = f'"another", W/{first.headers["etag"]}'
-    known = await certificates.get(f"/c/{old}.pdf", headers={"If-None-Match": had})
+    cached = await certificates.get(f"/c/{old}.pdf", headers={"If-None-Match": had})
     assert old == code
     assert first.content.startswith(b"%PDF")
     assert first.content == again.content
-    assert (known.status_code, known.content) == (304, b"")
+    assert (cached.status_code, cached.content) == (304, b"")
     assert first.headers["content-disposition"].startswith("inline")
     assert "immutable" in first.headers["cache-control"]
     assert "LinYue-Wang" in signs_of_pdf((await certificates.get(f"/c/{new}.pdf")).content)
@@ -157,7 +157,7 @@ async def test_a_sheet_is_the_same_bytes_each_time_and_is_not_sent_twice(
     assert (await certificates.get(f"/c/{new}.pdf")).status_code == 410
 
 
-async def test_a_card_is_kept_a_day_by_who_asked_and_is_gone_when_revoked(
+async def test_a_card_is_kept_a_day_by_one_browser_and_is_gone_when_revoked(
     certificates: httpx.AsyncClient, issuer: Issuer, publish: Publish
 ) -> None:
     story = Story()
@@ -170,8 +170,8 @@ async def test_a_card_is_kept_a_day_by_who_asked_and_is_gone_when_revoked(
     assert card.content != chinese.content
     assert (await certificates.get(f"/c/{code}.png?lang=zh")).content == chinese.content
     assert (await certificates.get(f"/c/{code}.png")).content == card.content
-    known = await certificates.get(f"/c/{code}.png", headers={"If-None-Match": card.headers["etag"]})
-    assert (known.status_code, known.content) == (304, b"")
+    cached = await certificates.get(f"/c/{code}.png", headers={"If-None-Match": card.headers["etag"]})
+    assert (cached.status_code, cached.content) == (304, b"")
     await revoke(certificates, issuer, story, "credits_reversed")
     assert (await certificates.get(f"/c/{code}.png")).status_code == 410
     assert ".png" not in (await certificates.get(f"/c/{code}")).text
@@ -215,7 +215,7 @@ async def test_a_correction_changes_only_the_orders_that_it_lists(
     assert (await way_to(certificates, unlisted))["code"] == untouched
 
 
-async def test_only_staff_with_the_scope_revoke_and_it_is_said_once(
+async def test_only_staff_with_the_scope_revoke_and_is_published_once(
     certificates: httpx.AsyncClient, infra: Infra, issuer: Issuer, publish: Publish
 ) -> None:
     story, awaiting = Story(), Story()
@@ -239,11 +239,11 @@ async def test_only_staff_with_the_scope_revoke_and_it_is_said_once(
     assert (await until(of_awaiting)).status_code == 409
     assert (await revoke(certificates, issuer, story, "because")).status_code == 422
 
-    async def said() -> Any:
-        events = await said_of(infra, [story])
+    async def published() -> Any:
+        events = await published_about(infra, [story])
         return len(events) >= 2 and events
 
-    issued, revoked = await until(said)
+    issued, revoked = await until(published)
     assert isinstance(issued, CertificateIssued)
     assert isinstance(revoked, CertificateRevoked)
     assert (revoked.number, revoked.beneficiary_id) == (issued.number, story.beneficiary_id)
@@ -259,11 +259,11 @@ async def test_only_the_owner_of_an_order_is_led_to_its_certificate(
     assert (await certificates.get(program, headers=owner)).status_code == 404
     await publish(story.purchased())
 
-    async def known() -> Any:
+    async def has_come() -> Any:
         answer = await certificates.get(program, headers=owner)
         return answer.status_code == 200 and answer.json()
 
-    assert (await until(known))["status"] == "awaiting"
+    assert (await until(has_come))["status"] == "awaiting"
     assert (await certificates.get(page, headers=owner)).headers["location"] == f"/orders/{story.order_id}"
     await publish(*story.whole())
     code = (await way_to(certificates, story))["code"]

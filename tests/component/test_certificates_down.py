@@ -11,7 +11,7 @@ import httpx
 
 from services.certificates.app import create_app
 from shared.contracts.certificates import CertificateIssued
-from tests.component.test_certificates import Issuer, Publish, said_of, settings, way_to
+from tests.component.test_certificates import Issuer, Publish, published_about, settings, way_to
 from tests.conftest import Infra, served, until
 from tests.unit.certificates.story import Story
 
@@ -19,23 +19,23 @@ from tests.unit.certificates.story import Story
 async def test_s19_after_an_absence_every_certificate_comes_once(
     infra: Infra, issuer: Issuer, publish: Publish
 ) -> None:
-    told = settings(infra, issuer)
+    chosen = settings(infra, issuer)
     before, during = [Story() for _ in range(5)], [Story() for _ in range(20)]
-    async with served(create_app(told)) as certificates:
+    async with served(create_app(chosen)) as certificates:
         await publish(*(message for story in before for message in story.whole()))
         for story in before:
             await way_to(certificates, story)
     await publish(*(message for story in [*before, *during] for message in story.whole()))
-    async with served(create_app(told)) as certificates:
+    async with served(create_app(chosen)) as certificates:
         for story in during:
             await way_to(certificates, story)
 
-        async def all_said() -> bool:
-            return len(await said_of(infra, [*before, *during])) >= len(before) + len(during)
+        async def all_published() -> bool:
+            return len(await published_about(infra, [*before, *during])) >= len(before) + len(during)
 
-        await until(all_said)
-    said = await said_of(infra, [*before, *during])
-    orders = [event.order_id for event in said if isinstance(event, CertificateIssued)]
+        await until(all_published)
+    published = await published_about(infra, [*before, *during])
+    orders = [event.order_id for event in published if isinstance(event, CertificateIssued)]
     assert sorted(orders) == sorted(story.order_id for story in [*before, *during])
 
 
@@ -70,14 +70,14 @@ async def _poured(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 async def looked_up(client: httpx.AsyncClient) -> tuple[httpx.Response, httpx.Response, httpx.Response]:
-    """Ask for a code by its page, by the box and by program, while nobody can say whether it is known."""
+    """Look a code up by its page, by the box and by program, while the database is away."""
     addresses = ("/c/7K3M-9QXD-4TVB", "/v?code=7K3M-9QXD-4TVB", "/v1/verifications/7K3M-9QXD-4TVB")
-    page, asked, program = await asyncio.gather(*(client.get(address) for address in addresses))
-    for answer in (page, asked, program):
+    page, box, program = await asyncio.gather(*(client.get(address) for address in addresses))
+    for answer in (page, box, program):
         assert answer.status_code == 503
         assert "Retry-After" in answer.headers
         assert "We know no certificate" not in answer.text
-    return page, asked, program
+    return page, box, program
 
 
 async def test_k2_that_we_cannot_check_is_none_of_the_answers(infra: Infra, issuer: Issuer) -> None:
@@ -87,9 +87,9 @@ async def test_k2_that_we_cannot_check_is_none_of_the_answers(infra: Infra, issu
         away = f"{database.replace(address, line)}&directConnection=true"
         async with served(create_app(settings(infra, issuer, mongodb_url=away))) as client:
             cut()
-            page, asked, program = await looked_up(client)
+            page, box, program = await looked_up(client)
     assert "We cannot check right now" in page.text
-    assert "We cannot check right now" in asked.text
+    assert "We cannot check right now" in box.text
     assert program.json()["status"] == 503
 
 

@@ -115,11 +115,11 @@ async def test_k1_page_sheet_card_and_api_show_the_same(
     await publish(story.published(), story.listed(), story.named(HOLDERS[language]), story.purchased(), story.retired())
     second = f"{HOLDERS[language][:-1]}."
     old, new = await corrected(certificates, publish, story, second)
-    asked = {"Accept-Language": language}
+    language_header = {"Accept-Language": language}
     for code, version, holder in ((old, 1, HOLDERS[language]), (new, 2, second)):
         facts = await stated(certificates, code)
-        pdf = (await certificates.get(f"/c/{code}.pdf", headers=asked)).content
-        png = (await certificates.get(f"/c/{code}.png", headers=asked)).content
+        pdf = (await certificates.get(f"/c/{code}.pdf", headers=language_header)).content
+        png = (await certificates.get(f"/c/{code}.png", headers=language_header)).content
         sheet = signs_of_pdf(pdf)
         assert (facts["version"], facts["holder"], facts["mass_g"]) == (version, holder, GRAMS)
         assert (facts["low_g"], facts["high_g"], facts["factor_releases"]) == (390_000, 680_000, ["2026.2"])
@@ -128,11 +128,11 @@ async def test_k1_page_sheet_card_and_api_show_the_same(
         (tmp_path / "card.png").write_bytes(png)
         address = read(tmp_path / "card.png")
         assert address.lower() == facts["address"].replace("-", "").lower()
-        led = await certificates.get("/" + address.split("/", 3)[3], headers=asked)
+        led = await certificates.get("/" + address.split("/", 3)[3], headers=language_header)
         assert (led.status_code, address.split("/")[3]) == (200, "C")
         if version == 1:
             continue
-        # Above the facts stands when the page was asked for, and that is mostly the day of issue.
+        # Above the facts stands when the page was made, and that is mostly the day of issue.
         page = without_spaces(text_of_page(led.text.partition('<dl class="facts">')[2]))
         ledger = [Figures(language).grouped(facts["ledger"]["sequence"]), facts["ledger"]["page_hash"]]
         assert [text for text in [*stated_by(facts, language), *ledger] if without_spaces(text) not in page] == []
@@ -158,10 +158,10 @@ async def test_d9_where_neutral_is_no_word_it_stands_nowhere(
 ) -> None:
     story = Story(jurisdiction="DE")
     await publish(*story.whole())
-    code, asked = (await way_to(certificates, story))["code"], {"Accept-Language": language}
+    code, language_header = (await way_to(certificates, story))["code"], {"Accept-Language": language}
     facts = await stated(certificates, code)
-    page = (await certificates.get(f"/c/{code}", headers=asked)).text
-    sheet = signs_of_pdf((await certificates.get(f"/c/{code}.pdf", headers=asked)).content)
+    page = (await certificates.get(f"/c/{code}", headers=language_header)).text
+    sheet = signs_of_pdf((await certificates.get(f"/c/{code}.pdf", headers=language_header)).content)
     (alternative,) = re.findall(r'<img [^>]*alt="([^"]+)"', page)
     assert (facts["words"], facts["title"]) == ("offset", OFFSET_TITLES["en"])
     assert title in alternative

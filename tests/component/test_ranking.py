@@ -6,22 +6,29 @@ import asyncio
 import contextlib
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 from aiokafka import ConsumerRecord
+from aiokafka.errors import KafkaConnectionError
+from structlog.testing import capture_logs
 
 from deploy.log import whole
+from services import ranking as card
+from services.ranking import stream
 from services.ranking.app import create_app
+from services.ranking.handlers import Handlers
+from services.ranking.store import Store
 from services.ranking.stream.dead_letters import DeadLetters
+from services.ranking.stream.reader import Reader
 from shared.contracts.certificates import CertificateRevoked
-from shared.contracts.event import Event, to_record
-from shared.contracts.orders import BeneficiaryNamed
+from shared.contracts.event import Envelope, Event
 from shared.messaging import broker
-from shared.mongodb import connect
+from shared.messaging.outbox import clock
+from shared.mongodb import AutoReconnect
 from shared.web.app import database
 from shared.web.auth import CAPABILITY_HEADER
 from tests.component.town import Publish, Town, four_guests, new_id, rows
@@ -108,37 +115,6 @@ async def test_around_me_shows_five_neighbours_on_each_side(settings: Make, town
         assert await around(12) == [f"Guest {number}" for number in range(7, 13)]
 
 
-async def test_s26_a_wiped_database_and_a_restart_give_the_same_boards_to_the_byte(
-    settings: Make, infra: Infra, town: Town
-) -> None:
-    chosen = settings("ranking")
-    guests = await four_guests(town)
-    asked = [
-        f"/v1/boards/{board}?{query}"
-        for board, query in [
-            ("people", f"city={town.city}&limit=3"),
-            ("people", "limit=100"),
-            ("people", "measure=mass_g"),
-            ("people", "window=day&limit=2"),
-            ("companies", ""),
-            ("scenes", ""),
-            ("scenes", "measure=mass_g"),
-        ]
-    ]
-
-    async def boards() -> list[bytes]:
-        async with served(create_app(chosen)) as ranking:
-            # Readiness alone says that all is folded: nothing is waited for.
-            assert (await ranking.get(asked[0])).json()["members"] == len(guests)
-            return [(await ranking.get(address)).content for address in asked]
-
-    before = await boards()
-    client = connect(chosen.mongodb_url)
-    await client.drop_database(client.get_default_database().name)
-    client.close()
-    assert await boards() == before
-
-
 async def test_s27_erasure_and_b4_hiding_leave_the_screen_within_two_seconds_and_no_gap(
     settings: Make, town: Town
 ) -> None:
@@ -215,39 +191,6 @@ async def dead(infra: Infra, *places: bytes) -> list[Any]:
     return [record async for record in whole(infra.kafka, "dead.ranking") if record.key in places]
 
 
-async def test_a_poison_message_is_skipped_and_lies_once_on_the_dead_letters_whoever_meets_it_how_often(
-    settings: Make, infra: Infra, town: Town, producer: broker.Producer
-) -> None:
-    guest = new_id("ben")
-    named = BeneficiaryNamed(
-        beneficiary_id=guest, name="Li Wei", alias="Heron", kind="person", board="alias", profile_hash=None
-    )
-    _, value, headers = to_record(enveloped(named))
-    other_mode = [(name, b"true" if name == "ce_livemode" else text) for name, text in headers]
-    places = []
-    # A null is no message; names are the one topic whose whole content no other test reads back.
-    for body, attributes in (
-        (b"\xff", [("ce_specversion", b"\xff")]),
-        (b"{}", headers),
-        (value, other_mode),
-        (None, []),
-    ):
-        record: Any = (secrets.token_bytes(8), body, attributes)
-        at = await (await producer.send("beneficiary.named", record))
-        places.append(f"beneficiary.named-{at.partition}-{at.offset}".encode())
-    for _ in range(2):
-        async with served(create_app(settings("ranking"))) as ranking:
-            await town.name(guest, "Heron", sequence=2)
-            await town.certify(guest, await town.scene())
-            await until(lambda: rows(ranking, city=town.city))
-    letters = {letter.key: letter for letter in await dead(infra, *places)}
-    reasons = [dict(letters[place].headers)["dead_reason"] for place in places[:3]]
-    assert [reason.partition(b":")[0] for reason in reasons] == [b"MalformedEvent", b"MalformedEvent", b"OtherMode"]
-    assert len(await dead(infra, *places)) == 3
-    # Of a name the place only: its bytes leave the log when it is erased.
-    assert {letter.value for letter in letters.values()} == {b""}
-
-
 async def test_a_dead_letter_holds_the_bytes_and_tells_where_they_lay_and_why(
     infra: Infra, producer: broker.Producer
 ) -> None:
@@ -258,7 +201,7 @@ async def test_a_dead_letter_holds_the_bytes_and_tells_where_they_lay_and_why(
     )
     for replica in (DeadLetters(infra.kafka, producer), DeadLetters(infra.kafka, producer)):
         for _ in range(2):
-            await replica.bury([(record, ValueError("not a certificate"))])
+            await replica.put([(record, ValueError("not a certificate"))])
     (letter,) = await dead(infra, place)
     assert letter.value == body
     assert dict(letter.headers) == {
@@ -269,6 +212,55 @@ async def test_a_dead_letter_holds_the_bytes_and_tells_where_they_lay_and_why(
         "dead_attempts": b"1",
         "dead_reason": b"ValueError: not a certificate",
     }
+
+
+async def test_a_batch_whose_surroundings_are_away_is_folded_when_they_are_back_and_is_no_dead_letter(
+    settings: Make, infra: Infra, town: Town
+) -> None:
+    chosen = settings("ranking")
+    store = Store(database(chosen))
+    handlers = Handlers(store, clock, code="", replica="test")
+    failures = [AutoReconnect("away"), OSError("away"), KafkaConnectionError("away")]
+    guest, scene = new_id("ben"), await town.scene()
+    (certificate,) = await town.certify(guest, scene)
+
+    async def away_at_first(events: Sequence[Envelope[Event]]) -> None:
+        if failures and events[0].subject == certificate.certificate_id:
+            raise failures.pop()
+        await handlers.fold(events)
+
+    reader = Reader(chosen, dict.fromkeys(stream.consumes(handlers), away_at_first), handlers)
+    async with reader.running():
+
+        async def retried() -> bool:
+            return "folding is retried" in (await reader.health() or "")
+
+        async def ready() -> bool:
+            return await reader.health() is None
+
+        await until(retried)
+        await until(ready)
+    store.close()
+    assert failures == []
+    assert [deed.certificate_id for deed in handlers.boards.deeds_at(scene.scene_id)] == [certificate.certificate_id]
+    letters = [dict(letter.headers).get("ce_subject") async for letter in whole(infra.kafka, "dead.ranking")]
+    assert certificate.certificate_id.encode() not in letters
+
+
+async def test_reading_that_ends_is_logged_and_makes_the_service_unready(settings: Make) -> None:
+    before = asyncio.all_tasks()
+    async with served(create_app(settings("ranking"))) as ranking:
+        with capture_logs() as logs:
+            started = asyncio.all_tasks() - before
+            (reading,) = [task for task in started if "_run_consume_loop" in repr(task.get_coro())]
+            reading.cancel()
+
+            async def unready() -> bool:
+                return (await ranking.get("/health/ready")).status_code == 503
+
+            await until(unready)
+        assert (await ranking.get("/health/ready")).json()["reader"] == "reading was ended"
+        assert [line["log_level"] for line in logs if line["event"] == "reading has ended"] == ["critical"]
 
 
 async def test_without_kafka_it_says_so_and_it_reads_as_soon_as_kafka_is_there(
@@ -388,16 +380,11 @@ async def test_a_board_that_there_is_not_is_refused_with_the_field_named(
         assert pointer in answer.json()["errors"][0]["pointer"]
 
 
-def test_ranking_says_nothing_and_hears_what_its_card_says(settings: Make) -> None:
-    from services import ranking
-    from services.ranking import stream
-    from services.ranking.handlers import Handlers
-    from services.ranking.store import Store
-
+def test_ranking_publishes_nothing_and_consumes_what_its_card_says(settings: Make) -> None:
     store = Store(database(settings("ranking")))
-    heard: list[type[Event]] = list(
+    consumed: list[type[Event]] = list(
         stream.consumes(Handlers(store, lambda: datetime.now(UTC), code="", replica="test"))
     )
     store.close()
-    assert all(event.topic in (ranking.__doc__ or "") for event in heard)
+    assert all(event.topic in (card.__doc__ or "") for event in consumed)
     assert stream.PUBLISHES == ()

@@ -34,12 +34,12 @@ def staff(issuer: tuple[LocalIssuer, str, str]) -> dict[str, str]:
     return {"Authorization": f"Bearer {issuer[0].token('operator', 'ranking:rebuild')}"}
 
 
-async def ask(ranking: httpx.AsyncClient, staff: dict[str, str], key: str | None = None) -> dict[str, Any]:
+async def request_rebuild(ranking: httpx.AsyncClient, staff: dict[str, str], key: str | None = None) -> dict[str, Any]:
     headers = {**staff, "Idempotency-Key": key or secrets.token_hex(8)}
     answer = await ranking.post("/v1/boards/rebuilds", headers=headers)
     assert answer.status_code == 202, answer.text
-    asked: dict[str, Any] = answer.json()
-    return asked
+    requested: dict[str, Any] = answer.json()
+    return requested
 
 
 async def done(ranking: httpx.AsyncClient, staff: dict[str, str], number: int, replicas: int = 1) -> list[Any]:
@@ -67,7 +67,7 @@ async def test_a_rebuild_of_right_boards_finds_no_difference_and_loses_nothing_t
         # A board that somebody has looked at is compared too.
         assert (await ranking.get("/v1/boards/people")).status_code == 200
         scene = await town.scene()
-        asked = await ask(ranking, staff)
+        requested = await request_rebuild(ranking, staff)
         ending, guests = asyncio.Event(), []
 
         async def more() -> None:
@@ -79,7 +79,7 @@ async def test_a_rebuild_of_right_boards_finds_no_difference_and_loses_nothing_t
 
         # So many that some come in every moment of it.
         coming = asyncio.gather(*(more() for _ in range(PUBLISHERS)))
-        (comparison,) = await done(ranking, staff, asked["rebuild"])
+        (comparison,) = await done(ranking, staff, requested["rebuild"])
         ending.set()
         await coming
         assert (comparison["facts_differ"], comparison["boards_differ"]) == (0, 0)
@@ -118,7 +118,7 @@ async def test_a_rebuild_finds_what_the_log_does_not_say_and_it_is_gone_for_good
     assert await store.claim(later.name, later.taken_at)
     assert await store.keep(later, facts)
     store.close()
-    note, seen = Store.note, []
+    write_progress, seen = Store.write_progress, []
     async with served(create_app(chosen)) as ranking:
 
         async def first_in_vain(self: Store, rebuild: int, progress: Progress) -> None:
@@ -126,14 +126,14 @@ async def test_a_rebuild_finds_what_the_log_does_not_say_and_it_is_gone_for_good
                 seen.append(await rows(ranking, city=town.city))
                 if len(seen) == 1:
                     raise AutoReconnect
-            await note(self, rebuild, progress)
+            await write_progress(self, rebuild, progress)
 
-        monkeypatch.setattr(Store, "note", first_in_vain)
+        monkeypatch.setattr(Store, "write_progress", first_in_vain)
         assert await rows(ranking, city=town.city) != right
-        asked = await ask(ranking, staff)
-        (comparison,) = await done(ranking, staff, asked["rebuild"])
-        assert seen == [right, right], "whoever is told looks at boards that are right"
-        assert comparison["facts_differ"] == 1, "and is told what was found, though it could not be said at first"
+        requested = await request_rebuild(ranking, staff)
+        (comparison,) = await done(ranking, staff, requested["rebuild"])
+        assert seen == [right, right], "whoever reads it looks at boards that are right"
+        assert comparison["facts_differ"] == 1, "and it holds what was found, though it could not be written at first"
         assert comparison["boards_differ"] >= 1
         assert await rows(ranking, city=town.city) == right
     async with served(create_app(chosen)) as restarted:
@@ -147,11 +147,11 @@ async def test_every_replica_rebuilds_once_whatever_is_asked_twice(
     await four_guests(town)
     other = chosen.model_copy(update={"replica": f"{chosen.replica}.b"})
     async with served(create_app(chosen)) as one, served(create_app(other)) as two:
-        asked = await ask(one, staff, "the same wish")
-        assert (await ask(two, staff, "the same wish"))["rebuild"] == asked["rebuild"]
-        assert len(await done(two, staff, asked["rebuild"], replicas=2)) == 2
-        later = await ask(two, staff)
-        assert later["rebuild"] > asked["rebuild"]
+        requested = await request_rebuild(one, staff, "the same wish")
+        assert (await request_rebuild(two, staff, "the same wish"))["rebuild"] == requested["rebuild"]
+        assert len(await done(two, staff, requested["rebuild"], replicas=2)) == 2
+        later = await request_rebuild(two, staff)
+        assert later["rebuild"] > requested["rebuild"]
         assert len(await done(one, staff, later["rebuild"], replicas=2)) == 2
 
 
@@ -161,16 +161,18 @@ async def test_after_a_rebuild_a_start_goes_on_from_a_snapshot_of_it(
     chosen = settings("ranking")
     before = await with_a_snapshot(chosen, town)
     async with served(create_app(chosen)) as ranking:
-        asked = await ask(ranking, staff)
-        await done(ranking, staff, asked["rebuild"])
+        requested = await request_rebuild(ranking, staff)
+        await done(ranking, staff, requested["rebuild"])
 
         async def kept() -> Any:
             with stored(chosen) as found:
-                return found["snapshots"].find_one({"rebuild": asked["rebuild"], "parts": {"$exists": True}})
+                return found["snapshots"].find_one({"rebuild": requested["rebuild"], "parts": {"$exists": True}})
 
         await until(kept)
     with stored(chosen) as found:
-        found["snapshots"].update_many({"rebuild": asked["rebuild"]}, {"$set": {"as_of": "2099-01-01T00:00:00+00:00"}})
+        found["snapshots"].update_many(
+            {"rebuild": requested["rebuild"]}, {"$set": {"as_of": "2099-01-01T00:00:00+00:00"}}
+        )
     async with served(create_app(chosen)) as ranking:
         assert (await ranking.get("/v1/boards/people")).json()["as_of"] > "2099"
         assert await rows(ranking, city=town.city) == before
@@ -182,11 +184,11 @@ async def test_a_database_wiped_while_ranking_runs_takes_rebuilds_all_the_same(
     chosen = settings("ranking")
     await four_guests(town)
     async with served(create_app(chosen)) as ranking:
-        first = await ask(ranking, staff)
+        first = await request_rebuild(ranking, staff)
         await done(ranking, staff, first["rebuild"])
         with stored(chosen) as found:
             found.client.drop_database(found.name)
-        second = await ask(ranking, staff)
+        second = await request_rebuild(ranking, staff)
         assert second["rebuild"] > first["rebuild"]
         await done(ranking, staff, second["rebuild"])
 

@@ -62,21 +62,6 @@ async def counted(chosen: Settings) -> AsyncIterator[tuple[httpx.AsyncClient, Ca
         yield ranking, lambda: delivered() - before
 
 
-async def test_a_start_goes_on_from_the_snapshot_and_hears_only_what_came_since(settings: Make, town: Town) -> None:
-    chosen = settings("ranking")
-    before = await with_a_snapshot(chosen, town)
-    assert [row["value"] for row in before] == [9, 7, 7, 5]
-    newcomer = new_id("ben")
-    await town.name(newcomer, "Newcomer")
-    await town.certify(newcomer, *[await town.scene() for _ in range(2)])
-    async with counted(chosen) as (ranking, folded):
-        lines = await rows(ranking, city=town.city)
-        assert lines[:4] == before
-        assert [row["name"] for row in lines[4:]] == ["Newcomer"]
-        # One name, two scenes, two certificates.
-        assert folded() == 5
-
-
 def _tear_parts(found: Any) -> None:
     for part in found["snapshot_parts"].find({"kind": "certificates"}):
         found["snapshot_parts"].update_one({"_id": part["_id"]}, {"$set": {"rows": part["rows"][:-7]}})

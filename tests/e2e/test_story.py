@@ -36,7 +36,7 @@ def broken(*_, **__):
     raise RuntimeError("a fault")
 
 
-decide.taken = broken
+decide.with_event = broken
 """
 
 

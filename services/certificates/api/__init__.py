@@ -2,7 +2,7 @@
 
 from services.certificates.api.sheet import Gone, NotPrintable
 from services.certificates.domain.decide import NotIssuedYet, PurchaseUnknown, RevokedOtherwise, UnknownCertificate
-from services.certificates.domain.guesses import TooManyCodes
+from services.certificates.domain.throttle import TooManyCodes
 from shared.refusal import Refusal
 from shared.web.auth import PUBLIC, Access, Capability, Scope
 

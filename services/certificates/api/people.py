@@ -1,4 +1,4 @@
-"""What people ask of certificates: the page behind a code, PDF and card, the box to type one, the owner's way to it."""
+"""The pages of certificates: the one behind a code, PDF and card, the box to type one, the owner's way to it."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from services.certificates.api.sheet import Sheets
 from services.certificates.domain.certificate import Opened
 from services.certificates.domain.claims import ERASED, TITLES
 from services.certificates.domain.decide import UnknownCertificate
-from services.certificates.domain.guesses import TooManyCodes
 from services.certificates.domain.serials import serial_lines
+from services.certificates.domain.throttle import TooManyCodes
 from services.certificates.handlers import Handlers
 from shared.messaging.failures import is_infrastructure
-from shared.web.languages import Language, asked
+from shared.web import languages
+from shared.web.languages import Language
 from shared.web.pages import Pages
 from shared.web.problems import RETRY_AFTER_SECONDS
 
-# A day, by the asker alone: longer, or in a shared cache, an erased name would live on.
+# A day, by the one browser alone: longer, or in a shared cache, an erased name would live on.
 PRINTS_CACHED = "private, max-age=86400, immutable"
 
 
@@ -32,11 +33,11 @@ def page_router(handlers: Handlers, sheets: Sheets, pages: Pages, *, clock: Call
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/v")
-    async def check(asker: Address, code: Annotated[str, Query(max_length=200)] = "") -> Response:
-        """Show the box for a code; a known one leads to its page."""
+    async def check(client: Address, code: Annotated[str, Query(max_length=200)] = "") -> Response:
+        """Show the box for a code; one that opens something leads to its page."""
         if not code.strip():
             return HTMLResponse(pages.render("verify.html", code="", answer="ask", detail=""))
-        return await answered(code, asker, lambda opened: RedirectResponse(f"/c/{opened.version.code}", 303))
+        return await answered(code, client, lambda opened: RedirectResponse(f"/c/{opened.version.code}", 303))
 
     @routes.get("/c/orders/{order_id}")
     async def for_owner(order_id: OrderPath) -> Response:
@@ -45,42 +46,42 @@ def page_router(handlers: Handlers, sheets: Sheets, pages: Pages, *, clock: Call
         return RedirectResponse(f"/c/{opened.version.code}" if opened else f"/orders/{order_id}", 303)
 
     @routes.get("/c/{code}.pdf")
-    async def sheet(code: Code, asker: Address, if_none_match: Annotated[str | None, Header()] = None) -> Response:
+    async def sheet(code: Code, client: Address, if_none_match: Annotated[str | None, Header()] = None) -> Response:
         """Return the PDF of a version, as it was issued."""
-        return await printed(code, asker, sheets.pdf, "application/pdf", "pdf", if_none_match)
+        return await printed(code, client, sheets.pdf, "application/pdf", "pdf", if_none_match)
 
     @routes.get("/c/{code}.png")
-    async def card(code: Code, asker: Address, if_none_match: Annotated[str | None, Header()] = None) -> Response:
+    async def card(code: Code, client: Address, if_none_match: Annotated[str | None, Header()] = None) -> Response:
         """Return the card of a version, a picture to share."""
-        return await printed(code, asker, sheets.png, "image/png", "png", if_none_match)
+        return await printed(code, client, sheets.png, "image/png", "png", if_none_match)
 
     # The address in a QR code is in capitals.
     @routes.get("/C/{code}")
     @routes.get("/c/{code}")
-    async def certificate(code: Code, asker: Address) -> Response:
+    async def certificate(code: Code, client: Address) -> Response:
         """Show a certificate as it stands now."""
 
-        def shown(opened: Opened) -> Response:
+        def page_of(opened: Opened) -> Response:
             page = pages.render(
-                "certificate.html", **_context(opened, str(sheets.card(opened, asked().language)), clock())
+                "certificate.html", **_context(opened, str(sheets.card(opened, languages.asked().language)), clock())
             )
             return HTMLResponse(page, headers={"Cache-Control": NEVER_KEPT})
 
-        return await answered(code, asker, shown)
+        return await answered(code, client, page_of)
 
     async def printed(
         code: str,
-        asker: str | None,
+        client: str | None,
         as_printed: Callable[[Opened, Language], Awaitable[bytes]],
         media_type: str,
         ending: str,
         if_none_match: str | None,
     ) -> Response:
-        """Return a version as it is printed in the language asked for; whoever has these bytes gets none."""
-        opened = await handlers.opened(code, address=asker)
+        """Return a version as it is printed in the language of the request; whoever has these bytes gets none."""
+        opened = await handlers.opened(code, address=client)
         if opened is None:
             raise UnknownCertificate(UNKNOWN)
-        content = await as_printed(opened, asked().language)
+        content = await as_printed(opened, languages.asked().language)
         headers = {
             "ETag": f'"{hashlib.sha256(content).hexdigest()[:32]}"',
             "Cache-Control": PRINTS_CACHED,
@@ -93,10 +94,10 @@ def page_router(handlers: Handlers, sheets: Sheets, pages: Pages, *, clock: Call
         headers["Content-Disposition"] = f'inline; filename="{name}"'
         return Response(content, media_type=media_type, headers=headers)
 
-    async def answered(code: str, asker: str | None, known: Callable[[Opened], Response]) -> Response:
-        """Answer a code; that we do not know it and that we do not look are told apart."""
+    async def answered(code: str, client: str | None, page_of: Callable[[Opened], Response]) -> Response:
+        """Answer a code: unknown and not looked up are two answers."""
         try:
-            opened = await handlers.opened(code, address=asker)
+            opened = await handlers.opened(code, address=client)
         except TooManyCodes as refusal:
             page = pages.render("verify.html", code=code, answer="throttled", detail=refusal.detail)
             return HTMLResponse(page, 429, {"Retry-After": str(refusal.facts["retry_after_seconds"])})
@@ -107,7 +108,7 @@ def page_router(handlers: Handlers, sheets: Sheets, pages: Pages, *, clock: Call
             return HTMLResponse(page, 503, {"Retry-After": str(RETRY_AFTER_SECONDS)})
         if opened is None:
             return HTMLResponse(pages.render("verify.html", code=code, answer="unknown", detail=""), 404)
-        return known(opened)
+        return page_of(opened)
 
     return routes
 

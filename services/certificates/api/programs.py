@@ -1,4 +1,4 @@
-"""What programs ask of certificates: how a code stands, the facts behind it, the owner's way to it, a revocation."""
+"""The routes for programs: how a code stands, the facts behind it, the owner's way to it, a revocation."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ Address = Annotated[str | None, Depends(_address_of)]
 
 
 class Newer(BaseModel):
-    """The version that replaces the one asked about."""
+    """The version that replaces the one of the code."""
 
     version: int
     code: str
@@ -51,7 +51,7 @@ class Newer(BaseModel):
 
 
 class Verification(BaseModel):
-    """How a code stands at this moment; of an unknown one nothing more is said."""
+    """How a code stands at this moment; of an unknown one there is nothing more."""
 
     livemode: bool
     status: Status | Literal["unknown"]
@@ -133,9 +133,9 @@ def api_router(handlers: Handlers, *, clock: Callable[[], datetime], public_url:
         return Newer(version=last.version, code=last.code, address=address(last), made_at=last.made_at)
 
     @routes.get("/v1/verifications/{code}", operation_id="verify_code")
-    async def verify_code(code: Code, asker: Address) -> Verification:
+    async def verify_code(code: Code, client: Address) -> Verification:
         """Say how a code stands; whatever is unknown gets the same answer by the same work."""
-        opened = await handlers.opened(code, address=asker)
+        opened = await handlers.opened(code, address=client)
         if opened is None:
             return Verification(livemode=livemode, status="unknown", checked_at=clock())
         return Verification(
@@ -148,9 +148,9 @@ def api_router(handlers: Handlers, *, clock: Callable[[], datetime], public_url:
         )
 
     @routes.get("/v1/certificates/{code}", operation_id="get_certificate")
-    async def get_certificate(code: Code, asker: Address) -> CertificateOfHonor:
+    async def get_certificate(code: Code, client: Address) -> CertificateOfHonor:
         """Return what the version with this code states."""
-        opened = await handlers.opened(code, address=asker)
+        opened = await handlers.opened(code, address=client)
         if opened is None:
             raise UnknownCertificate(UNKNOWN)
         certificate, facts, version = opened
@@ -186,7 +186,7 @@ def api_router(handlers: Handlers, *, clock: Callable[[], datetime], public_url:
     async def get_certificate_of_order(order_id: OrderPath) -> CertificateOfOrder:
         """Return the code of an order's certificate to whoever holds the order's capability.
 
-        Right after the payment the purchase may not be known here yet: the answer is 404 `purchase_unknown`. Take it
+        Right after the payment the purchase may not have come here yet: the answer is 404 `purchase_unknown`. Take it
         for "not yet", as the status `awaiting`, and ask again in a moment.
         """
         opened = await handlers.of_order(order_id)

@@ -17,6 +17,7 @@ from shared.web import languages, pages
 from shared.web.languages import LANGUAGES, SOURCE, Language
 
 PRINTS_KEPT = 64
+FORGET_SECONDS = 60.0
 DEMO = Sentence("Demo: invented projects, no real money.")
 
 
@@ -33,14 +34,18 @@ class NotPrintable(Refusal):
 
 
 class Sheets:
-    """The PDFs and cards of certificates: made when asked for, the last ones kept in memory."""
+    """The PDFs and cards of certificates: made when they are first requested, the last ones kept in memory.
+
+    What is kept may hold a name that is erased meanwhile. It is served to nobody, for it is found by what it states,
+    and it is dropped soon: at once where the erasure arrives, and within `FORGET_SECONDS` by every other replica.
+    """
 
     def __init__(self, printer: Printer, *, public_url: str, livemode: bool) -> None:
         self._pdf = lru_cache(PRINTS_KEPT)(printer.pdf)
         self._png = lru_cache(PRINTS_KEPT)(printer.png)
         self._public_url = public_url
         self._livemode = livemode
-        self._said = {
+        self._translators = {
             language: languages.speaker(languages.catalogue(language, (pages.SHARED, FOLDER))) for language in LANGUAGES
         }
 
@@ -56,6 +61,16 @@ class Sheets:
         """Return what the card of a version says."""
         return card(self._view(opened, language))
 
+    @property
+    def kept(self) -> int:
+        """How many prints are in memory."""
+        return self._pdf.cache_info().currsize + self._png.cache_info().currsize
+
+    async def forget(self) -> None:
+        """Drop every print from memory."""
+        self._pdf.cache_clear()
+        self._png.cache_clear()
+
     async def _printed(self, printed: Callable[[CertificateView], bytes], opened: Opened, language: Language) -> bytes:
         if opened.certificate.revocation is not None:
             raise Gone(Sentence("This certificate was revoked and is no longer printed. Its page says why."))
@@ -65,7 +80,7 @@ class Sheets:
             raise NotPrintable(str(wrong), field=wrong.field) from None
 
     def _view(self, opened: Opened, language: Language) -> CertificateView:
-        facts, version, said = opened.facts, opened.version, self._said[language]
+        facts, version, translated = opened.facts, opened.version, self._translators[language]
         title = TITLES[facts.words]
         # Under the title it stands in the other language of the place: in Chinese, and in English under any but that.
         second: Language = "zh" if language == SOURCE else SOURCE
@@ -73,8 +88,8 @@ class Sheets:
         scene = languages.in_language(facts.scene.names, language) if facts.scene else None
         return CertificateView(
             lang=language,
-            title=said(title),
-            subtitle=self._said[second](title),
+            title=translated(title),
+            subtitle=self._translators[second](title),
             subtitle_lang=second,
             number=facts.number,
             version=version.version,
@@ -82,18 +97,18 @@ class Sheets:
             # In capitals, and without what only eyes need, the QR code takes fewer dots.
             verify_url=f"{self._public_url}/c/{''.join(version.code.split('-'))}".upper(),
             short_url=f"{self._public_url.partition('://')[2]}/v",
-            holder=said(ERASED) if version.holder is None else version.holder,
+            holder=translated(ERASED) if version.holder is None else version.holder,
             scene_name=scene,
-            statement=said(statement(scene)),
+            statement=translated(statement(scene)),
             grams=facts.grams,
             low_grams=facts.low_grams,
             high_grams=facts.high_grams,
             factor_release=", ".join(facts.releases) or None,
             allocations=tuple((line.serial, line.from_gram, line.to_gram) for line in lines),
-            serials=said(serials_in_brief(lines)),
+            serials=translated(serials_in_brief(lines)),
             project_name=languages.in_language(facts.project.names, language),
             standard=facts.project.standard,
             issuer=languages.in_language(facts.issuer, language),
             issued_on=business_day(facts.issued_at),
-            demo=None if self._livemode else said(DEMO),
+            demo=None if self._livemode else translated(DEMO),
         )

@@ -1,4 +1,4 @@
-"""What a certificate is: what it has heard, the facts frozen when it was issued, its versions, and how it stands."""
+"""What a certificate is: what it waits for, the facts frozen when it was issued, its versions, and how it stands."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Frozen(BaseModel):
 
 
 class Purchase(Frozen):
-    """What the purchase told: how much of which project, for whom, and what opens the order."""
+    """What was bought: how much of which project, for whom, and what opens the order."""
 
     project_id: str
     grams: int
@@ -44,7 +44,7 @@ class Purchase(Frozen):
 
 
 class Retirement(Frozen):
-    """What the registry told: the serials that stand behind the claim, and where its ledger says so."""
+    """What the registry retired: the serials that stand behind the claim, and where its ledger says so."""
 
     allocations: tuple[Allocation, ...]
     ledger: LedgerPlace
@@ -130,7 +130,7 @@ class Opened(NamedTuple):
 
     @property
     def status(self) -> Status:
-        """How the version stands; a reversal is told apart, because its holder did nothing wrong."""
+        """How the version stands; a reversal has a status of its own, because its holder did nothing wrong."""
         if self.certificate.revocation is not None:
             return "affected_by_reversal" if self.certificate.revocation.reason == "credits_reversed" else "revoked"
         return "valid" if self.version == self.last else "superseded"
@@ -141,7 +141,7 @@ class Opened(NamedTuple):
         return self.certificate.versions[-1]
 
 
-def opened(certificate: Certificate | None, code: str | None = None) -> Opened | None:
+def opened_version(certificate: Certificate | None, code: str | None = None) -> Opened | None:
     """Return the version that the code opens, the newest one without a code; none when there is none."""
     if certificate is None or certificate.facts is None:
         return None
@@ -149,8 +149,8 @@ def opened(certificate: Certificate | None, code: str | None = None) -> Opened |
     return Opened(certificate, certificate.facts, versions[-1]) if versions else None
 
 
-def told(before: Certificate | None, after: Certificate) -> list[Event]:
-    """Return what is said aloud of a change: that the certificate exists, once, and that it no longer counts."""
+def events_of_change(before: Certificate | None, after: Certificate) -> list[Event]:
+    """Return the events of a change: that the certificate exists, once, and that it no longer counts."""
     events: list[Event] = []
     if after.facts and after.purchase and not (before and before.facts):
         claim = after.purchase.claim

@@ -65,7 +65,7 @@ RULES = (
 def claim_words(jurisdiction: str, day: date) -> ClaimWords:
     """Return the words for a jurisdiction (`CN`, `CN-SC Chengdu`) on a business day.
 
-    The nearest place decides, its newest rule in force first; where no rule is known, the careful word.
+    The nearest place decides, its newest rule in force first; without a rule, the careful word.
     """
     in_force = [
         (len(place), rule.since, rule.words)

@@ -21,6 +21,7 @@ from services.certificates.domain.certificate import (
 from services.certificates.domain.claims import claim_words
 from services.certificates.domain.names import Holder
 from services.certificates.domain.numbers import code_of, number_of
+from services.certificates.domain.serials import check_allocations
 from shared.contracts.event import Event
 from shared.contracts.orders import OffsetPurchased
 from shared.contracts.registry import CreditsRetired
@@ -28,13 +29,13 @@ from shared.refusal import Refusal
 
 
 class UnknownCertificate(Refusal):
-    """No certificate is known under this (404)."""
+    """There is no certificate under this id or code (404)."""
 
     code = "certificate_unknown"
 
 
 class PurchaseUnknown(Refusal):
-    """The purchase of the order has not been told here, so nobody can be known as its owner (404)."""
+    """The purchase of the order has not come here, so nobody can prove to own it (404)."""
 
     code = "purchase_unknown"
 
@@ -55,8 +56,8 @@ class AllocationsDiffer(ValueError):
     """The registry allocated another mass than was bought; a certificate of it would not be true."""
 
 
-class Known(Frozen):
-    """What others have told so far of what one certificate names."""
+class Copies(Frozen):
+    """What has come so far of the scene, the project and the beneficiary that one certificate names."""
 
     scene: Scene | None = None
     project: Project | None = None
@@ -71,10 +72,11 @@ class Issuer:
     secret: str = field(repr=False)
 
 
-def taken(certificate: Certificate | None, event: Event) -> Certificate | None:
-    """Return the certificate with what the event tells of its order; the first telling stands.
+def with_event(certificate: Certificate | None, event: Event) -> Certificate | None:
+    """Return the certificate with the purchase or the retirement of the event; the first of each stands.
 
-    Raises AllocationsDiffer when what was bought and what was retired do not fit.
+    Raises AllocationsDiffer when what was bought and what was retired do not fit, AllocationUnreadable when the serials
+    behind a retirement cannot be counted.
     """
     match event:
         case OffsetPurchased():
@@ -85,6 +87,7 @@ def taken(certificate: Certificate | None, event: Event) -> Certificate | None:
             certificate = certificate.model_copy(update={"purchase": certificate.purchase or purchase})
         case CreditsRetired():
             certificate = certificate or Certificate(order_id=event.order_id)
+            check_allocations(event.allocations)
             retirement = Retirement(allocations=event.allocations, ledger=event.ledger)
             certificate = certificate.model_copy(update={"retirement": certificate.retirement or retirement})
     if certificate and certificate.purchase and certificate.retirement:
@@ -94,15 +97,15 @@ def taken(certificate: Certificate | None, event: Event) -> Certificate | None:
     return certificate
 
 
-def settled(certificate: Certificate, known: Known, *, issuer: Issuer, now: datetime) -> Certificate:
-    """Return the certificate as it follows from what is known: issued, corrected, without an erased name.
+def settled(certificate: Certificate, copies: Copies, *, issuer: Issuer, now: datetime) -> Certificate:
+    """Return the certificate as it follows from the copies: issued, corrected, without an erased name.
 
     What follows already stays as it is, so that deciding again changes nothing.
     """
-    issued = _issued(certificate, known, issuer=issuer, now=now)
-    if known.holder.erased:
+    issued = _issued(certificate, copies, issuer=issuer, now=now)
+    if copies.holder.erased:
         return _nameless(issued)
-    return _corrected(issued, known.holder, issuer=issuer, now=now)
+    return _corrected(issued, copies.holder, issuer=issuer, now=now)
 
 
 def revoked(certificate: Certificate | None, reason: RevocationReason, *, now: datetime) -> Certificate:
@@ -122,13 +125,13 @@ def revoked(certificate: Certificate | None, reason: RevocationReason, *, now: d
     return certificate
 
 
-def _issued(certificate: Certificate, known: Known, *, issuer: Issuer, now: datetime) -> Certificate:
+def _issued(certificate: Certificate, copies: Copies, *, issuer: Issuer, now: datetime) -> Certificate:
     purchase, retirement = certificate.purchase, certificate.retirement
-    if certificate.facts or not purchase or not retirement or not known.project:
+    if certificate.facts or not purchase or not retirement or not copies.project:
         return certificate
     claim = purchase.claim
-    name = known.holder.first(claim.name_sequence)
-    if (claim.scene_id and not known.scene) or not (name or known.holder.erased):
+    name = copies.holder.first(claim.name_sequence)
+    if (claim.scene_id and not copies.scene) or not (name or copies.holder.erased):
         return certificate
     facts = Facts(
         number=number_of(issuer.secret, certificate.order_id, business_day(now).year),
@@ -140,8 +143,8 @@ def _issued(certificate: Certificate, known: Known, *, issuer: Issuer, now: date
         low_grams=sum(footprint.low_grams for footprint in claim.footprints) if claim.footprints else None,
         high_grams=sum(footprint.high_grams for footprint in claim.footprints) if claim.footprints else None,
         releases=tuple(sorted({footprint.release for footprint in claim.footprints})),
-        scene=known.scene,
-        project=known.project,
+        scene=copies.scene,
+        project=copies.project,
         allocations=retirement.allocations,
         ledger=retirement.ledger,
     )
@@ -162,7 +165,7 @@ def _corrected(certificate: Certificate, holder: Holder, *, issuer: Issuer, now:
     versions = list(certificate.versions)
     issued_at = certificate.facts.issued_at
     for name in holder.corrections(certificate.order_id, after=versions[-1].name_sequence, issued_at=issued_at):
-        # A profile is told anew when only its alias changes: the same name makes no version.
+        # A profile is named anew when only its alias changes: the same name makes no version.
         if name.name == versions[-1].holder:
             continue
         number = len(versions) + 1

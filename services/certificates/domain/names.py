@@ -1,4 +1,4 @@
-"""Which name a certificate bears: the one that its order asked for, then those that correct it, or none once erased."""
+"""Which name stands on a certificate: the one that its order names, then those that correct it, or none once erased."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class HolderName(Frozen):
 
 
 class Holder(Frozen):
-    """What is known of a beneficiary: every name so far, oldest first, or that all were erased.
+    """The names of a beneficiary: every one so far, oldest first, or that all were erased.
 
     The names are all kept, not the last alone: otherwise a certificate would depend on whether its order or a later
     name was read first.
@@ -35,7 +35,7 @@ class Holder(Frozen):
         return next((name for name in self.names if name.sequence >= sequence), None)
 
     def corrections(self, order_id: str, *, after: int, issued_at: datetime) -> Iterator[HolderName]:
-        """Yield the later names that correct the certificate of the order, told in time."""
+        """Yield the later names that correct the certificate of the order and came in time."""
         for name in self.names:
             in_time = name.named_at - issued_at <= timedelta(days=CORRECTION_DAYS)
             if name.sequence > after and order_id in name.corrects and in_time:
@@ -43,5 +43,5 @@ class Holder(Frozen):
 
 
 def erases(named: BeneficiaryNamed) -> bool:
-    """Say whether a telling takes the names away: it leaves none."""
+    """Say whether an event takes the names away: it leaves none."""
     return named.erased or named.name is None

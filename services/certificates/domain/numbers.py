@@ -19,7 +19,7 @@ def certificate_id_of(order_id: str) -> str:
 
 
 def number_of(secret: str, order_id: str, year: int) -> str:
-    """Return the number printed on a certificate; it tells neither the order nor how many there are."""
+    """Return the number printed on a certificate; neither the order nor their number follows from it."""
     return f"DD-{year}-{_keyed(secret, 'certificate number', order_id)[:NUMBER_CHARACTERS]}"
 
 

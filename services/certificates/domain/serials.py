@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from services.certificates.domain.certificate import Frozen
@@ -12,6 +13,12 @@ GRAMS_PER_TONNE = 1_000_000
 # A guest's grams touch one or two serials, a company's can touch thousands: then a line stands for a whole range.
 SINGLE_SERIALS_MAX = 100
 BRIEF_FURTHER_MAX = 3
+# The number of a single serial is the last part of its text.
+_NUMBERED = re.compile(r"[^\n]*-[0-9]{1,15}")
+
+
+class AllocationUnreadable(ValueError):
+    """A range of grams is empty, or its serials have no numbers: no page could list them."""
 
 
 class SerialLine(Frozen):
@@ -20,6 +27,16 @@ class SerialLine(Frozen):
     serial: str
     from_gram: int
     to_gram: int
+
+
+def check_allocations(allocations: Sequence[Allocation]) -> None:
+    """Raise AllocationUnreadable unless every serial behind these can be listed."""
+    for part in allocations:
+        if part.from_gram >= part.to_gram:
+            raise AllocationUnreadable(f"{part.batch_id}: grams {part.from_gram} to {part.to_gram} are no range")
+        for serial in (part.first_serial, part.last_serial):
+            if _NUMBERED.fullmatch(serial) is None:
+                raise AllocationUnreadable(f"{part.batch_id}: a serial does not end in a number")
 
 
 def serial_lines(allocations: Sequence[Allocation]) -> tuple[SerialLine, ...]:

@@ -174,10 +174,10 @@ def _sheet(view: CertificateView) -> dict[str, object]:
 
 def _drawn(view: CertificateView) -> dict[str, object]:
     """Return what the card draws."""
-    said = card(view)
+    printed = card(view)
     svg, modules = _qr(view.verify_url)
     return {
-        **vars(said),
+        **vars(printed),
         "lang": view.lang,
         "dots": dots.count(view.grams, dots.unit(view.grams)),
         "qr": {"svg": svg, "modules": modules},

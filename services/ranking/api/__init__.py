@@ -1,7 +1,7 @@
 """Ranking's addresses: boards, my rank, around me, the pages of the boards, the live wall, and rebuilds."""
 
-from services.ranking.api.asking import NothingThere
 from services.ranking.api.cursors import CursorUnknown
+from services.ranking.api.requests import NotFound
 from services.ranking.domain.selection import NotOffered
 from shared.refusal import Refusal
 from shared.web.auth import PUBLIC, Access, Scope
@@ -21,7 +21,7 @@ ACCESS: dict[str, Access] = {
     "GET /boards/{board}": PUBLIC,
 }
 STATUSES: dict[type[Refusal], int] = {
-    NothingThere: 404,
+    NotFound: 404,
     CursorUnknown: 422,
     NotOffered: 422,
 }

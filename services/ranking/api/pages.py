@@ -1,4 +1,4 @@
-"""The boards as pages: the first ranks of any board, and whoever asks among their neighbours."""
+"""The boards as pages: the first ranks of any board, and the own line among its neighbours."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from services.ranking.api.asking import asker, selected
 from services.ranking.api.cursors import Cursors
 from services.ranking.api.programs import NEIGHBOURS, BoardPath
+from services.ranking.api.requests import profile_of, selection_of
 from services.ranking.api.views import View, city_name
 from services.ranking.domain.ranking import Row
 from services.ranking.domain.selection import Measure
@@ -42,16 +42,16 @@ def page_router(handlers: Handlers, clock: Callable[[], datetime], cursors: Curs
         city: Annotated[str | None, Query(max_length=60)] = None,
         after: Annotated[str | None, Query(max_length=400)] = None,
     ) -> HTMLResponse:
-        """Show the first ranks and whoever asks among their neighbours, or the ranks after a cursor."""
+        """Show the first ranks and the own line among its neighbours, or the ranks after a cursor."""
         boards = handlers.boards
-        selection = selected(boards, board, measure=measure, window=window, scene=scene, city=city)
-        at_hand = boards.scene(scene) if scene else None
-        view = View(board, selection.measure, selection.window, at_hand.code if at_hand else None, city or None)
+        selection = selection_of(boards, board, measure=measure, window=window, scene=scene, city=city)
+        limited_to = boards.scene(scene) if scene else None
+        view = View(board, selection.measure, selection.window, limited_to.code if limited_to else None, city or None)
         standing = boards.standing(selection, clock())
         ranking = standing.ranking
         start = ranking.position_after(cursors.open(standing, after)) if after else 0
         rows = ranking.rows(start, start + ROWS)
-        me = asker(request, boards)
+        me = profile_of(request, boards)
         position = ranking.position(me) if me else None
         around: list[Row] = []
         gap = None
@@ -65,7 +65,7 @@ def page_router(handlers: Handlers, clock: Callable[[], datetime], cursors: Curs
         last = [*rows, *around][-1:]
         goes_on = any(ranking.position_after(row.key) < len(ranking) for row in last)
 
-        def shown(row: Row) -> dict[str, Any]:
+        def line(row: Row) -> dict[str, Any]:
             listed = boards.scene(row.member) if board == "scenes" else None
             return {
                 "rank": row.rank,
@@ -80,21 +80,21 @@ def page_router(handlers: Handlers, clock: Callable[[], datetime], cursors: Curs
             "board.html",
             board=board,
             measure=selection.measure,
-            scene=at_hand.names if at_hand else None,
+            scene=limited_to.names if limited_to else None,
             city=city_name(city) if city else "",
             boards=view.boards(),
             measures=view.measures(),
             scopes=view.scopes(boards),
             windows=view.windows(),
             members=len(ranking),
-            asks=me is not None and boards.has_place_for(me, board),
+            may_stand=me is not None and boards.has_place_for(me, board),
             profile_href=f"/orders/profiles/{me}" if me else "",
-            own=shown(ranking.at(position)) if position is not None else None,
-            rows=[shown(row) for row in rows],
+            own=line(ranking.at(position)) if position is not None else None,
+            rows=[line(row) for row in rows],
             gap=gap,
-            around=[shown(row) for row in around],
+            around=[line(row) for row in around],
             next_href=view.href(cursors.seal(standing, last[0].key)) if goes_on else "",
-            wall_href=f"/boards/wall?scene={at_hand.code}" if at_hand else "",
+            wall_href=f"/boards/wall?scene={limited_to.code}" if limited_to else "",
             as_of=boards.as_of or clock(),
         )
         return HTMLResponse(page)

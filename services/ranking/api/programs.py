@@ -9,8 +9,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.ranking.api.asking import asker, required, selected
 from services.ranking.api.cursors import Cursors
+from services.ranking.api.requests import profile_of, required_profile, selection_of
 from services.ranking.domain.ranking import Row
 from services.ranking.domain.selection import Board, Measure
 from services.ranking.domain.standing import Standing
@@ -21,7 +21,7 @@ NEIGHBOURS = 5
 BoardPath = Annotated[Board, Path(description="who is listed")]
 
 
-class Asked(BaseModel):
+class BoardQuery(BaseModel):
     """Which board: every part has a default."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -32,11 +32,12 @@ class Asked(BaseModel):
     window: Annotated[WindowKind | None, Field(description="the present one, cut in Asia/Shanghai; default all")] = None
 
     beneficiary: Annotated[
-        str | None, Field(pattern=r"^ben_[0-9A-HJKMNP-TV-Z]{26}$", description="who asks; else whose cookie is shown")
+        str | None,
+        Field(pattern=r"^ben_[0-9A-HJKMNP-TV-Z]{26}$", description="whose profile; else the one of the cookie"),
     ] = None
 
 
-class AskedPage(Asked):
+class BoardPageQuery(BoardQuery):
     """Which page of a board."""
 
     limit: Annotated[int, Field(ge=1, le=100)] = 20
@@ -88,9 +89,9 @@ def api_router(handlers: Handlers, clock: Callable[[], datetime], cursors: Curso
     """Build the routes for programs."""
     routes = APIRouter(tags=["ranking"])
 
-    def standing_of(board: Board, asked: Asked) -> Standing:
-        selection = selected(
-            handlers.boards, board, measure=asked.measure, window=asked.window, scene=asked.scene, city=asked.city
+    def standing_of(board: Board, query: BoardQuery) -> Standing:
+        selection = selection_of(
+            handlers.boards, board, measure=query.measure, window=query.window, scene=query.scene, city=query.city
         )
         return handlers.boards.standing(selection, clock())
 
@@ -117,35 +118,35 @@ def api_router(handlers: Handlers, clock: Callable[[], datetime], cursors: Curso
         ]
 
     @routes.get("/v1/boards/{board}", operation_id="get_board")
-    async def get_board(request: Request, board: BoardPath, asked: Annotated[AskedPage, Query()]) -> BoardPage:
+    async def get_board(request: Request, board: BoardPath, query: Annotated[BoardPageQuery, Query()]) -> BoardPage:
         """Return a page of a board."""
-        standing = standing_of(board, asked)
+        standing = standing_of(board, query)
         ranking = standing.ranking
-        start = ranking.position_after(cursors.open(standing, asked.cursor)) if asked.cursor else 0
-        rows = ranking.rows(start, start + asked.limit)
-        more = start + asked.limit < len(ranking)
+        start = ranking.position_after(cursors.open(standing, query.cursor)) if query.cursor else 0
+        rows = ranking.rows(start, start + query.limit)
+        more = start + query.limit < len(ranking)
         return BoardPage.model_validate(
             {
                 **head(standing),
-                "data": lines(rows, asker(request, handlers.boards, asked.beneficiary)),
+                "data": lines(rows, profile_of(request, handlers.boards, query.beneficiary)),
                 "has_more": more,
                 "next_cursor": cursors.seal(standing, rows[-1].key) if more else None,
             }
         )
 
     @routes.get("/v1/boards/{board}/my-rank", operation_id="get_my_rank")
-    async def get_my_rank(request: Request, board: BoardPath, asked: Annotated[Asked, Query()]) -> MyRank:
+    async def get_my_rank(request: Request, board: BoardPath, query: Annotated[BoardQuery, Query()]) -> MyRank:
         """Return the line of the profile whose capability is shown."""
-        me = required(request, handlers.boards, asked.beneficiary)
-        standing = standing_of(board, asked)
+        me = required_profile(request, handlers.boards, query.beneficiary)
+        standing = standing_of(board, query)
         mine = around(standing, me, neighbours=0)
         return MyRank.model_validate({**head(standing), "me": lines(mine, me)[0] if mine else None})
 
     @routes.get("/v1/boards/{board}/around-me", operation_id="get_around_me")
-    async def get_around_me(request: Request, board: BoardPath, asked: Annotated[Asked, Query()]) -> AroundMe:
+    async def get_around_me(request: Request, board: BoardPath, query: Annotated[BoardQuery, Query()]) -> AroundMe:
         """Return the line of the profile whose capability is shown, with its neighbours."""
-        me = required(request, handlers.boards, asked.beneficiary)
-        standing = standing_of(board, asked)
+        me = required_profile(request, handlers.boards, query.beneficiary)
+        standing = standing_of(board, query)
         return AroundMe.model_validate({**head(standing), "data": lines(around(standing, me), me)})
 
     return routes

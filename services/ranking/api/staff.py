@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, Field
 
-from services.ranking.api.asking import NothingThere
+from services.ranking.api.requests import NotFound
 from services.ranking.domain.comparison import Progress
 from services.ranking.handlers import Handlers
 from shared.web.idempotency import Key, checked, id_of
@@ -17,15 +17,15 @@ Number = Annotated[int, Path(ge=1, le=10**15)]
 
 
 class Rebuild(BaseModel):
-    """A rebuild that was asked for, and how far each replica is that has begun it.
+    """A rebuild that was requested, and how far each replica is that has begun it.
 
-    A replica is done when it has its comparison: of what it was told before with what the log says, and of the boards
-    that somebody has looked at. From then on it answers from the rebuilt ones.
+    A replica is done when it has its comparison: of the facts that it had before with those of the log, and of the
+    boards that somebody has looked at. From then on it answers from the rebuilt ones.
     """
 
     rebuild: int
     livemode: bool
-    asked_at: datetime
+    requested_at: datetime
     replicas: Annotated[list[Progress], Field(description="a replica looks every two seconds, and begins then")]
 
 
@@ -33,22 +33,24 @@ def staff_router(handlers: Handlers, *, livemode: bool) -> APIRouter:
     """Build the routes for staff."""
     routes = APIRouter(tags=["staff"])
 
-    async def shown(number: int) -> Rebuild:
+    async def progress_of(number: int) -> Rebuild:
         found = await handlers.rebuild(number)
         if found is None:
-            raise NothingThere(f"There is no rebuild {number}. Ask for one with POST /v1/boards/rebuilds.")
-        asked_at, replicas = found
-        return Rebuild(rebuild=number, livemode=livemode, asked_at=asked_at, replicas=replicas)
+            raise NotFound(f"There is no rebuild {number}. Ask for one with POST /v1/boards/rebuilds.")
+        requested_at, replicas = found
+        return Rebuild(rebuild=number, livemode=livemode, requested_at=requested_at, replicas=replicas)
 
     @routes.post("/v1/boards/rebuilds", operation_id="rebuild_boards", status_code=202)
     async def rebuild_boards(request: Request, idempotency_key: Key = None) -> Rebuild:
         """Have every replica fold the log again from the first message, compare and swap; boards answer meanwhile."""
         caller = request.state.caller
-        return await shown(await handlers.ask_rebuild(id_of("rebuild", caller, checked(idempotency_key)), by=caller))
+        return await progress_of(
+            await handlers.request_rebuild(id_of("rebuild", caller, checked(idempotency_key)), by=caller)
+        )
 
     @routes.get("/v1/boards/rebuilds/{rebuild}", operation_id="get_rebuild")
     async def get_rebuild(rebuild: Number) -> Rebuild:
         """Return how far a rebuild is."""
-        return await shown(rebuild)
+        return await progress_of(rebuild)
 
     return routes

@@ -50,14 +50,14 @@ class View:
 
     def href(self, after: str | None = None) -> str:
         """Return the address of the page, or of the ranks after a cursor; what is by default is left out."""
-        asked = {
+        parameters = {
             "measure": None if self.measure == MEASURES[self.board][0] else self.measure,
             "window": None if self.window == "all" else self.window,
             "scene": self.scene,
             "city": self.city,
             "after": after,
         }
-        query = urlencode({name: value for name, value in asked.items() if value})
+        query = urlencode({name: value for name, value in parameters.items() if value})
         return f"/boards/{self.board}?{query}" if query else f"/boards/{self.board}"
 
     def boards(self) -> list[Link]:
@@ -80,20 +80,20 @@ class View:
         ]
 
     def scopes(self, boards: Boards) -> list[Link]:
-        """Return the links to everywhere, the city and the scene at hand, and the scenes with the most certificates."""
+        """Return the links to everywhere, the city and the scene chosen, and the scenes with the most certificates."""
         return list(self._scopes(boards)) if self.board != "scenes" else []
 
     def _scopes(self, boards: Boards) -> Iterator[Link]:
-        at_hand = boards.scene(self.scene) if self.scene else None
-        city = at_hand.city if at_hand else self.city
+        chosen = boards.scene(self.scene) if self.scene else None
+        city = chosen.city if chosen else self.city
         yield self._link(Sentence("everywhere"), self._at(), current=not (self.scene or self.city))
         if city:
             yield self._link(city_name(city), self._at(city=city), current=bool(self.city))
         scenes: dict[str, ScenePublished] = {scene.scene_id: scene for scene in boards.busiest_scenes(SCENES_OFFERED)}
-        if at_hand:
-            scenes.setdefault(at_hand.scene_id, at_hand)
+        if chosen:
+            scenes.setdefault(chosen.scene_id, chosen)
         for scene in scenes.values():
-            yield self._link(in_current(scene.names), self._at(scene=scene.code), current=scene is at_hand)
+            yield self._link(in_current(scene.names), self._at(scene=scene.code), current=scene is chosen)
 
     def _on(self, board: Board) -> View:
         measure = self.measure if board == self.board else MEASURES[board][0]

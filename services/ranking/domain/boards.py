@@ -19,20 +19,24 @@ from shared.contracts.event import Envelope, Event
 # The figures of a smaller group would tell the figures of one of its members.
 GROUP_MEMBERS_MIN = 5
 # Anybody may ask for any board, and each takes memory as long as it is kept up to date.
-UNASKED_MAX = timedelta(hours=1)
+UNUSED_MAX = timedelta(hours=1)
+
+
+class CertificateDiffers(ValueError):
+    """A certificate came before with another content, and that one counts."""
 
 
 class Boards:
-    """What the stream has said so far, and the boards that follow from it.
+    """What the stream has brought so far, and the boards that follow from it.
 
-    A board is built when it is first asked for, and from then on kept up to date event by event. So a fold from offset
-    zero pays for no board that nobody looks at; and it is forgotten when its window is over, or nobody asks any more.
+    A board is built when it is first looked at, and from then on kept up to date event by event. So a fold from offset
+    zero pays for no board that nobody looks at; and it is forgotten when its window is over, or nobody looks any more.
     """
 
     def __init__(self) -> None:
-        # The time of the newest event heard, and how often one was heard.
+        # The time of the newest event, and how many came, repeats too.
         self.as_of: datetime | None = None
-        self.heard = 0
+        self.events = 0
         self._scenes: dict[str, Published] = {}
         self._scene_ids: dict[str, str] = {}
         self._named: dict[str, Named] = {}
@@ -44,15 +48,21 @@ class Boards:
         self._built: dict[Field | None, dict[Selection, Standing]] = {}
 
     def fold(self, envelope: Envelope[Event]) -> None:
-        """Take an event in. One heard before, or overtaken by a later one of its subject, changes nothing."""
-        self.heard += 1
-        self.as_of = envelope.time if self.as_of is None else max(self.as_of, envelope.time)
+        """Take an event in. One that came before, or was overtaken by a later one of its subject, changes nothing.
+
+        Raises OutOfBounds, FootprintDiffers or CertificateDiffers, and nothing has changed then.
+        """
         fact = fact_of(envelope)
         if fact is not None:
             self.take(fact)
+        self.events += 1
+        self.as_of = envelope.time if self.as_of is None else max(self.as_of, envelope.time)
 
     def take(self, fact: Fact) -> None:
-        """Take in what was heard, now or before a restart. One taken before, or overtaken, changes nothing."""
+        """Take in a fact, of an event or of a snapshot. One taken before, or overtaken, changes nothing.
+
+        Raises FootprintDiffers or CertificateDiffers, and nothing has changed then.
+        """
         match fact:
             case Footprint():
                 self._place_scenes(self._shares.calculated(fact))
@@ -75,7 +85,7 @@ class Boards:
             "footprints": self._shares.footprints(),
         }
 
-    # What is asked.
+    # What boards answer.
 
     def standing(self, selection: Selection, now: datetime) -> Standing:
         """Return a board as it stands in the window of this moment. It goes on changing: read it, do not keep it."""
@@ -84,10 +94,10 @@ class Boards:
         standing = built.get(selection)
         if standing is None or standing.window != window:
             standing = self._build(selection, window, now)
-            # Whoever asks for a scene or city that nobody knows leaves nothing behind.
+            # A request for a scene or city that does not exist leaves nothing behind.
             if selection.field is None or standing.tallies:
                 self._built.setdefault(selection.field, {})[selection] = standing
-        standing.asked_at = now
+        standing.used_at = now
         return standing
 
     def standings(self) -> list[Standing]:
@@ -107,11 +117,11 @@ class Boards:
         return len(both), sum(mine != their for mine, their in both)
 
     def let_go(self, now: datetime) -> None:
-        """Forget the boards whose window is over, and those that nobody has asked for during an hour."""
+        """Forget the boards whose window is over, and those that nobody has looked at for an hour."""
         for field, built in list(self._built.items()):
             for selection, standing in list(built.items()):
                 over = standing.window != window_at(selection.window, now)
-                if over or now - standing.asked_at > UNASKED_MAX:
+                if over or now - standing.used_at > UNUSED_MAX:
                     del built[selection]
             if not built:
                 del self._built[field]
@@ -126,7 +136,7 @@ class Boards:
         return shown
 
     def shown_name(self, beneficiary_id: str) -> str | None:
-        """Return what a beneficiary chose to be called; none when hidden, erased or not known."""
+        """Return what a beneficiary chose to be called; none when hidden, erased or not named yet."""
         found = self._named.get(beneficiary_id)
         return found.shown if found else None
 
@@ -144,7 +154,7 @@ class Boards:
         return found.scene if found else None
 
     def busiest_scenes(self, count: int) -> list[ScenePublished]:
-        """Return the scenes with the most certificates, as many as asked for."""
+        """Return the scenes with the most certificates, at most so many."""
         counted = ((len(self._deeds_of[scene_id]), scene_id) for scene_id in self._scenes if scene_id in self._deeds_of)
         return [self._scenes[scene_id].scene for _, scene_id in nlargest(count, counted)]
 
@@ -154,17 +164,17 @@ class Boards:
         return found is not None and (board, found.kind) in LISTED_KINDS
 
     def profile_hash(self, beneficiary_id: str) -> str | None:
-        """Return the hash of a profile's capability; none when it is unknown, or erased."""
+        """Return the hash of a profile's capability; none when there is none, or it was erased."""
         found = self._named.get(beneficiary_id)
         return found.profile_hash if found else None
 
-    # What is heard.
+    # What comes in.
 
-    def _published(self, told: Published) -> None:
-        scene, before = told.scene, self._scenes.get(told.scene.scene_id)
-        if before is not None and before.sequence >= told.sequence:
+    def _published(self, published: Published) -> None:
+        scene, before = published.scene, self._scenes.get(published.scene.scene_id)
+        if before is not None and before.sequence >= published.sequence:
             return
-        self._scenes[scene.scene_id] = told
+        self._scenes[scene.scene_id] = published
         # A code stands on printed posters: it stays with its scene.
         self._scene_ids[scene.code] = scene.scene_id
         city_before = before.scene.city if before else None
@@ -176,7 +186,10 @@ class Boards:
         self._place_scenes({scene.scene_id})
 
     def _issued(self, deed: Deed) -> None:
-        if deed.certificate_id in self._deeds:
+        before = self._deeds.get(deed.certificate_id)
+        if before is not None and before != deed:
+            raise CertificateDiffers(f"{deed.certificate_id} came before with another content")
+        if before is not None:
             return
         self._deeds[deed.certificate_id] = deed
         if deed.certificate_id in self._revoked:
@@ -207,12 +220,12 @@ class Boards:
             self._place(standing, member)
         self._place_scenes(self._shares.cover(deed.footprint_ids, by=-1))
 
-    def _name(self, told: Named) -> None:
-        before = self._named.get(told.beneficiary_id)
-        if before is not None and before.sequence >= told.sequence:
+    def _name(self, named: Named) -> None:
+        before = self._named.get(named.beneficiary_id)
+        if before is not None and before.precedence >= named.precedence:
             return
-        self._named[told.beneficiary_id] = told
-        for deed in self._deeds_of.get(told.beneficiary_id, ()):
+        self._named[named.beneficiary_id] = named
+        for deed in self._deeds_of.get(named.beneficiary_id, ()):
             for standing, member in self._touched_by(deed):
                 self._place(standing, member)
 
@@ -233,7 +246,7 @@ class Boards:
             return (deed for deed in self._deeds.values() if deed.certificate_id not in self._revoked)
         if field.kind == "scene":
             return self._deeds_of.get(field.name, ())
-        of_city = (scene_id for scene_id, told in self._scenes.items() if told.scene.city == field.name)
+        of_city = (scene_id for scene_id, one in self._scenes.items() if one.scene.city == field.name)
         return (deed for scene_id in of_city for deed in self._deeds_of.get(scene_id, ()))
 
     def _touched_by(self, deed: Deed) -> Iterator[tuple[Standing, str]]:

@@ -1,4 +1,4 @@
-"""What boards remember of each event that was heard. All that they say follows from these, in whatever order.
+"""What boards remember of each event. All that they show follows from these, in whatever order they come.
 
 Facts are named tuples, not dataclasses: one is made for every event, at a third of the cost.
 """
@@ -6,6 +6,7 @@ Facts are named tuples, not dataclasses: one is made for every event, at a third
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from services.ranking.domain.deeds import Deed
@@ -14,6 +15,17 @@ from shared.contracts.calculator import FootprintCalculated, ScenePublished
 from shared.contracts.certificates import CertificateIssued, CertificateRevoked
 from shared.contracts.event import Envelope, Event
 from shared.contracts.orders import BeneficiaryNamed
+
+# Moments beyond these have no day in China, or none that a calendar writes: pages of all boards would fail for one.
+SINCE, UNTIL = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+# A certificate is issued before its event is written, by the same clock.
+ISSUED_AHEAD_MAX = timedelta(hours=1)
+# The greatest whole number that JSON carries to everybody. A greater one would outlive every later version.
+SEQUENCE_MAX = 2**53 - 1
+
+
+class OutOfBounds(ValueError):
+    """An event that no board can take; the message names the field, and not what it holds."""
 
 
 class Published(NamedTuple):
@@ -33,6 +45,12 @@ class Named(NamedTuple):
     # Whether that is the own name, by choice, and no alias.
     by_name: bool
     profile_hash: str | None
+    erased: bool = False
+
+    @property
+    def precedence(self) -> tuple[bool, int]:
+        """Of two names the greater counts: the later one, but an erasure stays for ever."""
+        return self.erased, self.sequence
 
     @classmethod
     def of(cls, event: BeneficiaryNamed, sequence: int) -> Named:
@@ -43,14 +61,16 @@ class Named(NamedTuple):
             sequence=sequence,
             beneficiary_id=event.beneficiary_id,
             kind=event.kind,
-            shown=None if hidden else event.name if by_name else event.alias,
+            # Nobody stands on a board without a name.
+            shown=None if hidden else (event.name if by_name else event.alias) or None,
             by_name=by_name,
             profile_hash=None if event.erased else event.profile_hash,
+            erased=event.erased,
         )
 
 
 class Revoked(NamedTuple):
-    """A certificate that counts no more, whether or not it was heard of."""
+    """A certificate that counts no more, whether or not it has come."""
 
     certificate_id: str
 
@@ -68,7 +88,8 @@ FACTS: dict[str, type[Fact]] = {
 
 
 def fact_of(envelope: Envelope[Event]) -> Fact | None:
-    """Return what is remembered of an event: nothing of a footprint outside scenes."""
+    """Return what is remembered of an event: nothing of a footprint outside scenes. Raises OutOfBounds."""
+    _check(envelope)
     match envelope.data:
         case FootprintCalculated() as footprint:
             return Footprint.of(footprint) if footprint.scene_id else None
@@ -81,3 +102,14 @@ def fact_of(envelope: Envelope[Event]) -> Fact | None:
         case CertificateRevoked() as revoked:
             return Revoked(revoked.certificate_id)
     return None
+
+
+def _check(envelope: Envelope[Event]) -> None:
+    if not SINCE <= envelope.time < UNTIL:
+        raise OutOfBounds("the time of the event lies outside the years 2000 to 2199")
+    if not 1 <= envelope.sequence <= SEQUENCE_MAX:
+        raise OutOfBounds("the sequence is not between 1 and 2^53 - 1")
+    if isinstance(envelope.data, CertificateIssued) and not (
+        SINCE <= envelope.data.issued_at <= envelope.time + ISSUED_AHEAD_MAX
+    ):
+        raise OutOfBounds("issued_at lies before the year 2000, or after the time of its own event")

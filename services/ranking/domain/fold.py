@@ -13,7 +13,7 @@ Partition = tuple[str, int]
 class Fold:
     """Boards, and beside them the offset in each partition before which everything is folded into them.
 
-    `rebuild` is the number of the last rebuild asked for when this fold began at offset zero.
+    `rebuild` is the number of the last rebuild requested when this fold began at offset zero.
     """
 
     def __init__(self, rebuild: int = 0, offsets: Mapping[Partition, int] | None = None) -> None:

@@ -45,7 +45,7 @@ class Row(NamedTuple):
 
 
 class Ranking:
-    """Members by value. The order depends on values and on what is counted, never on when it was heard."""
+    """Members by value. The order depends on values and on what is counted, never on when it came."""
 
     def __init__(self, standing: Iterable[tuple[str, int, Reached]] = ()) -> None:
         self._keys: dict[str, Key] = {member: _key(member, value, reached) for member, value, reached in standing}
@@ -112,7 +112,8 @@ class Ranking:
 
 
 def _key(member: str, value: int, reached: Reached) -> Key:
-    numbers = _NUMBERS.pack(_VALUE_MAX - value, reached[0] - _MOMENT_MIN)
+    # Sums have no greatest value, keys have: what lies beyond stands in one tie at the top.
+    numbers = _NUMBERS.pack(_VALUE_MAX - min(value, _VALUE_MAX - 1), reached[0] - _MOMENT_MIN)
     return numbers + f"{reached[1]}\0{member}".encode()
 
 

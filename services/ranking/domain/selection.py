@@ -50,7 +50,7 @@ def select(
     scene_id: str | None = None,
     city: str | None = None,
 ) -> Selection:
-    """Return the board that is asked for; what is left open takes its default. Raises NotOffered."""
+    """Return the board that is meant; what is left open takes its default. Raises NotOffered."""
     if measure is None:
         # A share has no window but all time, so whoever asks for another window means the other measure.
         measure = "mass_g" if board == "scenes" and window not in (None, "all") else MEASURES[board][0]

@@ -24,7 +24,7 @@ class Footprint(NamedTuple):
 
     @classmethod
     def of(cls, event: FootprintCalculated) -> Footprint:
-        """Return the footprint that is told of; it belongs to a scene."""
+        """Return the footprint of an event; it belongs to a scene."""
         assert event.scene_id is not None
         return cls(
             footprint_id=event.footprint_id,
@@ -34,6 +34,10 @@ class Footprint(NamedTuple):
             grams=event.grams,
             guests=event.people if event.role == "guest" else 0,
         )
+
+
+class FootprintDiffers(ValueError):
+    """A footprint came before with another content: what counted would count twice, or never leave again."""
 
 
 # A footprint and those that replace it.
@@ -76,20 +80,27 @@ class Shares:
         return self._balances.get(scene_id, _NOTHING)
 
     def footprints(self) -> dict[str, Footprint]:
-        """Return all footprints heard, by id."""
+        """Return all footprints, by id."""
         return {footprint.footprint_id: footprint for chain in self._chains.values() for footprint in chain}
 
     def calculated(self, footprint: Footprint) -> set[str]:
-        """Take a footprint in, once or again; return the scenes whose share may have changed."""
+        """Take a footprint in, once or again; return the scenes whose share may have changed.
+
+        Raises FootprintDiffers, and nothing has changed then.
+        """
+        before = self._footprint(footprint.footprint_id)
+        if before == footprint:
+            return set()
+        if before is not None:
+            raise FootprintDiffers(f"{footprint.footprint_id} came before with another content")
         if footprint.root != footprint.footprint_id:
             self._root_of[footprint.footprint_id] = footprint.root
         chain = self._chains.get(footprint.root, ())
-        others = tuple(other for other in chain if other.footprint_id != footprint.footprint_id) if chain else ()
-        self._chains[footprint.root] = now = (*others, footprint)
+        self._chains[footprint.root] = now = (*chain, footprint)
         return (self._enter(chain, -1) if chain else set()) | self._enter(now, 1)
 
     def cover(self, footprint_ids: Iterable[str], *, by: int) -> set[str]:
-        """Count one certificate more (by=1) or less (by=-1) on footprints, known or not; return the scenes changed."""
+        """Count one certificate more (by=1) or less (by=-1) on footprints, here or not; return the scenes changed."""
         changed: set[str] = set()
         for footprint_id in footprint_ids:
             chain = self._chains.get(self._root_of.get(footprint_id, footprint_id))
@@ -99,6 +110,10 @@ class Shares:
             if chain:
                 changed |= self._enter(chain, 1)
         return changed
+
+    def _footprint(self, footprint_id: str) -> Footprint | None:
+        chain = self._chains.get(self._root_of.get(footprint_id, footprint_id), ())
+        return next((one for one in chain if one.footprint_id == footprint_id), None)
 
     def _enter(self, chain: Chain, sign: int) -> set[str]:
         """Enter the footprint of a chain that counts into its scene's balance (1), or take it out (-1)."""
@@ -121,6 +136,6 @@ class Shares:
         covered = [footprint for footprint in chain if self._covering.get(footprint.footprint_id, 0) > 0]
         replaced = {footprint.replaces for footprint in chain}
         last = [footprint for footprint in chain if footprint.footprint_id not in replaced]
-        # Of a chain heard in part there may be two, of one that bites its tail none: the least id then counts.
+        # Of a chain that is here in part there may be two, of one that bites its tail none: the least id then counts.
         standing = covered or last or chain
         return min(standing, key=lambda footprint: footprint.footprint_id), bool(covered)

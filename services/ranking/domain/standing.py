@@ -1,4 +1,4 @@
-"""One board in one window, kept up to date as long as somebody asks for it."""
+"""One board in one window, kept up to date as long as somebody looks at it."""
 
 from __future__ import annotations
 
@@ -19,4 +19,4 @@ class Standing:
     window: Window
     tallies: dict[str, Tally]
     ranking: Ranking
-    asked_at: datetime
+    used_at: datetime

@@ -1,4 +1,4 @@
-"""What ranking hears, and by whom; what it says: nothing."""
+"""What ranking consumes, and which handler takes it; it publishes nothing."""
 
 from services.ranking.handlers import Handlers
 from shared.contracts.calculator import FootprintCalculated, ScenePublished

@@ -20,35 +20,42 @@ from faststream.kafka.message import KafkaMessage
 
 from services.ranking.domain.fold import Partition
 from services.ranking.handlers import Handlers
-from services.ranking.stream.dead_letters import DeadLetters, Guilty
-from shared.contracts.event import PARTITIONS, Envelope, Event, from_record
+from services.ranking.stream.dead_letters import DeadLetters
+from services.ranking.stream.folding import Folding
+from shared.contracts.event import PARTITIONS, Envelope, Event
 from shared.messaging import broker
 from shared.messaging.delivery import DELIVERED, Subscriptions
 from shared.settings import Settings
 
 RECONNECT_SECONDS = 1.0
 TOPIC_CHECK_SECONDS = 3.0
+RETRY_SECONDS, RETRY_SECONDS_MAX = 0.2, 5.0
+CONNECTING = "ranking connects"
 
 log = structlog.get_logger()
 
 
 class Reader:
-    """Reads what the boards follow from, and knows when they say all that had happened before this replica started.
+    """Reads what the boards follow from, and says when they hold all that had happened before this replica started.
 
-    Each replica reads everything, so there is no group to divide the partitions, and nothing to acknowledge: where the
-    reading stands is known beside the boards.
+    Each replica reads everything, so there is no group to divide the partitions, and nothing to acknowledge: the
+    offsets lie beside the boards.
     """
 
     def __init__(self, settings: Settings, table: Subscriptions, handlers: Handlers) -> None:
         self._settings = settings
         self._table = table
-        self._contracts: dict[str, type[Event]] = {event.topic: event for event in table}
         self._handlers = handlers
-        self.partitions = [Assigned(topic, number) for topic in self._contracts for number in range(PARTITIONS)]
+        self.partitions = [Assigned(event.topic, number) for event in table for number in range(PARTITIONS)]
         self._ends: dict[Partition, int] | None = None
-        self._waits_for = "Kafka does not answer"
+        self._waits_for: str | None = "Kafka does not answer"
+        self._retrying: str | None = None
+        self._ended: str | None = None
+        self._closing = False
         self._producer = broker.Producer(settings.kafka_bootstrap_servers, replica=settings.replica)
-        self._dead_letters = DeadLetters(settings.kafka_bootstrap_servers, self._producer)
+        self.folding = Folding(
+            table, DeadLetters(settings.kafka_bootstrap_servers, self._producer), livemode=settings.livemode
+        )
         self._broker = broker.reader(settings.kafka_bootstrap_servers, replica=settings.replica)
         self._subscriber = self._broker.subscriber(
             partitions=[TopicPartition(topic, number) for topic, number in self.partitions],
@@ -66,9 +73,12 @@ class Reader:
             decoder=_records,
         )
         self._subscriber(self._take)
+        self._work: set[asyncio.Task[None]] = set()
 
     async def health(self) -> str | None:
         """Return none once the end offsets seen at the start are passed; Kafka may be away after that."""
+        if self._ended or self._retrying:
+            return self._ended or self._retrying
         if self._ends is None:
             return self._waits_for
         offsets = self._handlers.live.offsets
@@ -83,14 +93,16 @@ class Reader:
                 await broker.verify_topics(self._settings.kafka_bootstrap_servers)
         except (KafkaError, TimeoutError, OSError):
             log.warning("kafka does not answer yet", service="ranking")
-        connecting = asyncio.create_task(self._connect(), name="ranking reader")
+        connecting = asyncio.create_task(self._connect(), name=CONNECTING)
+        self._watch(connecting)
         try:
             yield
         finally:
+            self._closing = True
             connecting.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await connecting
+            await asyncio.gather(connecting, return_exceptions=True)
             await self._broker.stop()
+            await asyncio.gather(*self._work, return_exceptions=True)
             await self._producer.stop()
 
     async def _connect(self) -> None:
@@ -100,7 +112,7 @@ class Reader:
                 await broker.verify_topics(self._settings.kafka_bootstrap_servers)
                 await self._producer.start()
                 # What is fetched before the fold has found where it begins, waits.
-                async with self._handlers.turn:
+                async with self._handlers.lock:
                     await self._broker.start()
                     await self._begin()
             except broker.TopicDiffers as differs:
@@ -112,6 +124,24 @@ class Reader:
                 # What has started by half would read beside what starts next.
                 await self._broker.stop()
                 await asyncio.sleep(RECONNECT_SECONDS)
+        for task in self._subscriber.tasks:
+            self._watch(task)
+
+    def _watch(self, task: asyncio.Task[None]) -> None:
+        task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        """Say why a task ended that was to run as long as the service, and read no more: a part would be left out."""
+        failure = None if task.cancelled() else task.exception()
+        connected = task.get_name() == CONNECTING and self._ends is not None and failure is None
+        if self._closing or connected:
+            return
+        self._ended = f"reading has ended: {failure!r}"[:300] if failure else "reading was ended"
+        log.critical("reading has ended", service="ranking", reason=self._ended, exc_info=failure)
+        # FastStream starts its task anew, at the same place and with the same end.
+        stopping = asyncio.create_task(self._broker.stop(), name="ranking stops reading")
+        self._work.add(stopping)
+        stopping.add_done_callback(self._work.discard)
 
     async def _begin(self) -> None:
         consumer = self._subscriber.consumer
@@ -135,39 +165,31 @@ class Reader:
             await admin.close()
 
     async def _take(self, records: tuple[ConsumerRecord, ...]) -> None:
-        async with self._handlers.turn:
-            await self._fold(records)
+        """Fold a batch, as often as it must be tried: FastStream would go on behind one that failed."""
+        seconds = RETRY_SECONDS
+        while True:
+            try:
+                async with self._handlers.lock:
+                    await self._fold(records)
+            except Exception as failure:
+                self._retrying = f"folding is retried: {failure!r}"[:300]
+                log.warning("folding is retried", service="ranking", failure=repr(failure)[:300])
+                await asyncio.sleep(seconds)
+                seconds = min(2 * seconds, RETRY_SECONDS_MAX)
+            else:
+                self._retrying = None
+                return
 
     async def _fold(self, records: tuple[ConsumerRecord, ...]) -> None:
-        guilty: list[Guilty] = []
         offsets = self._handlers.live.offsets
-        for record in records:
-            # The first fetches begin at offset zero, before the place to go on from is known.
-            if record.offset < offsets.get((record.topic, record.partition), 0):
-                continue
-            try:
-                if (event := self.heard(record)) is not None:
-                    await self._table[type(event.data)]([event])
-                    DELIVERED.labels(record.topic).inc()
-            except Exception as failure:
-                guilty.append((record, failure))
-        if guilty:
-            await self._dead_letters.bury(guilty)
+        # The first fetches begin at offset zero, before the place to go on from is found.
+        ahead = [record for record in records if record.offset >= offsets.get((record.topic, record.partition), 0)]
+        await self.folding.fold(ahead, self._deliver)
         self._handlers.live.passed({(record.topic, record.partition): record.offset + 1 for record in records})
 
-    def heard(self, record: ConsumerRecord) -> Envelope[Event] | None:
-        """Return the event that a record carries; none of a null. Raises MalformedEvent, OtherMode."""
-        # A null is a compacted topic's deletion or heartbeat: it tells nothing.
-        if record.value is None:
-            return None
-        contract = self._contracts[record.topic]
-        return from_record(
-            contract,
-            record.value,
-            record.headers,
-            livemode=self._settings.livemode,
-            timestamp_ms=record.timestamp,
-        )
+    async def _deliver(self, event: Envelope[Event]) -> None:
+        await self._table[type(event.data)]([event])
+        DELIVERED.labels(event.data.topic).inc()
 
     async def _untouched(self, records: Any, _default: Any) -> KafkaMessage:
         consumer: Any = self._subscriber.consumer

@@ -1,4 +1,4 @@
-"""What ranking does beside reading: it keeps snapshots, and folds the whole log again when that is asked for."""
+"""What ranking does beside reading: it keeps snapshots, and folds the whole log again when that is requested."""
 
 from __future__ import annotations
 
@@ -6,39 +6,37 @@ import asyncio
 import time
 from collections.abc import Mapping
 
-import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka import AIOKafkaConsumer
 
 from services.ranking.domain.fold import Fold, Partition
 from services.ranking.handlers import Handlers
 from services.ranking.stream.reader import Reader
+from shared.contracts.event import Envelope, Event
 from shared.messaging import broker
 from shared.settings import Settings
 
 POLL_TIMEOUT_MS = 200
-NOTES_EVERY_SECONDS = 0.5
-
-log = structlog.get_logger()
+PROGRESS_EVERY_SECONDS = 0.5
 
 
 class Upkeep:
-    """Keeps snapshots of the live fold, and replaces it when a rebuild is asked for. It begins when that is ready."""
+    """Keeps snapshots of the live fold, and replaces it when a rebuild is requested. It begins when that is ready."""
 
     def __init__(self, settings: Settings, reader: Reader, handlers: Handlers) -> None:
         self._settings, self._reader, self._handlers = settings, reader, handlers
 
-    async def look(self) -> None:
-        """Say at once that a rebuild is known, for it may have to wait. Raises MongoError."""
+    async def acknowledge(self) -> None:
+        """Write at once that this replica has seen a rebuild, for it may have to wait. Raises MongoError."""
         if (number := await self._handlers.rebuild_due()) is not None:
-            await self._handlers.see(number)
+            await self._handlers.acknowledge(number)
 
     async def work(self) -> None:
         """Do what is due. Raises KafkaError and MongoError; the next time it begins anew then."""
         if await self._reader.health() is not None:
             return
         self._handlers.let_go()
-        # If the database was away when it was to be said.
-        await self._handlers.tell()
+        # If the database was away when the rebuild ended.
+        await self._handlers.write_result()
         if (number := await self._handlers.rebuild_due()) is not None:
             await self._rebuild(number)
         await self._handlers.keep()
@@ -58,23 +56,23 @@ class Upkeep:
         try:
             await consumer.start()
             fold.passed(await consumer.beginning_offsets(self._reader.partitions))
-            again = _Rereading(self._reader, self._handlers, consumer, fold)
-            await again.read(dict(self._handlers.live.offsets))
+            replay = _Replay(self._reader, self._handlers, consumer, fold)
+            await replay.read(dict(self._handlers.live.offsets))
             await self._handlers.build(fold)
             # The rest is little. What comes from now on goes into both folds, so they meet.
-            await again.read(await self._handlers.feed(fold))
-            await self._handlers.swap(fold, again.folded)
+            await replay.read(await self._handlers.feed(fold))
+            await self._handlers.swap(fold, replay.folded)
         finally:
             self._handlers.feed_live_alone()
             await consumer.stop()
 
 
-class _Rereading:
-    """Reads every partition into a fold, up to given offsets and no further, and says now and then how far it is."""
+class _Replay:
+    """Reads every partition into a fold, up to given offsets and no further, and writes now and then how far it is."""
 
     def __init__(self, reader: Reader, handlers: Handlers, consumer: AIOKafkaConsumer, fold: Fold) -> None:
         self._reader, self._handlers, self._consumer, self._fold = reader, handlers, consumer, fold
-        self._noted = -NOTES_EVERY_SECONDS
+        self._written_at = -PROGRESS_EVERY_SECONDS
         self.folded = 0
 
     async def read(self, upto: Mapping[Partition, int]) -> None:
@@ -84,14 +82,13 @@ class _Rereading:
         while True:
             behind = {partition: end - offsets[partition] for partition, end in upto.items()}
             done = [partition for partition in self._reader.partitions if behind.get(partition, 0) <= 0]
-            await self._note(sum(max(0, count) for count in behind.values()))
+            await self._write_progress(sum(max(0, count) for count in behind.values()))
             if len(done) == len(self._reader.partitions):
                 return
             self._consumer.pause(*done)
             for partition, records in (await self._consumer.getmany(timeout_ms=POLL_TIMEOUT_MS)).items():
                 inside = [record for record in records if record.offset < upto[partition]]
-                for record in inside:
-                    self._hear(record)
+                await self._reader.folding.fold(inside, self._take)
                 # A compacted topic has gaps: a record beyond the end says as well that the end is reached.
                 offsets[partition] = min(upto[partition], records[-1].offset + 1)
                 if len(inside) < len(records):
@@ -100,17 +97,10 @@ class _Rereading:
             # Records that lie ready are handed over at once, and guests wait meanwhile.
             await asyncio.sleep(0)
 
-    async def _note(self, behind: int) -> None:
-        if time.monotonic() - self._noted >= NOTES_EVERY_SECONDS:
-            await self._handlers.note(self._fold.rebuild, self.folded, self.folded + behind)
-            self._noted = time.monotonic()
+    async def _write_progress(self, behind: int) -> None:
+        if time.monotonic() - self._written_at >= PROGRESS_EVERY_SECONDS:
+            await self._handlers.write_progress(self._fold.rebuild, self.folded, self.folded + behind)
+            self._written_at = time.monotonic()
 
-    def _hear(self, record: ConsumerRecord) -> None:
-        try:
-            event = self._reader.heard(record)
-            if event is not None:
-                self._fold.boards.fold(event)
-        except Exception as failure:
-            # The live reader has met it too, and put it on the dead letters.
-            place = [record.partition, record.offset]
-            log.warning("message skipped", topic=record.topic, at=place, reason=type(failure).__name__)
+    async def _take(self, event: Envelope[Event]) -> None:
+        self._fold.boards.fold(event)

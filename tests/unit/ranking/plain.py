@@ -20,7 +20,9 @@ EventT = TypeVar("EventT", bound=Event)
 def plain_board(events: list[Envelope[Event]], selection: Selection, now: datetime) -> list[Line]:
     """Return (rank, tied, name, value) of all who are listed, in order."""
     scenes = _latest(events, ScenePublished)
-    names = _latest(events, BeneficiaryNamed)
+    # An erasure stays, whatever is named after it.
+    erased = {event.subject for event in events if isinstance(event.data, BeneficiaryNamed) and event.data.erased}
+    names = {who: named for who, named in _latest(events, BeneficiaryNamed).items() if who not in erased}
     revoked = {event.certificate_id for event in _all(events, CertificateRevoked)}
     counting = [event for event in _all(events, CertificateIssued) if event.certificate_id not in revoked]
     mine: dict[str, list[CertificateIssued]] = defaultdict(list)
@@ -84,7 +86,7 @@ def _called(
         enough = len({certificate.beneficiary_id for certificate in certificates}) >= 5
         return scenes[member].names["en"] if enough and member in scenes else None
     named = names.get(member)
-    if named is None or named.erased or named.board == "hidden":
+    if named is None or named.board == "hidden":
         return None
     if named.board == "named":
         return named.name

@@ -1,4 +1,4 @@
-"""Which board a request asks for, and who asks."""
+"""What a request names: which board, and whose profile."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from shared.sentence import Sentence
 from shared.web.auth import CAPABILITY_HEADER, Forbidden, Unauthenticated, hash_of, shown
 
 
-class NothingThere(Refusal):
-    """No scene is known under this id or code (404)."""
+class NotFound(Refusal):
+    """There is no scene under this id or code, or no such rebuild (404)."""
 
     code = "not_found"
 
 
-def no_scene(scene: str) -> NothingThere:
-    """Return the refusal of a scene that nobody knows."""
-    return NothingThere(
+def no_scene(scene: str) -> NotFound:
+    """Return the refusal of a scene that does not exist."""
+    return NotFound(
         Sentence("There is no scene {scene}. Look at the code under its QR code.", scene=scene), field="scene"
     )
 
 
-def selected(
+def selection_of(
     boards: Boards,
     board: Board,
     *,
@@ -37,7 +37,7 @@ def selected(
     scene: str | None = None,
     city: str | None = None,
 ) -> Selection:
-    """Return the board that is asked for. Raises NotOffered, or NothingThere for a scene that nobody knows."""
+    """Return the board that a request names. Raises NotOffered, or NotFound for a scene that does not exist."""
     found = boards.scene(scene) if scene else None
     if scene and found is None:
         raise no_scene(scene)
@@ -45,24 +45,24 @@ def selected(
     return select(board, measure=measure, window=window, scene_id=scene_id, city=city)
 
 
-def asker(request: Request, boards: Boards, beneficiary_id: str | None = None) -> str | None:
-    """Return the beneficiary whose profile's capability the request shows; none when it shows none that fits."""
-    return next((one for one in _offered(request, beneficiary_id) if _fits(request, boards, one)), None)
+def profile_of(request: Request, boards: Boards, beneficiary_id: str | None = None) -> str | None:
+    """Return the beneficiary whose profile's capability comes with the request; none when none fits."""
+    return next((one for one in _named(request, beneficiary_id) if _fits(request, boards, one)), None)
 
 
-def required(request: Request, boards: Boards, beneficiary_id: str | None) -> str:
-    """Return the beneficiary who asks. Raises Unauthenticated when no capability is shown, Forbidden when none fits."""
-    found = asker(request, boards, beneficiary_id)
+def required_profile(request: Request, boards: Boards, beneficiary_id: str | None) -> str:
+    """Return the beneficiary whose capability comes along. Raises Unauthenticated, or Forbidden if none fits."""
+    found = profile_of(request, boards, beneficiary_id)
     if found is not None:
         return found
-    if any(shown(request, one) for one in _offered(request, beneficiary_id)):
-        raise Forbidden("The capability does not fit, or the profile is not known here yet.")
+    if any(shown(request, one) for one in _named(request, beneficiary_id)):
+        raise Forbidden("The capability does not fit, or the profile has not reached the boards yet.")
     raise Unauthenticated(
         f"Show the cookie of your profile, or name it as beneficiary and send its capability in {CAPABILITY_HEADER}."
     )
 
 
-def _offered(request: Request, beneficiary_id: str | None) -> Iterator[str]:
+def _named(request: Request, beneficiary_id: str | None) -> Iterator[str]:
     if beneficiary_id is not None:
         yield beneficiary_id
     else:
