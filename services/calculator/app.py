@@ -20,9 +20,6 @@ from shared.messaging import outbox
 from shared.messaging.service import Messaging
 from shared.web.app import create, database
 from shared.web.pages import Pages
-from shared.web.periodic import Periodic
-
-FORGET_SECONDS = 60
 
 
 class Settings(shared_settings.Settings):
@@ -66,5 +63,5 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], datetime
         store=store,
         pages=pages,
         hashes={"fp": store.claim_hash},
-        parts=[messaging, Periodic("ended windows", handlers.forget, seconds=FORGET_SECONDS)],
+        parts=[messaging],
     )

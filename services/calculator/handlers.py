@@ -6,16 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.calculator.domain import crowd
-from services.calculator.domain import reduction as reduction_
 from services.calculator.domain.answers import Answers, Place, read_answers
-from services.calculator.domain.crowd import too_many
 from services.calculator.domain.engine import compute
 from services.calculator.domain.factors import Release
 from services.calculator.domain.footprint import Footprint, Role, first, replace
 from services.calculator.domain.lines import Result
-from services.calculator.domain.reduction import Reduction
+from services.calculator.domain.reduction import Reduction, best_reduction
 from services.calculator.domain.scenes import Scene, must_be_of, must_be_open
+from services.calculator.domain.throttle import footprints_window, too_many_footprints
 from services.calculator.store import Store, StoredFootprint
 from shared.contracts.certificates import CertificateIssued, CertificateRevoked
 from shared.contracts.event import Cause, Envelope
@@ -148,10 +146,6 @@ class Handlers:
         # At the same moment the same key may have made it, and from other answers.
         return _as_asked(made, wanted), not is_new
 
-    async def forget(self) -> None:
-        """Delete what is kept of addresses once its hour is over."""
-        await self._store.forget_windows(self._clock())
-
     async def _where(self, wanted: Wanted) -> tuple[str | None, Place]:
         if wanted.scene_code is None:
             return None, Place(country=wanted.country)
@@ -162,9 +156,9 @@ class Handlers:
     async def _admit(self, wanted: Wanted, scene_id: str | None, now: datetime) -> None:
         if wanted.address is None:
             return
-        window = crowd.window(self._secret, scene_id or LIFE, wanted.address, now)
-        if not await self._store.admit(window, footprints_max=self._footprints_max):
-            raise too_many(self._footprints_max, window.ends_at, now)
+        window = footprints_window(self._secret, scene_id or LIFE, wanted.address, now)
+        if not await self._store.throttle.admit(window, count_max=self._footprints_max):
+            raise too_many_footprints(self._footprints_max, window, now)
 
     async def _old(self, footprint_id: str, like: Footprint) -> Footprint:
         """Return what is to be replaced, as far as a replacement looks at it."""
@@ -198,7 +192,7 @@ class Handlers:
     def reduction(self, stored: StoredFootprint, computed: Result) -> Reduction | None:
         """Return how the guest of a footprint, computed again, could have travelled lighter."""
         answers, release = read_answers(stored.answers), self.release_of(stored)
-        return reduction_.reduction(answers, computed, scene=stored.place, release=release)
+        return best_reduction(answers, computed, scene=stored.place, release=release)
 
     async def listed(self, events: Sequence[Envelope[ProjectListed]]) -> None:
         """Keep prices to show what neutralising costs."""

@@ -8,7 +8,6 @@ from datetime import datetime
 from decimal import Decimal
 
 from services.calculator.domain.answers import Place
-from services.calculator.domain.crowd import Window
 from services.calculator.domain.footprint import AlreadyReplaced, Footprint, Role, calculated
 from services.calculator.domain.scenes import CodeTaken, Scene, must_be_of, published
 from shared.contracts.event import Cause, Envelope
@@ -16,6 +15,7 @@ from shared.contracts.registry import ProjectListed
 from shared.messaging.copies import keep_greatest
 from shared.messaging.outbox import Outbox
 from shared.mongodb import Database, Document, DuplicateKeyError
+from shared.throttle.store import WindowCounts
 
 SCENES_SHOWN_MAX = 50
 # The figures of fewer guests would be those of persons.
@@ -61,7 +61,7 @@ class Store:
         self._database = database
         self._scenes, self._footprints = database["scenes"], database["footprints"]
         self._projects, self._certificates = database["projects"], database["certificates"]
-        self._windows = database["windows"]
+        self.throttle = WindowCounts(database["throttle"])
         self._scene_outbox = Outbox(self._scenes, livemode=livemode, wake=wake)
         self._footprint_outbox = Outbox(self._footprints, livemode=livemode, wake=wake)
 
@@ -76,7 +76,9 @@ class Store:
             await outbox.prepare()
         await self._scenes.create_index("scene.code", unique=True)
         await self._footprints.create_index("scene_id")
-        await self._windows.create_index("ends_at")
+        await self.throttle.prepare()
+        # Of earlier versions: hashes of addresses, which nothing reads or deletes any more.
+        await self._database.drop_collection("windows")
         await self._footprints.create_index(
             "replaces", unique=True, partialFilterExpression={"replaces": {"$type": "string"}}
         )
@@ -133,24 +135,6 @@ class Store:
             raise CodeTaken(f"Another scene has the code {scene.code}.", field="code") from None
 
     # Footprints.
-
-    async def admit(self, window: Window, *, footprints_max: int) -> bool:
-        """Count one more footprint of the window, if it may have one more: one conditional write for all replicas."""
-        try:
-            await self._windows.update_one(
-                {"_id": window.key, "footprints": {"$lt": footprints_max}},
-                {"$inc": {"footprints": 1}, "$setOnInsert": {"ends_at": window.ends_at}},
-                upsert=True,
-            )
-        except DuplicateKeyError:
-            # It is there and full, or another has just begun it: only once more tells.
-            full = {"_id": window.key, "footprints": {"$gte": footprints_max}}
-            return not await self._windows.find_one(full) and await self.admit(window, footprints_max=footprints_max)
-        return True
-
-    async def forget_windows(self, now: datetime) -> None:
-        """Delete the windows that have ended."""
-        await self._windows.delete_many({"ends_at": {"$lte": now}})
 
     async def add_footprint(self, footprint: Footprint, *, request_hash: str, now: datetime, cause: Cause) -> bool:
         """Insert the footprint with its event; False when one with its id is there. Raises AlreadyReplaced."""

@@ -14,9 +14,6 @@ import pytest_asyncio
 from fastapi import FastAPI
 
 from services.calculator.app import Settings, create_app
-from services.calculator.factors import LATEST, load_release
-from services.calculator.handlers import Handlers
-from services.calculator.store import Store
 from shared.contracts.calculator import FootprintCalculated
 from shared.messaging import outbox
 from shared.web.app import database
@@ -115,20 +112,18 @@ async def test_of_an_address_nothing_is_kept_but_a_keyed_hash_and_that_only_for_
     code, _ = await world.scene()
     async with world.at("203.0.113.7") as here:
         await here(code)
-    windows = database(world.settings)["windows"]
+    throttle = database(world.settings)["throttle"]
     try:
-        (kept,) = await windows.find({}).to_list(None)
+        (kept,) = await throttle.find({}).to_list(None)
         assert "203.0.113" not in str(kept)
-        assert set(kept) == {"_id", "footprints", "ends_at"}
-        stored = [document async for document in windows.database["footprints"].find({})]
+        assert set(kept) == {"_id", "count", "ends_at"}
+        assert kept["ends_at"] <= world.clock() + timedelta(hours=1)
+        stored = [document async for document in throttle.database["footprints"].find({})]
         assert "203.0.113" not in str(stored)
-        world.clock.by = timedelta(hours=1)
-        store = Store(windows.database, livemode=False, wake=lambda: None)
-        handlers = Handlers(store, world.clock, load_release, LATEST, secret="s", footprints_per_address_max=MAX)
-        await handlers.forget()
-        assert await windows.count_documents({}) == 0
+        indexes = await throttle.index_information()
+        assert [index["expireAfterSeconds"] for index in indexes.values() if "expireAfterSeconds" in index] == [0]
     finally:
-        windows.database.client.close()
+        throttle.database.client.close()
 
 
 async def test_an_organiser_s_own_account_is_a_footprint_of_its_scene_and_may_be_changed(

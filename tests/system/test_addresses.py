@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from services.calculator.domain.crowd import window
+from services.calculator.domain.throttle import footprints_window
 from shared.messaging import outbox
 from tests.system.conftest import System
 
@@ -16,11 +16,11 @@ async def test_no_client_changes_the_address_that_its_footprints_are_counted_for
     system: System, client: httpx.AsyncClient
 ) -> None:
     scene_id = (await client.get("/v1/scenes/FORUM26")).json()["scene_id"]
-    here = window(system.local.env("calculator")["SECRET"], scene_id, "127.0.0.1", outbox.clock())
+    here = footprints_window(system.local.env("calculator")["SECRET"], scene_id, "127.0.0.1", outbox.clock())
 
     async def counted() -> Any:
-        windows = (await system.stored())["calculator", "windows"]
-        return next((one["footprints"] for one in windows if one["_id"] == here.key), 0)
+        windows = (await system.stored())["calculator", "throttle"]
+        return next((one["count"] for one in windows if one["_id"] == here.key), 0)
 
     before = await counted()
     for number in range(3):

@@ -19,7 +19,7 @@ from shared.contracts.topics import SERVICES
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICE_HAS = {"__init__", "domain", "store", "handlers", "api", "stream", "app", "pages", "factors", "templates"}
-SHARED_HAS = {"__init__", "contracts", "messaging", "web", "mongodb", "settings", "refusal", "sentence"}
+SHARED_HAS = {"__init__", "contracts", "messaging", "web", "mongodb", "settings", "refusal", "sentence", "throttle"}
 ROOT_HAS = {
     ".ci", ".dockerignore", ".env.example", ".gitignore", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md",
     "LICENSE", "Makefile", "NOTICE", "README.md", "benchmarks", "deploy", "diandian", "docker-compose.yml", "docs",

@@ -1,10 +1,10 @@
 """The calculator's addresses: for programs under /v1, for people everywhere else."""
 
 from services.calculator.domain.answers import AnswersRefused, AnswersTooLarge
-from services.calculator.domain.crowd import TooManyFootprints
 from services.calculator.domain.factors import NoFactor, ReleaseAltered, UnknownRelease
 from services.calculator.domain.footprint import AlreadyReplaced, ZeroFootprint
 from services.calculator.domain.scenes import CodeTaken, SceneNotOpen, SceneNotYours
+from services.calculator.domain.throttle import TooManyFootprints
 from services.calculator.handlers import UnknownFootprint, UnknownScene
 from shared.refusal import Refusal
 from shared.web.auth import PUBLIC, Access, Capability, Scope

@@ -30,7 +30,7 @@ class Reduction:
     less_grams: int
 
 
-def reduction(answers: Answers, computed: Result, *, scene: Place, release: Release) -> Reduction | None:
+def best_reduction(answers: Answers, computed: Result, *, scene: Place, release: Release) -> Reduction | None:
     """Return the change of mode that saves most, if it saves more than a tenth of the footprint.
 
     A flight goes by high-speed train, if it is no longer than 1 600 km and stays in a country whose high-speed trains

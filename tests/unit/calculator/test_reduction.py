@@ -9,7 +9,7 @@ from services.calculator.domain.answers import Place, read_answers
 from services.calculator.domain.engine import compute, per_100_km
 from services.calculator.domain.price import cost_fen
 from services.calculator.domain.range import widest
-from services.calculator.domain.reduction import Reduction, reduction
+from services.calculator.domain.reduction import Reduction, best_reduction
 
 FRANCE = Place(country="FR", city="FR-IDF Paris", airports=("CDG",))
 
@@ -18,7 +18,7 @@ FRANCE = Place(country="FR", city="FR-IDF Paris", airports=("CDG",))
 def lighter(release, chengdu):
     def of(answers, scene=chengdu):
         read = read_answers(answers)
-        return reduction(read, compute(read, scene=scene, release=release), scene=scene, release=release)
+        return best_reduction(read, compute(read, scene=scene, release=release), scene=scene, release=release)
 
     return of
 
