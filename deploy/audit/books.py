@@ -68,7 +68,8 @@ async def read(kafka: str, mongodb: str) -> Books:
     books = Books()
     client = connect(f"{mongodb}/?readConcernLevel=majority", selection_timeout_ms=5_000)
     try:
-        for database, collection in (*AGGREGATES, ("orders", "sandbox_payments"), ("orders", "chains")):
+        more = (("orders", "sandbox_payments"), ("orders", "chains"), ("calculator", "figures"))
+        for database, collection in (*AGGREGATES, *more):
             books.collections[database, collection] = await client[database][collection].find({}).to_list(None)
         registry = client["registry"]
         async for page in registry["pages"].find({}).sort("_id", 1):
