@@ -7,6 +7,7 @@ proves nothing here.
 from deploy.audit.books import Books, read
 from deploy.audit.credits import check_credits
 from deploy.audit.events import check_events
+from deploy.audit.figures import check_figures
 from deploy.audit.findings import Finding
 from deploy.audit.money import check_money
 from deploy.audit.orders import check_orders
@@ -21,4 +22,10 @@ async def recount(kafka: str, mongodb: str, provider: Provider) -> list[Finding]
 
 def check(books: Books) -> list[Finding]:
     """Return what the books say of each invariant."""
-    return [*check_credits(books), *check_money(books), *check_orders(books), *check_events(books)]
+    return [
+        *check_credits(books),
+        *check_money(books),
+        *check_orders(books),
+        *check_events(books),
+        *check_figures(books),
+    ]

@@ -74,7 +74,7 @@ async def read(kafka: str, mongodb: str, provider: Provider) -> Books:
     books = Books()
     client = connect(f"{mongodb}/?readConcernLevel=majority", selection_timeout_ms=5_000)
     try:
-        for database, collection in (*AGGREGATES, ("orders", "chains")):
+        for database, collection in (*AGGREGATES, ("orders", "chains"), ("calculator", "figures")):
             books.collections[database, collection] = await client[database][collection].find({}).to_list(None)
         registry = client["registry"]
         async for page in registry["pages"].find({}).sort("_id", 1):

@@ -15,13 +15,17 @@ from services.calculator.api.people import page_router
 from services.calculator.api.programs import api_router
 from services.calculator.factors import LATEST, load_release
 from services.calculator.handlers import Handlers
-from services.calculator.store import Store
+from services.calculator.store.store import Store
 from shared import settings as shared_settings
 from shared.messaging import outbox
 from shared.messaging.service import Messaging
 from shared.settings import load
 from shared.web.app import create, database
 from shared.web.pages import Pages
+from shared.web.periodic import Periodic
+
+# How long figures of scenes may lag behind their footprints.
+FIGURES_SECONDS = 1
 
 
 class Settings(shared_settings.Settings):
@@ -66,5 +70,5 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], datetime
         store=store,
         pages=pages,
         hashes={"fp": store.claim_hash},
-        parts=[messaging],
+        parts=[messaging, Periodic("figures of scenes", handlers.project_figures, seconds=FIGURES_SECONDS)],
     )

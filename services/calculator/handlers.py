@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from services.calculator.domain.answers import Answers, Place, read_answers
 from services.calculator.domain.engine import compute
 from services.calculator.domain.factors import Release
+from services.calculator.domain.figures import figures_of
 from services.calculator.domain.footprint import Footprint, Role, first, replace
 from services.calculator.domain.lines import Result
 from services.calculator.domain.reduction import Reduction, best_reduction
 from services.calculator.domain.scenes import Scene, must_be_of, must_be_open
 from services.calculator.domain.throttle import footprints_window, too_many_footprints
-from services.calculator.store import Store, StoredFootprint
+from services.calculator.store.store import Store, StoredFootprint
 from shared.contracts.certificates import CertificateIssued, CertificateRevoked
 from shared.contracts.event import Cause, Envelope
 from shared.contracts.registry import ProjectListed
+from shared.messaging.failures import LostRace
 from shared.messaging.retries import retry_lost_race
 from shared.refusal import Refusal
 from shared.sentence import Sentence
@@ -91,6 +93,10 @@ class Handlers:
                 Sentence("No scene has the code {code}. Look at the poster again, or search.", code=code), field="scene"
             )
         return found
+
+    async def scenes(self, text: str) -> list[tuple[str, Scene]]:
+        """Return the scenes that a search finds, open ones first; the first of all when the text is empty."""
+        return await self._store.scenes(text, now=self._clock())
 
     async def publish_scene(self, scene_id: str, scene: Scene, *, organiser_id: str | None, cause: Cause) -> None:
         """Write a scene as it is to be, once, for its organiser, or for staff that acts for none.
@@ -201,8 +207,7 @@ class Handlers:
 
     async def listed(self, events: Sequence[Envelope[ProjectListed]]) -> None:
         """Keep prices to show what neutralising costs."""
-        for event in events:
-            await self._store.keep_listing(event)
+        await self._store.prices.keep(events)
 
     async def issued(self, events: Sequence[Envelope[CertificateIssued]]) -> None:
         """Show footprints as neutralised."""
@@ -213,6 +218,28 @@ class Handlers:
         """Show footprints as open again."""
         for event in events:
             await self._store.uncover(event.data.certificate_id)
+
+    async def project_figures(self) -> None:
+        """Bring the figures of scenes up to their footprints; what another replica counts at this moment is its own."""
+        async for footprints in self._store.figures.uncounted():
+            roots: dict[str, set[str]] = {}
+            for footprint in footprints:
+                if footprint.scene_id:
+                    roots.setdefault(footprint.scene_id, set()).add(footprint.root)
+            try:
+                for scene_id, of_scene in roots.items():
+                    await self._project(scene_id, of_scene)
+            except LostRace:
+                return
+            await self._store.figures.counted(footprints)
+
+    async def _project(self, scene_id: str, roots: Collection[str]) -> None:
+        """Let the figures of a scene hold these chains as they are. Raises LostRace."""
+        # The figures are read first: who is slower than another writes nothing older than what that one has read.
+        before = await self._store.figures.load(scene_id)
+        chains = await self._store.figures.chains(roots)
+        after = {root: figures_of(chain.members) for root, chain in chains.items()}
+        await self._store.figures.record(before, chains, after)
 
 
 def _as_asked(stored: StoredFootprint, wanted: Wanted) -> StoredFootprint:

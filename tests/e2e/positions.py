@@ -29,7 +29,11 @@ CAPTURED = {"decided": "authorised", "taken_at": ".+"}
 WRITES = (
     Position("calculator", "footprint made", "insert", "footprints"),
     Position("calculator", "certificate noted", "update", "certificates"),
-    Position("calculator", "footprint marked as neutralised", "update", "footprints", {"certificate_id": "cert_.*"}),
+    Position("calculator", "footprint marked as neutralised", "update", "footprints", {"certificates": "cert_.*"}),
+    Position("calculator", "figures hold the footprint", "update", "figures", {"pending": {"root": "fp_.*"}}),
+    Position("calculator", "root says what figures hold", "update", "footprints", {"counted": {"guests": 1}}),
+    Position("calculator", "figures have nothing pending", "update", "figures", {"pending": r"\[\]"}),
+    Position("calculator", "footprint is counted", "update", "footprints", {"uncounted": False}),
     Position("orders", "footprint copied", "update", "footprints"),
     Position("orders", "beneficiary named", "insert", "beneficiaries"),
     Position("orders", "order made", "insert", "orders"),

@@ -37,8 +37,8 @@ async def test_a_guest_s_visit_is_counted_neutralised_certified_and_ranked(
     assert (rank["me"]["value"], rank["me"]["me"]) == (1, True)
     books = await system.holds()
     assert entries(books, guest.order["order_id"]) == ["hold", "post"]
-    covered = {one["_id"]: one.get("certificate_id") for one in books.of("calculator", "footprints")}
-    assert covered[guest.footprint["footprint_id"]] == completed["certificate"]["certificate_id"]
+    covered = {one["_id"]: one["certificates"] for one in books.of("calculator", "footprints")}
+    assert covered[guest.footprint["footprint_id"]] == [completed["certificate"]["certificate_id"]]
 
 
 async def test_who_knows_the_mass_buys_it_without_a_footprint(system: System, client: httpx.AsyncClient) -> None:

@@ -20,7 +20,7 @@ from services.calculator.handlers import HOME, Handlers
 from services.calculator.pages.form import DEFAULTS, FormWrong, read_questions
 from services.calculator.pages.occasion import Occasion
 from services.calculator.pages.refined import Typed
-from services.calculator.store import Store
+from services.calculator.store.store import Store
 from shared.web import languages
 from shared.web.app import cause_of, keep_capability
 from shared.web.auth import hash_of, shown

@@ -18,7 +18,7 @@ from services.calculator.api.programs import (
 from services.calculator.domain.answers import Answers
 from services.calculator.domain.scenes import Scene
 from services.calculator.handlers import Handlers
-from services.calculator.store import Store
+from services.calculator.store.store import Store
 from shared.web.app import cause_of
 from shared.web.auth import Forbidden
 from shared.web.idempotency import Key, checked
@@ -49,7 +49,8 @@ def organiser_router(store: Store, handlers: Handlers, *, secret: str, livemode:
     async def put_scene(request: Request, scene_id: ScenePath, scene: Scene) -> SceneShown:
         """Make a scene, or change it as a whole; the same content again changes nothing."""
         await handlers.publish_scene(scene_id, scene, organiser_id=organiser_of(request), cause=cause_of(request))
-        return await scene_shown(store, scene_id, scene, livemode=livemode)
+        figures = await store.figures.of([scene_id])
+        return scene_shown(scene_id, scene, figures[scene_id], livemode=livemode)
 
     @routes.post("/v1/scenes/{scene_id}/footprints", operation_id="calculate_account", status_code=201)
     async def calculate_account(

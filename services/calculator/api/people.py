@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import date
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from services.calculator.api.shown import result_context
 from services.calculator.domain.scenes import COUNTED, LEFT_OUT
 from services.calculator.handlers import Handlers, UnknownFootprint
 from services.calculator.pages import qr, words
-from services.calculator.store import Store
+from services.calculator.store.store import Store
 from shared.sentence import Sentence
 from shared.web.pages import Pages
 
@@ -26,11 +27,9 @@ def page_router(store: Store, handlers: Handlers, pages: Pages, *, public_url: s
     @routes.get("/")
     async def home(q: Annotated[str, Query(max_length=80)] = "") -> HTMLResponse:
         """Show what there is to count, and the scenes found."""
-        scenes = []
-        for scene_id, found in await store.scenes(q.strip()):
-            totals = await store.totals(scene_id)
-            figures = {"counted_grams": totals.counted_grams, "neutralised_grams": totals.neutralised_grams}
-            scenes.append({**dict(found), **figures})
+        found = await handlers.scenes(q.strip())
+        figures = await store.figures.of([scene_id for scene_id, _ in found])
+        scenes = [{**dict(scene), **asdict(figures[scene_id])} for scene_id, scene in found]
         return HTMLResponse(pages.render("home.html", q=q, scenes=scenes, kinds=words.KINDS))
 
     @routes.get("/S/{code}")
@@ -38,7 +37,7 @@ def page_router(store: Store, handlers: Handlers, pages: Pages, *, public_url: s
     async def scene(code: str) -> HTMLResponse:
         """Show a scene: what it counts, and how much of that is offset."""
         scene_id, found = await handlers.scene(code)
-        totals = await store.totals(scene_id)
+        figures = (await store.figures.of([scene_id]))[scene_id]
         return HTMLResponse(
             pages.render(
                 "scene.html",
@@ -47,9 +46,7 @@ def page_router(store: Store, handlers: Handlers, pages: Pages, *, public_url: s
                 status=words.STATUSES[found.status],
                 counted=COUNTED,
                 left_out=LEFT_OUT[found.kind],
-                guests=totals.guests,
-                counted_grams=totals.counted_grams,
-                neutralised_grams=totals.neutralised_grams,
+                **asdict(figures),
             )
         )
 
@@ -95,7 +92,7 @@ def page_router(store: Store, handlers: Handlers, pages: Pages, *, public_url: s
             stored,
             await store.scene_by_id(stored.scene_id) if stored.scene_id else None,
             replaced_by=await store.replaced_by(footprint_id) or "",
-            price=await store.lowest_price_fen(),
+            price=await store.prices.lowest_fen(),
         )
         return HTMLResponse(pages.render("result.html", **context))
 

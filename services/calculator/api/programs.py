@@ -10,12 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.calculator.domain.answers import Answers
 from services.calculator.domain.factors import Factor, Release
+from services.calculator.domain.figures import Figures
 from services.calculator.domain.footprint import Role
 from services.calculator.domain.lines import Line
 from services.calculator.domain.scenes import COUNTED, LEFT_OUT, Scene, Source
 from services.calculator.handlers import HOME, Handlers, UnknownFootprint, Wanted
 from services.calculator.pages import places
-from services.calculator.store import Store, StoredFootprint
+from services.calculator.store.store import Store, StoredFootprint
 from shared.contracts.event import Country
 from shared.sentence import Sentence
 from shared.web import languages
@@ -108,12 +109,18 @@ def api_router(store: Store, handlers: Handlers, *, secret: str, livemode: bool)
     @routes.get("/v1/scenes", operation_id="list_scenes")
     async def list_scenes(q: Annotated[str, Query(max_length=80, description="code, name or place")] = "") -> Scenes:
         """Find scenes."""
-        return Scenes(data=[await scene_shown(store, *found, livemode=livemode) for found in await store.scenes(q)])
+        found = await handlers.scenes(q)
+        figures = await store.figures.of([scene_id for scene_id, _ in found])
+        return Scenes(
+            data=[scene_shown(scene_id, scene, figures[scene_id], livemode=livemode) for scene_id, scene in found]
+        )
 
     @routes.get("/v1/scenes/{code}", operation_id="get_scene")
     async def get_scene(code: str) -> SceneShown:
         """Return a scene by the code on its poster."""
-        return await scene_shown(store, *await handlers.scene(code), livemode=livemode)
+        scene_id, scene = await handlers.scene(code)
+        figures = await store.figures.of([scene_id])
+        return scene_shown(scene_id, scene, figures[scene_id], livemode=livemode)
 
     @routes.get("/v1/airports", operation_id="find_airports")
     async def find_airports(q: Annotated[str, Query(max_length=80)]) -> list[dict[str, str]]:
@@ -155,18 +162,17 @@ def api_router(store: Store, handlers: Handlers, *, secret: str, livemode: bool)
     return routes
 
 
-async def scene_shown(store: Store, scene_id: str, scene: Scene, *, livemode: bool) -> SceneShown:
+def scene_shown(scene_id: str, scene: Scene, figures: Figures, *, livemode: bool) -> SceneShown:
     """Return the scene as programs see it."""
-    totals = await store.totals(scene_id)
     return SceneShown(
         scene_id=scene_id,
         livemode=livemode,
         scene=scene,
         counted=COUNTED,
         left_out=LEFT_OUT[scene.kind],
-        guests=totals.guests,
-        counted_g=totals.counted_grams,
-        neutralised_g=totals.neutralised_grams,
+        guests=figures.guests,
+        counted_g=figures.counted_grams,
+        neutralised_g=figures.neutralised_grams,
     )
 
 

@@ -21,7 +21,7 @@ from services.calculator.pages import words
 from services.calculator.pages.form import DEFAULTS
 from services.calculator.pages.occasion import Occasion
 from services.calculator.pages.refined import LEGS_MAX, Typed
-from services.calculator.store import StoredFootprint
+from services.calculator.store.store import StoredFootprint
 from shared.web import languages
 
 # What a page shows of a scene's territories; the codes that CLDR has beside countries are left out.

@@ -1,4 +1,4 @@
-"""What the calculator remembers in MongoDB: scenes and footprints with their events, and copies of what it shows."""
+"""Scenes and footprints with their events, and which certificates cover these."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from decimal import Decimal
 from services.calculator.domain.answers import Place
 from services.calculator.domain.footprint import AlreadyReplaced, Footprint, Role, calculated
 from services.calculator.domain.scenes import CodeTaken, Scene, must_be_of, published
-from shared.contracts.event import Cause, Envelope
-from shared.contracts.registry import ProjectListed
-from shared.messaging.copies import keep_greatest
+from services.calculator.store.directory import FOUND_STATUSES, Directory, bucket
+from services.calculator.store.figures import FiguresProjection
+from services.calculator.store.prices import LowestPrice
+from shared.contracts.event import Cause
 from shared.messaging.outbox import Outbox
 from shared.mongodb import Database, Document, DuplicateKeyError
 from shared.throttle.store import WindowCounts
 
 SCENES_SHOWN_MAX = 50
-# The figures of fewer guests would be those of persons.
-GROUP_MIN = 5
 
 
 @dataclass(frozen=True)
@@ -45,23 +44,17 @@ class StoredFootprint:
     certificate_id: str | None
 
 
-@dataclass(frozen=True)
-class SceneTotals:
-    """What guests of a scene have counted, and the part that certificates cover, in grams."""
-
-    guests: int = 0
-    counted_grams: int = 0
-    neutralised_grams: int = 0
-
-
 class Store:
-    """Scenes, footprints, and copies of listings and certificates."""
+    """Scenes and footprints, and what is shown of them."""
 
     def __init__(self, database: Database, *, livemode: bool, wake: Callable[[], None]) -> None:
         self._database = database
         self._scenes, self._footprints = database["scenes"], database["footprints"]
-        self._projects, self._certificates = database["projects"], database["certificates"]
+        self._certificates = database["certificates"]
         self.throttle = WindowCounts(database["throttle"])
+        self.figures = FiguresProjection(database)
+        self.prices = LowestPrice(database)
+        self._directory = Directory(self._scenes)
         self._scene_outbox = Outbox(self._scenes, livemode=livemode, wake=wake)
         self._footprint_outbox = Outbox(self._footprints, livemode=livemode, wake=wake)
 
@@ -75,13 +68,23 @@ class Store:
         for outbox in self.outboxes:
             await outbox.prepare()
         await self._scenes.create_index("scene.code", unique=True)
-        await self._footprints.create_index("scene_id")
+        await self._directory.prepare()
         await self.throttle.prepare()
-        # Of earlier versions: hashes of addresses, which nothing reads or deletes any more.
-        await self._database.drop_collection("windows")
+        await self.figures.prepare()
+        await self.prices.prepare()
+        await self._footprints.create_index("certificates")
+        # Partial on what an equality can be compared with: MongoDB does not use one on a type for it.
         await self._footprints.create_index(
-            "replaces", unique=True, partialFilterExpression={"replaces": {"$type": "string"}}
+            "replaces", name="replaced_once", unique=True, partialFilterExpression={"replaces": {"$gt": ""}}
         )
+        await self._clear_what_earlier_versions_left()
+
+    async def _clear_what_earlier_versions_left(self) -> None:
+        indexes = await self._footprints.index_information()
+        for name in {"replaces_1", "scene_id_1"} & set(indexes):
+            await self._footprints.drop_index(name)
+        # Hashes of addresses, which nothing reads or deletes any more.
+        await self._database.drop_collection("windows")
 
     async def ping(self) -> None:
         """Raise MongoError when the database does not answer."""
@@ -103,16 +106,12 @@ class Store:
         found = await self._scenes.find_one({"_id": scene_id})
         return Scene.model_validate(found["scene"]) if found else None
 
-    async def scenes(self, wanted: str) -> list[tuple[str, Scene]]:
+    async def scenes(self, text: str, *, now: datetime) -> list[tuple[str, Scene]]:
         """Return scenes whose code, names or place contain the text, open ones first; all when it is empty."""
-        sought = wanted.casefold()
-        found = [
-            (document["_id"], Scene.model_validate(document["scene"]))
-            async for document in self._scenes.find({"scene.status": {"$in": ["open", "closed"]}}, {"scene": 1})
-        ]
-        matching = [(scene_id, scene) for scene_id, scene in found if sought in _searchable(scene)]
-        matching.sort(key=lambda one: (one[1].status != "open", one[1].code))
-        return matching[:SCENES_SHOWN_MAX]
+        ids = await self._directory.search(text, now=now, limit=SCENES_SHOWN_MAX)
+        found = self._scenes.find({"_id": {"$in": ids}}, {"scene": 1})
+        scenes = {document["_id"]: Scene.model_validate(document["scene"]) async for document in found}
+        return [(scene_id, scenes[scene_id]) for scene_id in ids if scenes[scene_id].status in FOUND_STATUSES]
 
     async def publish_scene(
         self, scene_id: str, scene: Scene, *, organiser_id: str | None, now: datetime, cause: Cause
@@ -121,7 +120,7 @@ class Store:
 
         Raises SceneNotYours when it is another organiser's, CodeTaken, or LostRace when another write came between.
         """
-        fields = {"scene": scene.model_dump(mode="json")}
+        fields = {"scene": scene.model_dump(mode="json"), "changed_in": bucket(now)}
         event = published(scene_id, scene)
         try:
             if await self._scene_outbox.insert({"_id": scene_id, **fields}, [event], now=now, cause=cause):
@@ -156,7 +155,8 @@ class Store:
             "replaces": footprint.replaces,
             "made_at": footprint.made_at,
             "request_hash": request_hash,
-            "certificate_id": None,
+            "certificates": [],
+            "uncounted": footprint.scene_id is not None and footprint.role == "guest",
         }
         try:
             return await self._footprint_outbox.insert(document, [calculated(footprint)], now=now, cause=cause)
@@ -168,11 +168,12 @@ class Store:
         found = await self._footprints.find_one({"_id": footprint_id})
         if found is None:
             return None
-        names = set(StoredFootprint.__dataclass_fields__) - {"footprint_id", "place", "distances_km"}
+        names = set(StoredFootprint.__dataclass_fields__) - {"footprint_id", "place", "distances_km", "certificate_id"}
         return StoredFootprint(
             footprint_id=found["_id"],
             place=Place(**{**found["place"], "airports": tuple(found["place"]["airports"])}),
             distances_km=tuple(map(Decimal, found["distances_km"])),
+            certificate_id=found["certificates"][-1] if found["certificates"] else None,
             **{name: found[name] for name in names},
         )
 
@@ -186,38 +187,16 @@ class Store:
         found = await self._footprints.find_one({"_id": footprint_id}, {"claim_hash": 1})
         return found["claim_hash"] if found else None
 
-    async def totals(self, scene_id: str) -> SceneTotals:
-        """Sum the counting footprint of each root, the one that a certificate covers, else the latest; from five on."""
-        counting: list[Document] = [
-            {"$match": {"scene_id": scene_id, "role": "guest"}},
-            {"$sort": {"certificate_id": -1, "made_at": -1}},
-            {"$group": {"_id": "$root", "grams": {"$first": "$grams"}, "covered": {"$first": "$certificate_id"}}},
-        ]
-        guests = counted = neutralised = 0
-        async for root in self._footprints.aggregate(counting):
-            guests += 1
-            counted += root["grams"]
-            neutralised += root["grams"] if root["covered"] else 0
-        return SceneTotals(guests, counted, neutralised) if guests >= GROUP_MIN else SceneTotals()
-
-    # Copies of what others said.
-
-    async def keep_listing(self, event: Envelope[ProjectListed]) -> None:
-        """Keep the listing unless a later one is there."""
-        await keep_greatest(self._projects, event, event.data.model_dump(mode="json"))
-
-    async def lowest_price_fen(self) -> tuple[int, str] | None:
-        """Return the lowest price of a tonne among listed projects, with its currency."""
-        found = await self._projects.find({"status": "listed"}).sort("unit_price_fen", 1).limit(1).to_list(1)
-        return (found[0]["unit_price_fen"], found[0]["currency"]) if found else None
+    # Copies of certificates.
 
     async def cover(self, certificate_id: str, footprint_ids: tuple[str, ...]) -> None:
-        """Mark footprints as covered by a certificate, unless it is revoked."""
+        """Let a certificate cover footprints, unless it is revoked."""
         await self._certificates.update_one(
             {"_id": certificate_id}, {"$set": {"footprint_ids": list(footprint_ids)}}, upsert=True
         )
         await self._footprints.update_many(
-            {"_id": {"$in": list(footprint_ids)}}, {"$set": {"certificate_id": certificate_id}}
+            {"_id": {"$in": list(footprint_ids)}, "certificates": {"$ne": certificate_id}},
+            {"$push": {"certificates": certificate_id}, "$set": {"uncounted": True}},
         )
         # A revocation that came meanwhile may have found nothing to undo: whoever writes last looks again.
         certificate = await self._certificates.find_one({"_id": certificate_id})
@@ -225,10 +204,9 @@ class Store:
             await self.uncover(certificate_id)
 
     async def uncover(self, certificate_id: str) -> None:
-        """Take the mark of a revoked certificate from its footprints, for good."""
+        """Let a revoked certificate cover nothing, for good."""
         await self._certificates.update_one({"_id": certificate_id}, {"$set": {"revoked": True}}, upsert=True)
-        await self._footprints.update_many({"certificate_id": certificate_id}, {"$set": {"certificate_id": None}})
-
-
-def _searchable(scene: Scene) -> str:
-    return " ".join((scene.code, scene.city, *scene.place.values(), *scene.names.values())).casefold()
+        await self._footprints.update_many(
+            {"certificates": certificate_id},
+            {"$pull": {"certificates": certificate_id}, "$set": {"uncounted": True}},
+        )
