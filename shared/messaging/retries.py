@@ -22,10 +22,15 @@ AFTER_LOST_RACE = wait_random(0, RETRY_DELAY_SECONDS)
 
 async def retry_lost_race(act: Callable[[], Awaitable[Result]]) -> Result:
     """Load, decide and record until nobody else was first. Raises LostRace after five tries."""
+
+    async def attempt() -> Result:
+        return await act()
+
     trying = AsyncRetrying(
         retry=retry_if_exception_type(LostRace),
         stop=stop_after_attempt(ATTEMPTS_BY_REQUEST_MAX),
         wait=AFTER_LOST_RACE,
         reraise=True,
     )
-    return await trying(act)
+    # Tenacity awaits coroutine functions alone, and `act` may be another callable that returns an awaitable.
+    return await trying(attempt)

@@ -73,8 +73,8 @@ class System:
 
     @property
     def provider(self) -> Provider:
-        told = self.local.env("sandbox")
-        return Provider(f"http://{self.place.address_of('sandbox')}", told["DIANDIAN_SANDBOX_KEY"])
+        environment = self.local.env("sandbox")
+        return Provider(f"http://{self.place.address_of('sandbox')}", environment["SANDBOX_KEY"])
 
     @property
     def mongodb(self) -> str:
