@@ -16,6 +16,7 @@ import pytest
 from deploy.audit.books import Books
 from deploy.audit.books import Message as AuditedMessage
 from deploy.audit.events import check_events
+from deploy.generate.examples import story
 from deploy.generate.files import REFERENCE, SCHEMAS
 from deploy.local.runtime import Local
 from deploy.log import whole
@@ -154,6 +155,15 @@ def test_the_newest_examples_are_one_story_that_a_run_has_made() -> None:
     assert [headers[topic]["ce_sequence"] for topic in ("order.placed", "offset.purchased")] == ["1", "2"]
 
 
+def test_examples_are_taken_of_the_newest_order_that_came_to_its_certificate() -> None:
+    lying = [(contract.topic, message) for contract, message in examples()]
+    for found in (lying, lying[::-1], lying * 2):
+        chosen = story(found)
+        assert chosen == {event.topic: newest(event.topic) for event in EVENTS}
+    with pytest.raises(SystemExit, match="story"):
+        story(one for one in lying if one[0] != "certificate.issued")
+
+
 def gaps(topics: Iterable[str], messages: Iterable[Message]) -> set[str]:
     """Return the subjects of which a message is missing for who reads these topics, by the documents' rules alone."""
     channels = {topic: one for service in SERVICES for topic, one in document(service)["channels"].items()}
@@ -170,10 +180,10 @@ def gaps(topics: Iterable[str], messages: Iterable[Message]) -> set[str]:
 
 
 def test_who_reads_one_topic_or_all_that_share_a_count_finds_a_gap_and_sees_none_where_there_is_none() -> None:
-    story = [newest(event.topic) for event in EVENTS if event.topic not in ("certificate.revoked", "order.closed")]
+    told = [newest(event.topic) for event in EVENTS if event.topic not in ("certificate.revoked", "order.closed")]
     for event in EVENTS:
-        assert gaps([event.topic], story) == set()
-    assert gaps([event.topic for event in EVENTS], story) == set()
+        assert gaps([event.topic], told) == set()
+    assert gaps([event.topic for event in EVENTS], told) == set()
     # A name that was corrected: the first message of it is missing.
     named = newest("beneficiary.named")
     second = {**named, "headers": {**named["headers"], "ce_sequence": "2"}}
@@ -206,12 +216,12 @@ def test_the_audit_names_a_topic_that_tells_of_a_subject_twice_though_it_shares_
         headers = {**message["headers"], "ce_sequence": "3", "ce_id": "another"}
         return {**message, "headers": headers, "value": {**message["value"], **value}}
 
-    story = [newest(event.topic) for event in EVENTS]
-    assert audited(*story, *story)
-    assert audited(*story, again(newest("beneficiary.named")))
-    assert audited(*story, again(newest("credits.refused"), phase="post"))
-    assert not audited(*story, again(newest("credits.refused")))
-    assert not audited(*story, again(newest("offset.purchased")))
+    told = [newest(event.topic) for event in EVENTS]
+    assert audited(*told, *told)
+    assert audited(*told, again(newest("beneficiary.named")))
+    assert audited(*told, again(newest("credits.refused"), phase="post"))
+    assert not audited(*told, again(newest("credits.refused")))
+    assert not audited(*told, again(newest("offset.purchased")))
 
 
 async def test_no_offset_is_left_out_in_a_topic_that_is_kept_for_ever(infra: Infra) -> None:
