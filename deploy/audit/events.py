@@ -50,7 +50,7 @@ def check_events(books: Books) -> Iterator[Finding]:
         ],
         "what came twice was the same",
     )
-    yield finding("E1 once", list(_more_than_once(told)), "topics that share a count tell of each subject once")
+    yield finding("E1 once", list(_more_than_once(told)), "topics that share a count have one event per subject")
     yield finding("E2", list(_names_told(books)), "no name travels in any other event")
 
 

@@ -9,6 +9,9 @@ import sys
 from deploy.generate.examples import take
 from deploy.generate.files import ROOT, generated
 
+# Where `make up` starts it, unless DIANDIAN_PORT says otherwise.
+EMBEDDED_KAFKA = "127.0.0.1:8090"
+
 
 def write(*, check: bool) -> None:
     """Write the generated files, or only compare them. Exits 1 when they are compared and differ."""
@@ -34,7 +37,7 @@ def main() -> None:
         case ["--check"]:
             write(check=True)
         case ["examples"]:
-            asyncio.run(take(os.environ["KAFKA_BOOTSTRAP_SERVERS"], print))
+            asyncio.run(take(os.environ.get("KAFKA_BOOTSTRAP_SERVERS", EMBEDDED_KAFKA), print))
             write(check=False)
         case _:
             sys.exit("usage: python -m deploy.generate [--check | examples]")

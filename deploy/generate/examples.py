@@ -48,9 +48,15 @@ async def take(kafka: str, say: Callable[[str], None]) -> None:
 
 
 def story(found: Iterable[tuple[str, Message]]) -> dict[str, Message]:
-    """Return one message a topic: of the newest certificate's order; of topics that it has none of, the newest one."""
+    """Return one message a topic: of the newest certificate's order; of topics that it has none of, the newest one.
+
+    Raises SystemExit when there is no certificate.
+    """
     by_time = sorted(found, key=lambda one: one[1]["headers"]["ce_time"])
-    newest = next(message for topic, message in reversed(by_time) if topic == "certificate.issued")
+    certificates = [message for topic, message in by_time if topic == "certificate.issued"]
+    if not certificates:
+        raise SystemExit("No order has come to its certificate yet: `./diandian story` walks one there.")
+    newest = certificates[-1]
     about = {newest["value"][name] for name in _LINKS if newest["value"].get(name)} | {
         *newest["value"]["footprint_ids"]
     }

@@ -16,6 +16,7 @@ import pytest
 from deploy.audit.books import Books
 from deploy.audit.books import Message as AuditedMessage
 from deploy.audit.events import check_events
+from deploy.generate.examples import story
 from deploy.generate.files import REFERENCE, SCHEMAS
 from deploy.local.runtime import Local
 from deploy.log import whole
@@ -88,8 +89,7 @@ def test_a_document_refers_to_nothing_outside_itself_and_to_nothing_that_is_not_
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.topic)
 def test_every_publisher_and_consumer_says_the_same_of_an_event(event: type[Event]) -> None:
-    told = [document(service) for service in SERVICES]
-    mine = [one for one in told if event.topic in one["channels"]]
+    mine = [one for one in map(document, SERVICES) if event.topic in one["channels"]]
     assert len(mine) >= 2
     for one in mine:
         assert one["channels"][event.topic]["description"]
@@ -98,10 +98,10 @@ def test_every_publisher_and_consumer_says_the_same_of_an_event(event: type[Even
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.topic)
 def test_the_headers_described_are_those_on_the_wire(event: type[Event]) -> None:
-    told = described(event)["headers"]
+    schema = described(event)["headers"]
     _, _, headers = to_record(read(event, newest(event.topic)))
-    assert {name for name, _ in headers} == set(told["properties"])
-    for name, one in told["properties"].items():
+    assert {name for name, _ in headers} == set(schema["properties"])
+    for name, one in schema["properties"].items():
         assert one["description"], name
         assert one["examples"], name
 
@@ -110,11 +110,11 @@ def test_the_headers_described_are_those_on_the_wire(event: type[Event]) -> None
 def test_every_message_ever_committed_fits_the_document_of_its_publisher(
     contract: type[Event], message: Message
 ) -> None:
-    told = described(contract)
+    publisher = described(contract)
     schemas = document(contract.publisher)["components"]
-    jsonschema.validate(message["headers"], told["headers"], format_checker=jsonschema.FormatChecker())
-    jsonschema.validate(message["key"], told["bindings"]["kafka"]["key"])
-    jsonschema.validate(message["value"], {**told["payload"], "components": schemas})
+    jsonschema.validate(message["headers"], publisher["headers"], format_checker=jsonschema.FormatChecker())
+    jsonschema.validate(message["key"], publisher["bindings"]["kafka"]["key"])
+    jsonschema.validate(message["value"], {**publisher["payload"], "components": schemas})
 
 
 def test_the_library_of_cloudevents_for_javascript_takes_every_message_ever_committed(node: Node) -> None:
@@ -138,8 +138,8 @@ def test_the_library_of_cloudevents_for_javascript_takes_every_message_ever_comm
 
 def test_the_newest_examples_are_one_story_that_a_run_has_made() -> None:
     """Ids, causes and sequences are those of one order, as it went from topic to topic."""
-    said = {event.topic: newest(event.topic) for event in EVENTS}
-    value, headers = {t: m["value"] for t, m in said.items()}, {t: m["headers"] for t, m in said.items()}
+    story_of = {event.topic: newest(event.topic) for event in EVENTS}
+    value, headers = {t: m["value"] for t, m in story_of.items()}, {t: m["headers"] for t, m in story_of.items()}
     order_id = value["offset.purchased"]["order_id"]
     for topic in ("order.placed", "credits.held", "credits.retired", "certificate.issued"):
         assert value[topic]["order_id"] == order_id
@@ -152,6 +152,15 @@ def test_the_newest_examples_are_one_story_that_a_run_has_made() -> None:
     assert [one["footprint_id"] for one in claim["footprints"]] == [value["footprint.calculated"]["footprint_id"]]
     assert value["project.listed"]["project_id"] == value["offset.purchased"]["project_id"]
     assert [headers[topic]["ce_sequence"] for topic in ("order.placed", "offset.purchased")] == ["1", "2"]
+
+
+def test_examples_are_taken_of_the_newest_order_that_came_to_its_certificate() -> None:
+    committed = [(contract.topic, message) for contract, message in examples()]
+    for found in (committed, committed[::-1], committed * 2):
+        chosen = story(found)
+        assert chosen == {event.topic: newest(event.topic) for event in EVENTS}
+    with pytest.raises(SystemExit, match="story"):
+        story(one for one in committed if one[0] != "certificate.issued")
 
 
 def gaps(topics: Iterable[str], messages: Iterable[Message]) -> set[str]:
@@ -170,10 +179,10 @@ def gaps(topics: Iterable[str], messages: Iterable[Message]) -> set[str]:
 
 
 def test_who_reads_one_topic_or_all_that_share_a_count_finds_a_gap_and_sees_none_where_there_is_none() -> None:
-    story = [newest(event.topic) for event in EVENTS if event.topic not in ("certificate.revoked", "order.closed")]
+    messages = [newest(event.topic) for event in EVENTS if event.topic not in ("certificate.revoked", "order.closed")]
     for event in EVENTS:
-        assert gaps([event.topic], story) == set()
-    assert gaps([event.topic for event in EVENTS], story) == set()
+        assert gaps([event.topic], messages) == set()
+    assert gaps([event.topic for event in EVENTS], messages) == set()
     # A name that was corrected: the first message of it is missing.
     named = newest("beneficiary.named")
     second = {**named, "headers": {**named["headers"], "ce_sequence": "2"}}
@@ -185,33 +194,35 @@ def test_who_reads_one_topic_or_all_that_share_a_count_finds_a_gap_and_sees_none
     assert gaps(["order.placed", "order.closed", "offset.purchased"], [bought]) == {bought["headers"]["ce_subject"]}
 
 
-def test_the_audit_names_a_topic_that_tells_of_a_subject_twice_though_it_shares_its_count() -> None:
+def test_the_audit_names_a_topic_that_has_two_events_of_a_subject_though_it_shares_its_count() -> None:
     """Else who reads that topic alone could miss one of the two and not know."""
 
-    def audited(*messages: Message) -> bool:
-        lying = [
-            AuditedMessage(
-                topic=one["headers"]["ce_type"],
-                id=one["headers"]["ce_id"],
-                publisher=one["headers"]["ce_source"].rpartition("/")[2],
-                subject=one["headers"]["ce_subject"],
-                sequence=int(one["headers"]["ce_sequence"]),
-                value=json.dumps(one["value"]).encode(),
-            )
-            for one in messages
-        ]
-        return next(found for found in check_events(Books(messages=lying)) if found.invariant == "E1 once").holds
+    def audited(*given: Message) -> bool:
+        books = Books(
+            messages=[
+                AuditedMessage(
+                    topic=one["headers"]["ce_type"],
+                    id=one["headers"]["ce_id"],
+                    publisher=one["headers"]["ce_source"].rpartition("/")[2],
+                    subject=one["headers"]["ce_subject"],
+                    sequence=int(one["headers"]["ce_sequence"]),
+                    value=json.dumps(one["value"]).encode(),
+                )
+                for one in given
+            ]
+        )
+        return next(found for found in check_events(books) if found.invariant == "E1 once").holds
 
     def again(message: Message, **value: str) -> Message:
         headers = {**message["headers"], "ce_sequence": "3", "ce_id": "another"}
         return {**message, "headers": headers, "value": {**message["value"], **value}}
 
-    story = [newest(event.topic) for event in EVENTS]
-    assert audited(*story, *story)
-    assert audited(*story, again(newest("beneficiary.named")))
-    assert audited(*story, again(newest("credits.refused"), phase="post"))
-    assert not audited(*story, again(newest("credits.refused")))
-    assert not audited(*story, again(newest("offset.purchased")))
+    messages = [newest(event.topic) for event in EVENTS]
+    assert audited(*messages, *messages)
+    assert audited(*messages, again(newest("beneficiary.named")))
+    assert audited(*messages, again(newest("credits.refused"), phase="post"))
+    assert not audited(*messages, again(newest("credits.refused")))
+    assert not audited(*messages, again(newest("offset.purchased")))
 
 
 async def test_no_offset_is_left_out_in_a_topic_that_is_kept_for_ever(infra: Infra) -> None:

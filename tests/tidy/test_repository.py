@@ -232,6 +232,8 @@ async def test_every_service_shows_a_reference_of_its_api_that_names_who_may(ser
     async with httpx.AsyncClient(transport=transport, base_url="http://diandian.test") as client:
         page = await client.get(f"/docs/{service}")
     assert page.status_code == 200
+    for document in ("openapi", "asyncapi"):
+        assert f'href="/v1/{service}/{document}.json"' in page.text
     for line in api.ACCESS:
         if " /v1/" in line:
             assert line in page.text.replace("&#39;", "'"), line

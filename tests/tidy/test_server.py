@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from deploy.generate.files import REFERENCE, SCHEMAS
 from deploy.generate.settings import settings_kind
 from deploy.local.parts import PARTS
 from deploy.local.place import Place
@@ -51,15 +52,12 @@ def test_the_gateway_finds_each_service_by_its_name_and_port() -> None:
 
 
 def test_the_gateway_may_read_what_it_serves() -> None:
-    volumes = CONTAINERS["gateway"]["volumes"]
-    folders = [volume for volume in volumes if isinstance(volume, str) and volume.startswith("./")]
-    issuer = next(volume for volume in volumes if isinstance(volume, dict) and volume["source"] == "keys")
+    folder, schemas, reference, issuer, _certificates = CONTAINERS["gateway"]["volumes"]
     defaults = dict(re.findall(r"\{\$([A-Z]+_FOLDER):([^}]*)\}", CADDYFILE))
-    assert folders == [
-        f"./deploy/gateway:{defaults['GATEWAY_FOLDER']}:ro",
-        f"./shared/contracts/schemas:{defaults['CONTRACTS_FOLDER']}/schemas:ro",
-        f"./docs/reference:{defaults['REFERENCE_FOLDER']}:ro",
-    ]
+    assert folder == f"./deploy/gateway:{defaults['GATEWAY_FOLDER']}:ro"
+    # The Caddyfile finds them by their whole path, /schemas/ and all.
+    assert schemas == f"./{SCHEMAS}:{defaults['CONTRACTS_FOLDER']}/schemas:ro"
+    assert reference == f"./{REFERENCE}:{defaults['REFERENCE_FOLDER']}:ro"
     assert (issuer["target"], issuer["volume"]["subpath"]) == (defaults["ISSUER_FOLDER"], "gateway")
 
 
