@@ -52,7 +52,7 @@ class Store:
         await self.outbox.prepare()
         await self._certificates.create_index("versions.code", unique=True, sparse=True)
         await self._certificates.create_index("facts.number", unique=True, sparse=True)
-        await self._certificates.create_index(HOLDER)
+        await self._certificates.create_index([(HOLDER, 1), ("awaiting", 1)])
         for awaited in (SCENE, PROJECT):
             await self._certificates.create_index(awaited, partialFilterExpression={"awaiting": True})
         await self.unknown_codes.prepare()
@@ -101,7 +101,8 @@ class Store:
 
     async def waiting_for_holders(self, beneficiary_ids: Iterable[str]) -> dict[str, str]:
         """Return the certificates that await something and are for one of the beneficiaries: id to beneficiary."""
-        return await self._with(HOLDER, beneficiary_ids, {"awaiting": True})
+        # Not "true": the embedded server would then go through all that await something.
+        return await self._with(HOLDER, beneficiary_ids, {"awaiting": {"$ne": False}})
 
     async def held_by(self, beneficiary_ids: Iterable[str]) -> dict[str, str]:
         """Return all certificates of the beneficiaries: id to beneficiary."""

@@ -118,8 +118,7 @@ class Handlers:
 
     async def rebuild_due(self) -> int | None:
         """Return the number of the last rebuild requested, if the live fold began before."""
-        number = await self._store.last_rebuild()
-        return number if number > self.live.rebuild else None
+        return await self._store.last_rebuild(after=self.live.rebuild) or None
 
     async def feed(self, fold: Fold) -> dict[Partition, int]:
         """Fold from now on into this one too; return up to where the live one is."""

@@ -63,9 +63,12 @@ class Store:
         """Create the indexes. Old snapshots expire even when no replica runs."""
         for collection in (self._snapshots, self._parts):
             await collection.create_index("taken_at", expireAfterSeconds=int(SNAPSHOT_AGE_MAX.total_seconds()))
-        await self._parts.create_index([("snapshot", 1), ("number", 1)], unique=True)
+        await self._snapshots.create_index([("code", 1), ("log", 1), ("taken_at", -1)])
+        await self._parts.create_index("snapshot")
         await self._rebuilds.create_index("key", unique=True)
+        await self._rebuilds.create_index("number")
         await self._progress.create_index([("rebuild", 1), ("replica", 1)], unique=True)
+        await self._progress.create_index([("replica", 1), ("comparison", 1)])
 
     async def ping(self) -> None:
         """Raise MongoError when the database does not answer."""
@@ -93,8 +96,8 @@ class Store:
         parts: list[str] = []
         try:
             async for kind, rows in _packed(facts):
-                part = {"snapshot": head.name, "number": len(parts), "kind": kind, "taken_at": head.taken_at}
-                await self._parts.insert_one({**part, "rows": rows})
+                part = {"_id": _part_id(head.name, len(parts)), "snapshot": head.name, "number": len(parts)}
+                await self._parts.insert_one({**part, "kind": kind, "taken_at": head.taken_at, "rows": rows})
                 parts.append(_digest(kind, rows))
             written = await self._snapshots.update_one({"_id": head.name}, {"$set": _document(head, parts)})
         except MongoError:
@@ -109,9 +112,10 @@ class Store:
     async def _drop_old(self, now: datetime) -> None:
         whole = self._snapshots.find({"parts": {"$exists": True}, "taken_at": {"$lte": now}}, {"taken_at": 1})
         async for last_but_one in whole.sort("taken_at", -1).skip(1).limit(1):
-            unfit = {"$or": [{"taken_at": {"$lt": last_but_one["taken_at"]}}, {"taken_at": {"$gt": now + AHEAD_MAX}}]}
-            await self._parts.delete_many(unfit)
-            await self._snapshots.delete_many(unfit)
+            # Two deletions instead of one with two conditions: each finds its documents by the index.
+            for taken_at in ({"$lt": last_but_one["taken_at"]}, {"$gt": now + AHEAD_MAX}):
+                await self._parts.delete_many({"taken_at": taken_at})
+                await self._snapshots.delete_many({"taken_at": taken_at})
 
     async def _drop(self, name: str) -> None:
         await self._parts.delete_many({"snapshot": name})
@@ -138,7 +142,7 @@ class Store:
     async def facts(self, head: Head) -> AsyncIterator[list[Fact]]:
         """Yield the facts of a snapshot, part by part. Raises Torn."""
         for number, digest in enumerate(head.parts):
-            part = await self._parts.find_one({"snapshot": head.name, "number": number})
+            part = await self._parts.find_one({"_id": _part_id(head.name, number)})
             if part is None or _digest(part["kind"], part["rows"]) != digest:
                 raise Torn(f"part {number} of {head.name} is {'another' if part else 'missing'}")
             try:
@@ -158,16 +162,18 @@ class Store:
             try:
                 # Greater than all before, in a database that was wiped too.
                 number = max(await self.last_rebuild() + 1, int(at.timestamp() * 1000))
-                await self._rebuilds.insert_one({"_id": number, "key": key, "requested_at": at, "requested_by": by})
+                await self._rebuilds.insert_one(
+                    {"_id": number, "number": number, "key": key, "requested_at": at, "requested_by": by}
+                )
             except DuplicateKeyError:
                 # Another was requested in the same moment, or this one was.
                 continue
             else:
                 return number
 
-    async def last_rebuild(self) -> int:
-        """Return the number of the last rebuild requested; 0 when none was."""
-        async for found in self._rebuilds.find({}, {"_id": 1}).sort("_id", -1).limit(1):
+    async def last_rebuild(self, *, after: int = 0) -> int:
+        """Return the number of the last rebuild requested after this one; 0 when none was."""
+        async for found in self._rebuilds.find({"number": {"$gt": after}}, {"_id": 1}).sort("number", -1).limit(1):
             return int(found["_id"])
         return 0
 
@@ -201,6 +207,10 @@ class Store:
             )
             async for found in self._progress.find({"rebuild": rebuild}).sort("replica", 1)
         ]
+
+
+def _part_id(snapshot: str, number: int) -> str:
+    return f"{snapshot}/{number}"
 
 
 def _document(head: Head, parts: list[str]) -> Document:

@@ -89,7 +89,7 @@ UNFIT: dict[str, Callable[[Any], Any]] = {
     "offsets that this Kafka has not reached": _beyond,
     "an age of a day": _set(taken_at=datetime.now(UTC) - SNAPSHOT_AGE_MAX),
     "a moment that is far ahead": _set(taken_at=datetime.now(UTC) + timedelta(days=3)),
-    "a rebuild asked for since": lambda found: found["rebuilds"].insert_one({"_id": 1, "key": "k"}),
+    "a rebuild asked for since": lambda found: found["rebuilds"].insert_one({"_id": 1, "number": 1, "key": "k"}),
 }
 
 

@@ -187,8 +187,8 @@ async def streamed(url: str, frames: dict[str, set[bytes]], opened: asyncio.Even
                     opened.set()
 
 
-def value_of(name: str) -> float:
-    return REGISTRY.get_sample_value(name) or 0.0
+def value_of(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
 async def test_two_hundred_streams_cost_one_computation_a_second_get_the_same_bytes_and_leave_nothing(
@@ -196,6 +196,7 @@ async def test_two_hundred_streams_cost_one_computation_a_second_get_the_same_by
 ) -> None:
     hall.guest(4)
     before, began = value_of("diandian_wall_snapshots_total"), time.monotonic()
+    drawn = {language: value_of("diandian_wall_frames_total", language=language) for language in ("en", "zh")}
     chinese, english = {}, {}
     opened = [asyncio.Event() for _ in range(STREAMS)]
     streams = [
@@ -218,6 +219,8 @@ async def test_two_hundred_streams_cost_one_computation_a_second_get_the_same_by
         seconds = time.monotonic() - began
         computed = value_of("diandian_wall_snapshots_total") - before
         assert 4 <= computed <= seconds / walls.LOOK_SECONDS + 2
+        for language, frames in (("en", english), ("zh", chinese)):
+            assert value_of("diandian_wall_frames_total", language=language) - drawn[language] <= len(frames) + 1
         assert all(len(sent) == 1 for frames in (english, chinese) for sent in frames.values())
         assert {b"just now" in one for sent in chinese.values() for one in sent} == {False}
     finally:

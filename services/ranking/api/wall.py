@@ -10,7 +10,7 @@ from fastapi import APIRouter, Header, Query
 from fastapi.responses import HTMLResponse
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from services.ranking.api.walls import Snapshot, Walls
+from services.ranking.api.walls import DRAWN, Snapshot, Walls
 from services.ranking.handlers import Handlers
 from shared.web import dots, languages
 from shared.web.pages import Pages
@@ -46,6 +46,7 @@ def wall_router(handlers: Handlers, clock: Callable[[], datetime], pages: Pages,
         if language not in snapshot.frames:
             event = ServerSentEvent(drawn("wall_now.html", snapshot), event="wall", id=snapshot.version)
             snapshot.frames[language] = event.encode()
+            DRAWN.labels(language).inc()
         return snapshot.frames[language]
 
     @routes.get("/boards/wall", operation_id="show_wall", response_class=HTMLResponse)

@@ -18,6 +18,9 @@ from services.ranking.handlers import Handlers
 
 LOOK_SECONDS = 1.0
 COMPUTED = Counter("diandian_wall_snapshots_total", "Snapshots of walls that were computed")
+DRAWN = Counter(
+    "diandian_wall_frames_total", "Snapshots of walls that were drawn for streams, by language", ["language"]
+)
 VIEWERS = Gauge("diandian_wall_viewers", "Streams of walls that are open")
 
 log = structlog.get_logger()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from heapq import nlargest
 
-from services.ranking.domain.deeds import LISTED_KINDS, Deed, Tally
+from services.ranking.domain.deeds import LISTED_KINDS, CertificateDiffers, Deed, Tally
 from services.ranking.domain.facts import Fact, Facts, Named, Published, Revoked, fact_of
 from services.ranking.domain.ranking import Ranking
 from services.ranking.domain.selection import Board, Field, Selection
@@ -22,10 +22,6 @@ GROUP_MEMBERS_MIN = 5
 UNUSED_MAX = timedelta(hours=1)
 
 
-class CertificateDiffers(ValueError):
-    """A certificate came before with another content, and that one counts."""
-
-
 class Boards:
     """What the stream has brought so far, and the boards that follow from it.
 
@@ -34,8 +30,8 @@ class Boards:
     """
 
     def __init__(self) -> None:
-        # The time of the newest event, and how many came, repeats too.
         self.as_of: datetime | None = None
+        # How many came, repeats too.
         self.events = 0
         self._scenes: dict[str, Published] = {}
         self._scene_ids: dict[str, str] = {}
@@ -59,10 +55,7 @@ class Boards:
         self.as_of = envelope.time if self.as_of is None else max(self.as_of, envelope.time)
 
     def take(self, fact: Fact) -> None:
-        """Take in a fact, of an event or of a snapshot. One taken before, or overtaken, changes nothing.
-
-        Raises FootprintDiffers or CertificateDiffers, and nothing has changed then.
-        """
+        """Take in a fact, of an event or of a snapshot. One taken before or overtaken changes nothing."""
         match fact:
             case Footprint():
                 self._place_scenes(self._shares.calculated(fact))
@@ -160,8 +153,7 @@ class Boards:
 
     def has_place_for(self, beneficiary_id: str, board: Board) -> bool:
         """Say whether a beneficiary is of the kind that a board lists."""
-        found = self._named.get(beneficiary_id)
-        return found is not None and (board, found.kind) in LISTED_KINDS
+        return (found := self._named.get(beneficiary_id)) is not None and (board, found.kind) in LISTED_KINDS
 
     def profile_hash(self, beneficiary_id: str) -> str | None:
         """Return the hash of a profile's capability; none when there is none, or it was erased."""
@@ -187,9 +179,9 @@ class Boards:
 
     def _issued(self, deed: Deed) -> None:
         before = self._deeds.get(deed.certificate_id)
-        if before is not None and before != deed:
-            raise CertificateDiffers(f"{deed.certificate_id} came before with another content")
         if before is not None:
+            if before != deed:
+                raise CertificateDiffers(f"{deed.certificate_id} came before with another content")
             return
         self._deeds[deed.certificate_id] = deed
         if deed.certificate_id in self._revoked:

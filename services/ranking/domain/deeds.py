@@ -13,6 +13,10 @@ from services.ranking.domain.windows import microseconds
 from shared.contracts.certificates import CertificateIssued
 
 
+class CertificateDiffers(ValueError):
+    """A certificate came before with another content, and that one counts."""
+
+
 class Deed(NamedTuple):
     """A certificate as boards see it."""
 
@@ -26,7 +30,7 @@ class Deed(NamedTuple):
 
     @classmethod
     def of(cls, event: CertificateIssued) -> Deed:
-        """Return the deed that a certificate tells of."""
+        """Return the deed of a certificate."""
         return cls(
             certificate_id=event.certificate_id,
             issued_us=microseconds(event.issued_at),

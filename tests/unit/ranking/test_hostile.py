@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.ranking.domain.boards import Boards, CertificateDiffers
+from services.ranking.domain.boards import Boards
 from services.ranking.domain.comparison import differing
+from services.ranking.domain.deeds import CertificateDiffers
 from services.ranking.domain.facts import FACTS, SEQUENCE_MAX, OutOfBounds
 from services.ranking.domain.selection import select
 from services.ranking.domain.shares import FootprintDiffers
