@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from deploy.server.runtime import runtime
+from deploy.settings import settings_of
 from shared.contracts.event import Event
 from shared.contracts.topics import EVENTS, SERVICES, TOPICS
-from shared.settings import CONCERNS, Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMAS = Path("shared/contracts/schemas")
@@ -25,7 +25,7 @@ CARD_LINES = ("Owns", "Consumes", "Publishes", "Serves", "Never")
 
 
 class _Anything:
-    """Stands for handlers where only the names of what is heard matter."""
+    """Stands for handlers where only the names of what is consumed matter."""
 
     def __getattr__(self, name: str) -> str:
         return name
@@ -67,25 +67,6 @@ def openapi(service: str) -> dict[str, Any]:
     app = importlib.import_module(f"services.{service}.app")
     document: dict[str, Any] = app.create_app(settings_of(service)).openapi()
     return document
-
-
-def settings_kind(service: str) -> type[Settings]:
-    """Return the class of a service's settings."""
-    kind: type[Settings] = getattr(importlib.import_module(f"services.{service}.app"), "Settings", Settings)
-    return kind
-
-
-def settings_of(service: str) -> Settings:
-    """Return the settings of a service that is described, and never started."""
-    concerns = "&".join(f"{name}={value}" for name, value in CONCERNS.items())
-    return settings_kind(service).model_validate(
-        {
-            "kafka_bootstrap_servers": "kafka:9092",
-            "mongodb_url": f"mongodb://mongodb/{service}?{concerns}",
-            "secret": "-" * 32,
-            "replica": "described",
-        }
-    )
 
 
 def asyncapi(service: str) -> dict[str, Any]:

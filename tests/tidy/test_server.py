@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy.generate import settings_kind
 from deploy.local.parts import PARTS
 from deploy.local.place import Place
 from deploy.server import keys
-from deploy.settings import COMMON, CONCERNS, EXIT_CODE, KNOWN, OF_SERVICES, OF_TOOLS, PREFIX, misspelt
+from deploy.settings import COMMON, CONCERNS, EXIT_CODE, KNOWN, OF_SERVICES, OF_TOOLS, PREFIX, misspelt, settings_kind
 from shared import settings as shared_settings
 from shared.contracts.topics import SERVICES
 from shared.settings import Settings, name_of

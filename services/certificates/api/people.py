@@ -19,7 +19,7 @@ from services.certificates.domain.guesses import TooManyCodes
 from services.certificates.domain.serials import serial_lines
 from services.certificates.handlers import Handlers
 from shared.messaging.failures import is_infrastructure
-from shared.web.languages import Language, asked
+from shared.web.languages import Language, current
 from shared.web.pages import Pages
 from shared.web.problems import RETRY_AFTER_SECONDS
 
@@ -62,7 +62,7 @@ def page_router(handlers: Handlers, sheets: Sheets, pages: Pages, *, clock: Call
 
         def shown(opened: Opened) -> Response:
             page = pages.render(
-                "certificate.html", **_context(opened, str(sheets.card(opened, asked().language)), clock())
+                "certificate.html", **_context(opened, str(sheets.card(opened, current().language)), clock())
             )
             return HTMLResponse(page, headers={"Cache-Control": NEVER_KEPT})
 
@@ -80,7 +80,7 @@ def page_router(handlers: Handlers, sheets: Sheets, pages: Pages, *, clock: Call
         opened = await handlers.opened(code, address=asker)
         if opened is None:
             raise UnknownCertificate(UNKNOWN)
-        content = await as_printed(opened, asked().language)
+        content = await as_printed(opened, current().language)
         headers = {
             "ETag": f'"{hashlib.sha256(content).hexdigest()[:32]}"',
             "Cache-Control": PRINTS_CACHED,
