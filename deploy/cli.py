@@ -92,16 +92,16 @@ def story(
     as_json: AsJson = False,
 ) -> None:
     """Walk one guest's way over HTTP, a line a step as it happens."""
-    from deploy.story import NotTold, tell
+    from deploy.story import NotWalked, walk
 
     try:
-        told = tell(
+        facts = walk(
             url, public_url=public_url or url, scene=scene, name=name, say=(lambda _: None) if as_json else print
         )
-    except NotTold as why:
+    except NotWalked as why:
         raise typer.Exit(_complain(str(why))) from None
     if as_json:
-        print(json.dumps(told, ensure_ascii=False, indent=2))
+        print(json.dumps(facts, ensure_ascii=False, indent=2))
     elif url == URL:
         # Our own copy, of this checkout.
         print(f"{'stop':12} make down")
@@ -116,7 +116,7 @@ def dead_list(service: str, kafka: Kafka = KAFKA, as_json: AsJson = False) -> No
         count = 0
         async for letter in dead_letters(kafka, service):
             count += 1
-            shown = {
+            fields = {
                 "place": letter.place,
                 "dead_lettered_at": letter.dead_lettered_at.isoformat(),
                 "topic": letter.topic,
@@ -124,7 +124,7 @@ def dead_list(service: str, kafka: Kafka = KAFKA, as_json: AsJson = False) -> No
                 "reason": letter.reason,
                 "attempts": letter.attempts,
             }
-            print(json.dumps(shown, ensure_ascii=False) if as_json else "  ".join(map(str, shown.values())))
+            print(json.dumps(fields, ensure_ascii=False) if as_json else "  ".join(map(str, fields.values())))
         return count
 
     if not _answered(show()) and not as_json:
@@ -190,7 +190,7 @@ def audit(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Recount credits, money, orders and events from what is stored and told; exit 1 when something is wrong."""
+    """Recount credits, money, orders and events from what is stored and published; exit 1 when something is wrong."""
     from deploy.audit import recount
     from deploy.audit.provider import Provider
 
@@ -212,7 +212,7 @@ def _answered(work: Coroutine[Any, Any, Result]) -> Result:
 
     from shared.mongodb import ConnectionFailure
 
-    # The client's own log tells of each attempt.
+    # The client's own log has a line for each attempt.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         return asyncio.run(work)

@@ -1,12 +1,14 @@
 """Which names in the environment are ours, by who reads them; a test compares them with the services' settings.
 
-It imports nothing of theirs, so that commands answer at once.
+It imports nothing of theirs but for their classes, when these are needed, so that commands answer at once.
 """
 
 from __future__ import annotations
 
 import difflib
+import importlib
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 PREFIX = "DIANDIAN_"
 EXIT_CODE = 2
@@ -32,3 +34,22 @@ def misspelt(environment: Mapping[str, str]) -> Iterator[str]:
         if name.startswith(PREFIX) and name not in KNOWN:
             near = difflib.get_close_matches(name, KNOWN, 1)
             yield f"wrong setting: {name}: nothing reads it here; " + (f"write {near[0]}" if near else "take it out")
+
+
+def settings_kind(service: str) -> Any:
+    """Return the class of a service's settings."""
+    app = importlib.import_module(f"services.{service}.app")
+    return getattr(app, "Settings", None) or importlib.import_module("shared.settings").Settings
+
+
+def settings_of(service: str) -> Any:
+    """Return the settings of a service that is described, and never started."""
+    concerns = "&".join(f"{name}={value}" for name, value in CONCERNS.items())
+    return settings_kind(service).model_validate(
+        {
+            "kafka_bootstrap_servers": "kafka:9092",
+            "mongodb_url": f"mongodb://mongodb/{service}?{concerns}",
+            "secret": "-" * 32,
+            "replica": "described",
+        }
+    )

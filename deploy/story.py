@@ -28,7 +28,7 @@ ENDED = frozenset({"completed", "refused", "expired", "cancelled", "refunded"})
 Say = Callable[[str], None]
 
 
-class NotTold(RuntimeError):
+class NotWalked(RuntimeError):
     """The story stopped; the message says at which step and why."""
 
 
@@ -56,8 +56,8 @@ class Guest:
 
     async def place(self, project_id: str | None = None) -> dict[str, Any]:
         """Ask for a quote and order from the project named, else from the first of the list."""
-        asked = {"footprint_ids": [self.footprint["footprint_id"]]}
-        quote = await self._until_known("/v1/quotes", asked)
+        wanted = {"footprint_ids": [self.footprint["footprint_id"]]}
+        quote = await self._until_known("/v1/quotes", wanted)
         offer = next(offer for offer in quote["data"] if project_id in (None, offer["project_id"]))
         body = {
             "project_id": offer["project_id"],
@@ -82,7 +82,7 @@ class Guest:
         return await self._get(f"/v1/orders/{self.order['order_id']}", shows=self.capability)
 
     async def reaches(self, *states: str) -> dict[str, Any]:
-        """Wait until the order is in one of the states, or has ended otherwise. Raises NotTold in the end."""
+        """Wait until the order is in one of the states, or has ended otherwise. Raises NotWalked in the end."""
 
         async def there() -> dict[str, Any] | None:
             found = await self.seen()
@@ -96,7 +96,7 @@ class Guest:
         async def there() -> dict[str, Any] | None:
             address = f"/v1/certificates/orders/{self.order['order_id']}"
             answer = await self.client.get(address, headers={CAPABILITY_HEADER: self.capability})
-            # Certificates may not have heard of the purchase yet.
+            # Certificates may not have consumed the purchase yet.
             if answer.status_code == httpx.codes.NOT_FOUND:
                 return None
             found = _checked(answer)
@@ -125,7 +125,7 @@ class Guest:
         return capability
 
     async def _until_known(self, address: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Ask until orders has heard of the footprint."""
+        """Repeat until orders knows the footprint."""
 
         async def there() -> dict[str, Any] | None:
             answer = await self.client.post(address, json=body)
@@ -144,20 +144,20 @@ class Guest:
         return _checked(await self.client.post(address, json=body, headers=headers))
 
 
-def tell(url: str, *, public_url: str, scene: str, name: str, say: Say) -> dict[str, Any]:
+def walk(url: str, *, public_url: str, scene: str, name: str, say: Say) -> dict[str, Any]:
     """Walk the whole way and return what came of it, with the addresses where people see it at `public_url`.
 
-    Raises NotTold, which says where it stopped.
+    Raises NotWalked, which says where it stopped.
     """
-    return asyncio.run(_tell(url, public_url=public_url, scene=scene, name=name, say=say))
+    return asyncio.run(_walk_all(url, public_url=public_url, scene=scene, name=name, say=say))
 
 
-async def _tell(url: str, *, public_url: str, scene: str, name: str, say: Say) -> dict[str, Any]:
+async def _walk_all(url: str, *, public_url: str, scene: str, name: str, say: Say) -> dict[str, Any]:
     async with httpx.AsyncClient(base_url=url, timeout=10) as client:
         try:
             return await _walk(client, public_url, scene=scene, name=name, say=say)
         except httpx.HTTPError as away:
-            raise NotTold(f"{url} does not answer ({away!r}). {IS_IT_UP}") from None
+            raise NotWalked(f"{url} does not answer ({away!r}). {IS_IT_UP}") from None
 
 
 async def _walk(client: httpx.AsyncClient, public_url: str, *, scene: str, name: str, say: Say) -> dict[str, Any]:
@@ -216,16 +216,16 @@ async def _patiently(there: Callable[[], Awaitable[dict[str, Any] | None]], what
     deadline = time.monotonic() + PATIENCE_SECONDS
     while (found := await there()) is None:
         if time.monotonic() > deadline:
-            raise NotTold(f"Waited {PATIENCE_SECONDS:.0f} s in vain for {what}. {SEE_LOGS}")
+            raise NotWalked(f"Waited {PATIENCE_SECONDS:.0f} s in vain for {what}. {SEE_LOGS}")
         await asyncio.sleep(POLL_SECONDS)
     return found
 
 
 def _checked(answer: httpx.Response) -> dict[str, Any]:
     if answer.is_error:
-        told = answer.json() if "json" in answer.headers.get("content-type", "") else {}
-        raise NotTold(
-            f"{answer.request.method} {answer.request.url.path}: {answer.status_code} {told.get('detail', '')}"
+        problem = answer.json() if "json" in answer.headers.get("content-type", "") else {}
+        raise NotWalked(
+            f"{answer.request.method} {answer.request.url.path}: {answer.status_code} {problem.get('detail', '')}"
         )
     body: dict[str, Any] = answer.json()
     return body
@@ -233,7 +233,7 @@ def _checked(answer: httpx.Response) -> dict[str, Any]:
 
 def _must(order: dict[str, Any], *states: str) -> None:
     if order["state"] not in states:
-        raise NotTold(f"The order is {order['state']}: {order.get('refusal')}")
+        raise NotWalked(f"The order is {order['state']}: {order.get('refusal')}")
 
 
 def _kg(grams: int) -> str:

@@ -10,8 +10,8 @@ from typing import Any
 from deploy.generate.asyncapi import asyncapi
 from deploy.generate.cards import with_tables
 from deploy.generate.schemas import name_of, schema
-from deploy.generate.settings import settings_of
 from deploy.server.runtime import runtime
+from deploy.settings import settings_of
 from shared.contracts.topics import EVENTS, SERVICES
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -46,13 +46,13 @@ def make_venv(say: Callable[[str], None] = print) -> None:
         run_showing_progress(command, doing="make .local/venv", log=log, say=say)
     if marker.exists() and marker.read_text() in (lock, whole):
         return
-    asked = marker.with_suffix(".asked")
-    asked.write_text(lock)
+    taken = marker.with_suffix(".taken")
+    taken.write_text(lock)
     log = ROOT / ".local" / "logs" / "pip.log"
     try:
         run_showing_progress(
             [
-                *(str(python), "-m", "pip", "install", "--require-hashes", "--requirement", str(asked)),
+                *(str(python), "-m", "pip", "install", "--require-hashes", "--requirement", str(taken)),
                 *("--no-input", "--disable-pip-version-check", "--progress-bar", "off"),
             ],
             doing="install what requirements.lock names",
@@ -63,7 +63,7 @@ def make_venv(say: Callable[[str], None] = print) -> None:
         if EMBEDDED in last_lines(log, 5):
             raise CommandFailed(f"{failed}\n\n{VANISHED}") from None
         raise
-    asked.rename(marker)
+    taken.rename(marker)
 
 
 def run_showing_progress(

@@ -1,4 +1,4 @@
-"""The parts of an embedded copy as a table: how each starts, what it is told, and how it shows that it is ready."""
+"""The parts of an embedded copy as a table: how each starts, its environment, and how it shows that it is ready."""
 
 import os
 import secrets

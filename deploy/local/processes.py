@@ -112,7 +112,7 @@ def _wait_until_gone(processes: Iterable[psutil.Process]) -> list[psutil.Process
 
 
 def _is_alive(process: psutil.Process) -> bool:
-    """What the system has not buried yet is dead all the same, once its last thread has let go of its port."""
+    """What the system has not reaped yet is dead all the same, once its last thread has let go of its port."""
     try:
         return process.is_running() and (process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1)
     except psutil.NoSuchProcess:

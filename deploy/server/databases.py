@@ -29,10 +29,10 @@ async def prepare(keys: Path) -> None:
     # By its name the set is awaited until it has a primary.
     with contextlib.closing(connect(f"{root}?replicaSet={REPLICA_SET}", selection_timeout_ms=PATIENCE_MS)) as client:
         for service in SERVICES:
-            url = _told(keys / service, "MONGODB_URL")
+            url = _value(keys / service, "MONGODB_URL")
             await _grant(client, database=service, url=url, roles=[{"role": "readWrite", "db": service}])
         reads = [{"role": "read", "db": service} for service in SERVICES]
-        await _grant(client, database="admin", url=_told(keys / "operator", "MONGODB"), roles=reads)
+        await _grant(client, database="admin", url=_value(keys / "operator", "MONGODB"), roles=reads)
 
 
 async def _initiate(client: Client) -> None:
@@ -55,7 +55,7 @@ async def _grant(client: Client, *, database: str, url: str, roles: list[dict[st
         await client[database].command("updateUser", user, pwd=password, roles=roles)
 
 
-def _told(folder: Path, variable: str) -> str:
+def _value(folder: Path, variable: str) -> str:
     value = dotenv_values(folder / "environment")[variable]
     assert value is not None
     return value

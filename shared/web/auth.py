@@ -76,12 +76,12 @@ def token_of(secret: str, kind: str, object_id: str, key: str) -> str:
 
 
 def hash_of(kind: str, object_id: str, token: str) -> str:
-    """Return what is stored, and told in events, of a capability: SHA-256 of `kind:id:token`."""
+    """Return what is stored, and published in events, of a capability: SHA-256 of `kind:id:token`."""
     return hashlib.sha256(f"{kind}:{object_id}:{token}".encode()).hexdigest()
 
 
-def shown(request: Request, object_id: str) -> str | None:
-    """Return the capability that the request shows for the object: its cookie, else the header."""
+def presented(request: Request, object_id: str) -> str | None:
+    """Return the capability that the request presents for the object: its cookie, else the header."""
     return request.cookies.get(object_id) or request.headers.get(CAPABILITY_HEADER)
 
 
@@ -139,7 +139,7 @@ class Guard:
 
     async def _check_capability(self, request: Request, access: Capability) -> None:
         object_id = request.path_params[access.parameter]
-        token = shown(request, object_id)
+        token = presented(request, object_id)
         if token is None:
             raise Unauthenticated(
                 Sentence(

@@ -55,7 +55,7 @@ def body_hash(body: Any) -> str:
 
 
 def checked(key: str | None) -> str:
-    """Return the key. Raises KeyMissing when there is none that can be told from others."""
+    """Return the key. Raises KeyMissing when there is none that differs from others."""
     if key is None or not KEY_LENGTH_MIN <= len(key) <= KEY_LENGTH_MAX:
         raise KeyMissing(
             f"Send a header Idempotency-Key of {KEY_LENGTH_MIN} to {KEY_LENGTH_MAX} characters, a new random one for"

@@ -16,11 +16,11 @@ from joserfc.jwk import KeySet
 from shared.refusal import Refusal
 
 ALGORITHMS = ["ES256", "RS256", "EdDSA"]
-# After this time the keys are asked for again; an issuer that does not answer then is asked once a minute.
+# After this time the keys are fetched again; an issuer that does not answer then is tried once a minute.
 FRESH_SECONDS = 300
-ASK_AGAIN_SECONDS = 60
-# Without any keys no request of staff can be answered, so the issuer is asked more often.
-FIRST_AGAIN_SECONDS = 2
+REFRESH_SECONDS_MIN = 60
+# Without any keys no request of staff can be answered, so the issuer is tried more often.
+RETRY_SECONDS = 2
 TIMEOUT_SECONDS = 3
 
 log = structlog.get_logger()
@@ -42,8 +42,8 @@ class Issuer:
     def __init__(self, issuer: str, jwks_url: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._issuer, self._jwks_url, self._clock = issuer, jwks_url, clock
         self._keys: KeySet | None = None
-        self._fetched_at = self._asked_at = self._unknown_at = -float("inf")
-        self._asking = asyncio.Lock()
+        self._fetched_at = self._requested_at = self._unknown_requested_at = -float("inf")
+        self._requesting = asyncio.Lock()
 
     async def claims(self, token: str) -> dict[str, Any]:
         """Return the claims of a valid token. Raises InvalidToken, or IssuerUnavailable when there never were keys."""
@@ -61,37 +61,37 @@ class Issuer:
         try:
             return jwt.decode(token, keys, algorithms=ALGORITHMS)
         except InvalidKeyIdError:
-            # The issuer may have made a key since. Anybody can name one, so it is not asked for each.
-            if (now := self._clock()) - self._unknown_at < ASK_AGAIN_SECONDS:
+            # The issuer may have made a key since. Anybody can name one, so not each is looked for.
+            if (now := self._clock()) - self._unknown_requested_at < REFRESH_SECONDS_MIN:
                 raise
-            self._unknown_at = now
+            self._unknown_requested_at = now
             return jwt.decode(token, await self._fetched(), algorithms=ALGORITHMS)
 
     async def _current_keys(self) -> KeySet:
         now, keys = self._clock(), self._keys
         if keys is None:
-            if now - self._asked_at < FIRST_AGAIN_SECONDS and not self._asking.locked():
+            if now - self._requested_at < RETRY_SECONDS and not self._requesting.locked():
                 raise self._unavailable()
             return await self._fetched()
         is_old = now - self._fetched_at > FRESH_SECONDS
-        # While somebody asks already, nobody else waits for it.
-        if is_old and now - self._asked_at > ASK_AGAIN_SECONDS and not self._asking.locked():
+        # While one request fetches them, no other waits for it.
+        if is_old and now - self._requested_at > REFRESH_SECONDS_MIN and not self._requesting.locked():
             return await self._fetched()
         return keys
 
     async def _fetched(self) -> KeySet:
-        """Ask the issuer, and return its keys; those that it gave before when it does not answer."""
-        before = self._asked_at
-        async with self._asking:
-            # Whoever waited for another's question takes that answer.
-            if self._asked_at == before:
-                self._asked_at = self._clock()
-                await self._ask()
+        """Fetch the keys and return them; those that were there before when the issuer does not answer."""
+        before = self._requested_at
+        async with self._requesting:
+            # Whoever waited for another's request takes its outcome.
+            if self._requested_at == before:
+                self._requested_at = self._clock()
+                await self._refresh()
         if self._keys is None:
             raise self._unavailable()
         return self._keys
 
-    async def _ask(self) -> None:
+    async def _refresh(self) -> None:
         try:
             async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS) as client:
                 answer = await client.get(self._jwks_url)
@@ -107,5 +107,5 @@ class Issuer:
     def _unavailable(self) -> IssuerUnavailable:
         return IssuerUnavailable(
             f"The keys of {self._issuer} cannot be had, so no token can be checked. Send the same request again later.",
-            retry_after_seconds=FIRST_AGAIN_SECONDS,
+            retry_after_seconds=RETRY_SECONDS,
         )

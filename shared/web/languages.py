@@ -30,25 +30,25 @@ SOURCE: Language = "en"
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a request says of the page it wants: its language, and the address of the page without it."""
+class Wanted:
+    """What a request wants of its page: its language, and the address of the page without it."""
 
     language: Language
     here: str
 
 
-_NOBODY = Asked(SOURCE, "/")
-_asked: ContextVar[Asked] = ContextVar("asked", default=_NOBODY)
+_NOBODY = Wanted(SOURCE, "/")
+_current: ContextVar[Wanted] = ContextVar("wanted", default=_NOBODY)
 
 
-def asked() -> Asked:
-    """Return what the request under way says."""
-    return _asked.get()
+def current() -> Wanted:
+    """Return what the request under way wants."""
+    return _current.get()
 
 
 def in_current(names: Mapping[str, str]) -> str:
     """Return a text of several languages in that of the request, else in English, else in the first that it has."""
-    return in_language(names, asked().language)
+    return in_language(names, current().language)
 
 
 def in_language(names: Mapping[str, str], language: Language) -> str:
@@ -59,7 +59,7 @@ def in_language(names: Mapping[str, str], language: Language) -> str:
 def remember(request: Request) -> None:
     """Let every page of this request speak the language that it asks for."""
     chosen, here = _chosen(request)
-    _asked.set(Asked((chosen if _is_file(request) else None) or _language_of(request), here))
+    _current.set(Wanted((chosen if _is_file(request) else None) or _language_of(request), here))
 
 
 def choosing(request: Request, *, secure: bool) -> Response | None:
@@ -137,10 +137,10 @@ def _compiled(file: Path, language: Language) -> Translations:
     return Translations(compiled)
 
 
-def speaker(sentences: NullTranslations, money: Callable[[Money], str] = str) -> Callable[[str], str]:
-    """Return what says a Sentence in the language of a catalogue; any other text it gives back as it is."""
+def translator(sentences: NullTranslations, money: Callable[[Money], str] = str) -> Callable[[str], str]:
+    """Return what puts a Sentence into the language of a catalogue; any other text it gives back as it is."""
 
-    def said(text: str) -> str:
+    def translated(text: str) -> str:
         if not isinstance(text, Sentence):
             return text
         facts = {name: written(fact) for name, fact in text.facts.items()}
@@ -150,6 +150,6 @@ def speaker(sentences: NullTranslations, money: Callable[[Money], str] = str) ->
     def written(fact: object) -> object:
         if isinstance(fact, Money):
             return money(fact)
-        return said(fact) if isinstance(fact, str) else fact
+        return translated(fact) if isinstance(fact, str) else fact
 
-    return said
+    return translated

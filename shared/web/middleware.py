@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 
 import structlog
@@ -48,7 +47,7 @@ class RequestMiddleware:
         if method == "HEAD":
             # Routes know GET alone. The server's own scope stays as it is: no body may follow.
             scope = {**scope, "method": "GET"}
-            receive, send = _head(receive, send)
+            send = _head(send)
         scope.setdefault("state", {})["request_id"] = request_id
         trace = Trace(scope, method=method, request_id=request_id)
         send = _completing(send, trace, request_id)
@@ -107,36 +106,22 @@ def _completing(send: Send, trace: Trace, request_id: str) -> Send:
             for name, value in SAFE_HEADERS.items():
                 headers.setdefault(name, value)
             if headers.get("content-type", "").startswith("text/html"):
-                headers["Content-Language"] = languages.TAGS[languages.asked().language]
+                headers["Content-Language"] = languages.TAGS[languages.current().language]
                 headers.append("Vary", "Accept-Language, Cookie")
         await send(message)
 
     return completing
 
 
-def _head(receive: Receive, send: Send) -> tuple[Receive, Send]:
-    """Return what lets an answer to GET end with its headers; one that streams is told that its caller has left."""
-    answered = asyncio.Event()
-
-    async def received() -> Message:
-        if not answered.is_set():
-            asking, ending = asyncio.ensure_future(receive()), asyncio.ensure_future(answered.wait())
-            try:
-                await asyncio.wait((asking, ending), return_when=asyncio.FIRST_COMPLETED)
-                if asking.done():
-                    return asking.result()
-            finally:
-                asking.cancel()
-                ending.cancel()
-        return {"type": "http.disconnect"}
+def _head(send: Send) -> Send:
+    """Return a `send` that ends an answer with its headers; a stream reads then that its caller has left."""
 
     async def sent(message: Message) -> None:
         if message["type"] == "http.response.start":
             await send(message)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
-            answered.set()
 
-    return received, sent
+    return sent
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

@@ -32,8 +32,8 @@ class Pages:
 
     def render(self, name: str, **context: object) -> str:
         """Return the page. Raises jinja2.UndefinedError when the context lacks what the head of the template lists."""
-        asked = languages.asked()
-        return self._templates[asked.language].get_template(name).render({"here": asked.here, **context})
+        wanted = languages.current()
+        return self._templates[wanted.language].get_template(name).render({"here": wanted.here, **context})
 
 
 @cache
@@ -82,7 +82,7 @@ def _environment(folder: Path, language: Language, service: str, *, livemode: bo
         "second": figures.second,
         "moment": figures.moment,
         "name": figures.name,
-        "said": languages.speaker(sentences, lambda price: figures.money(price.minor, price.currency)),
+        "said": languages.translator(sentences, lambda price: figures.money(price.minor, price.currency)),
     }
     templates.globals |= {
         "service": service,

@@ -1,4 +1,4 @@
-"""How a failure is told: RFC 9457 problems with stable types to programs, a page in plain words to people."""
+"""How a failure is answered: RFC 9457 problems with stable types to programs, a page in plain words to people."""
 
 from __future__ import annotations
 

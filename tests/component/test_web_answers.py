@@ -249,10 +249,11 @@ async def test_a_stream_that_is_asked_for_by_head_ends_with_its_answer(served_at
         async with httpx.AsyncClient(base_url=service) as client:
             answer = await client.head("/v1/scenes/A/stream")
 
-        async def ended() -> bool:
-            return any(line.get("request_id") == answer.headers["Request-Id"] for line in lines)
+            async def ended() -> bool:
+                return any(line.get("request_id") == answer.headers["Request-Id"] for line in lines)
 
-        await until(ended)
+            # The connection stays open.
+            await until(ended)
     assert answer.headers["content-type"].startswith("text/event-stream")
 
 

@@ -15,9 +15,9 @@ from deploy.issuer import LocalIssuer
 from services.calculator.app import Settings, create_app
 from shared.web.idempotency import id_of
 from shared.web.issuer import (
-    ASK_AGAIN_SECONDS,
-    FIRST_AGAIN_SECONDS,
     FRESH_SECONDS,
+    REFRESH_SECONDS_MIN,
+    RETRY_SECONDS,
     InvalidToken,
     Issuer,
     IssuerUnavailable,
@@ -96,7 +96,7 @@ async def test_kept_keys_outlive_the_issuer_and_a_new_key_is_found_when_it_is_ba
     with pytest.raises(InvalidToken):
         await keys.claims(new)
     site.begin()
-    clock.now += ASK_AGAIN_SECONDS + 1
+    clock.now += REFRESH_SECONDS_MIN + 1
     assert (await keys.claims(new))["sub"] == "wei"
 
 
@@ -108,7 +108,7 @@ async def test_unknown_key_ids_are_asked_for_once_a_minute(site: Site, tmp_path:
         for _ in range(20):
             with pytest.raises(InvalidToken):
                 await keys.claims(stranger)
-        clock.now += ASK_AGAIN_SECONDS + 1
+        clock.now += REFRESH_SECONDS_MIN + 1
     # The first fetch, and one a minute.
     assert site.asked == 6
 
@@ -132,7 +132,7 @@ async def test_without_any_keys_it_is_unavailable_and_not_the_token_s_fault(site
         with pytest.raises(IssuerUnavailable):
             await keys.claims(token)
     site.begin()
-    clock.now += FIRST_AGAIN_SECONDS
+    clock.now += RETRY_SECONDS
     assert (await keys.claims(token))["sub"] == "lin"
 
 
@@ -149,4 +149,4 @@ async def test_staff_work_on_while_the_issuer_is_away_and_read_503_where_there_n
     async with served(create_app(mine)) as client:
         refused = await client.put(path, json={**SCENE, "code": "AWAY"}, headers=headers)
     assert (refused.status_code, refused.json()["code"]) == (503, "issuer_unavailable")
-    assert int(refused.headers["Retry-After"]) == FIRST_AGAIN_SECONDS
+    assert int(refused.headers["Retry-After"]) == RETRY_SECONDS

@@ -20,7 +20,7 @@ from deploy.audit.provider import Provider
 from deploy.issuer import LocalIssuer
 from deploy.local.runtime import Local
 from deploy.seed import seed
-from deploy.story import Guest, NotTold
+from deploy.story import Guest, NotWalked
 from shared.contracts.topics import EVENTS, SERVICES
 from tests import offsets
 from tests.conftest import until
@@ -71,7 +71,7 @@ class System:
     async def _ended(guest: Guest) -> dict[str, Any]:
         seen = await guest.seen()
         if seen["state"] not in FINAL:
-            raise NotTold(f"{seen['order_id']} is {seen['state']}")
+            raise NotWalked(f"{seen['order_id']} is {seen['state']}")
         return seen
 
     async def quiet(self, log: offsets.Log | None = None) -> Books:
@@ -125,7 +125,7 @@ async def persistently(step: Callable[[], Awaitable[T]]) -> T:
     while asyncio.get_running_loop().time() < deadline:
         try:
             return await step()
-        except (httpx.HTTPError, NotTold, json.JSONDecodeError) as failure:
+        except (httpx.HTTPError, NotWalked, json.JSONDecodeError) as failure:
             last = failure
             await asyncio.sleep(0.2)
     raise AssertionError(f"not within {PATIENCE_SECONDS} s, the last time: {last!r}")

@@ -19,7 +19,7 @@ import pytest
 from deploy.audit.books import Books, read
 from deploy.dead import dead_letters
 from deploy.log import whole
-from deploy.story import Guest, tell
+from deploy.story import Guest, walk
 from shared.contracts.topics import EVENTS, SERVICES
 from shared.messaging.broker import Producer
 from tests.conftest import until
@@ -43,7 +43,7 @@ decide.with_event = broken
 async def test_the_story_goes_from_scan_to_rank(system: System) -> None:
     lines: list[str] = []
     url = system.local.url
-    told = await asyncio.to_thread(tell, url, public_url=url, scene="FORUM26", name="Lin Yue (demo)", say=lines.append)
+    told = await asyncio.to_thread(walk, url, public_url=url, scene="FORUM26", name="Lin Yue (demo)", say=lines.append)
     async with system.client() as client:
         pdf = await client.get(told["addresses"]["PDF"])
         pages = [

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from deploy.story import Guest, NotTold
+from deploy.story import Guest, NotWalked
 from shared.web.auth import CAPABILITY_HEADER
 from tests.e2e.conftest import FINAL, persistently
 
@@ -78,7 +78,7 @@ class Visitor(Guest):
             seen = await self.seen()
             (payment,) = seen["payments"]
             if payment["state"] != "voided" and (payment["refund"] or {}).get("state") != "made":
-                raise NotTold(f"{seen['order_id']}: the money is not back")
+                raise NotWalked(f"{seen['order_id']}: the money is not back")
             return seen
 
         seen = await persistently(returned)
@@ -95,7 +95,7 @@ class Visitor(Guest):
             answer = await self.client.get(f"/v1/verifications/{first}")
             said = answer.raise_for_status().json()
             if said["status"] != "superseded":
-                raise NotTold(f"the certificate is {said['status']}")
+                raise NotWalked(f"the certificate is {said['status']}")
             return str(said["superseded_by"]["code"])
 
         return await persistently(corrected)
@@ -123,4 +123,4 @@ class Visitor(Guest):
         address = f"/v1/beneficiaries/{self.order['beneficiary_id']}"
         answer = await self.client.patch(address, json={"name": name}, headers=headers)
         if answer.status_code != httpx.codes.OK:
-            raise NotTold(f"{answer.status_code} {answer.text[:200]}")
+            raise NotWalked(f"{answer.status_code} {answer.text[:200]}")

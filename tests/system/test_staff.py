@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy.story import NotTold
+from deploy.story import NotWalked
 from shared.web.idempotency import id_of
 from tests.conftest import until
 from tests.system.conftest import System
@@ -133,5 +133,5 @@ async def test_a_revoked_certificate_says_so_and_leaves_the_boards_and_the_footp
     await covered_by(None)
     assert (await ranked_anew(system, client))[0]["members"] == before[0]["members"] - 1
     assert (await guest.seen())["state"] == "completed", "what is retired stays retired"
-    with pytest.raises(NotTold, match="409"):
+    with pytest.raises(NotWalked, match="409"):
         await Buyer(client, footprint=guest.footprint).place(GROVES)

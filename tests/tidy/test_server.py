@@ -10,11 +10,10 @@ import pytest
 import yaml
 
 from deploy.generate.files import REFERENCE, SCHEMAS
-from deploy.generate.settings import settings_kind
 from deploy.local.parts import PARTS
 from deploy.local.place import Place
 from deploy.server import keys
-from deploy.settings import COMMON, CONCERNS, EXIT_CODE, KNOWN, OF_SERVICES, OF_TOOLS, PREFIX, misspelt
+from deploy.settings import COMMON, CONCERNS, EXIT_CODE, KNOWN, OF_SERVICES, OF_TOOLS, PREFIX, misspelt, settings_kind
 from shared import settings as shared_settings
 from shared.contracts.topics import SERVICES
 from shared.settings import Settings, name_of

@@ -23,7 +23,7 @@ from services.calculator.pages.refined import Typed
 from services.calculator.store.store import Store
 from shared.web import languages
 from shared.web.app import cause_of, keep_capability
-from shared.web.auth import hash_of, shown
+from shared.web.auth import hash_of, presented
 from shared.web.figures import Figures
 from shared.web.idempotency import checked
 from shared.web.pages import Pages
@@ -111,7 +111,7 @@ class _Forms:
             occasion = occasion if occasion.scene else Occasion.year(old.place.country)
         else:
             replaces = ""
-        typed = Typed.of_answers(answers, occasion.place.country, self._handlers.release, languages.asked().language)
+        typed = Typed.of_answers(answers, occasion.place.country, self._handlers.release, languages.current().language)
         if not typed.legs and not occasion.scene:
             typed = typed.changed("add-leg")
         return self._every_leg(occasion, typed, key=secrets.token_hex(16), replaces=replaces, last_grams=grams)
@@ -129,7 +129,7 @@ class _Forms:
             return self.three_questions(occasion, form, key=key, errors=wrong.errors)
         if do == REFINE:
             typed = Typed.of_answers(
-                answers, occasion.place.country, self._handlers.release, languages.asked().language
+                answers, occasion.place.country, self._handlers.release, languages.current().language
             )
             return self._every_leg(occasion, typed, key=key, replaces=replaces)
         asked = FootprintAsked(
@@ -154,10 +154,10 @@ class _Forms:
             grams = compute(answers, scene=occasion.place, release=self._handlers.release).grams
         except (FormWrong, AnswersRefused, NoFactor):
             return JSONResponse({"mass": None})
-        return JSONResponse({"mass": Figures(languages.asked().language).mass(grams)})
+        return JSONResponse({"mass": Figures(languages.current().language).mass(grams)})
 
     def _answers(self, occasion: Occasion, form: Form) -> dict[str, Any]:
-        language = languages.asked().language
+        language = languages.current().language
         if "form" in form or occasion.scene is None:
             return Typed.of_form(form).answers(self._handlers.release, language)
         return read_questions(form, occasion.scene, self._handlers.release, language)
@@ -201,5 +201,5 @@ def _year(form: Form) -> Occasion:
 
 
 def _fits(request: Request, footprint_id: str, claim_hash: str) -> bool:
-    token = shown(request, footprint_id)
+    token = presented(request, footprint_id)
     return token is not None and hash_of("fp", footprint_id, token) == claim_hash

@@ -21,7 +21,7 @@ from shared.contracts.event import Country
 from shared.sentence import Sentence
 from shared.web import languages
 from shared.web.app import cause_of
-from shared.web.auth import Forbidden, Unauthenticated, hash_of, shown, token_of
+from shared.web.auth import Forbidden, Unauthenticated, hash_of, presented, token_of
 from shared.web.idempotency import Key, body_hash, checked, id_of
 
 
@@ -131,7 +131,7 @@ def api_router(store: Store, handlers: Handlers, *, secret: str, livemode: bool)
                 "name": airport.name,
                 "city": airport.city,
                 "country": airport.country,
-                "text": places.written(airport, languages.asked().language),
+                "text": places.written(airport, languages.current().language),
             }
             for airport in places.found(q, handlers.release)
         ]
@@ -203,7 +203,7 @@ async def wanted_of(
 
 
 async def _token_of_old(request: Request, store: Store, footprint_id: str) -> str:
-    token = shown(request, footprint_id)
+    token = presented(request, footprint_id)
     if token is None:
         raise Unauthenticated("Only who made a footprint may change its answers: show its capability.")
     if hash_of("fp", footprint_id, token) != await store.claim_hash(footprint_id):

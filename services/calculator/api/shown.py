@@ -131,7 +131,7 @@ def result_context(
 
 def countries() -> list[dict[str, str]]:
     """Return all countries by ISO code, in the order of their names in the page's language."""
-    names = Locale.parse(languages.asked().language).territories
+    names = Locale.parse(languages.current().language).territories
     found = [
         (name, code) for code, name in names.items() if len(code) == 2 and code.isalpha() and code not in _NO_COUNTRIES
     ]

@@ -19,8 +19,7 @@ from services.certificates.domain.serials import serial_lines
 from services.certificates.domain.throttle import TooManyCodes
 from services.certificates.handlers import Handlers
 from shared.messaging.failures import is_infrastructure
-from shared.web import languages
-from shared.web.languages import Language
+from shared.web.languages import Language, current
 from shared.web.pages import Pages
 from shared.web.problems import RETRY_AFTER_SECONDS
 
@@ -63,7 +62,7 @@ def page_router(handlers: Handlers, sheets: Sheets, pages: Pages, *, clock: Call
 
         def page_of(opened: Opened) -> Response:
             page = pages.render(
-                "certificate.html", **_context(opened, str(sheets.card(opened, languages.asked().language)), clock())
+                "certificate.html", **_context(opened, str(sheets.card(opened, current().language)), clock())
             )
             return HTMLResponse(page, headers={"Cache-Control": NEVER_KEPT})
 
@@ -81,7 +80,7 @@ def page_router(handlers: Handlers, sheets: Sheets, pages: Pages, *, clock: Call
         opened = await handlers.opened(code, address=client)
         if opened is None:
             raise UnknownCertificate(UNKNOWN)
-        content = await as_printed(opened, languages.asked().language)
+        content = await as_printed(opened, current().language)
         headers = {
             "ETag": f'"{hashlib.sha256(content).hexdigest()[:32]}"',
             "Cache-Control": PRINTS_CACHED,

@@ -46,7 +46,8 @@ class Sheets:
         self._public_url = public_url
         self._livemode = livemode
         self._translators = {
-            language: languages.speaker(languages.catalogue(language, (pages.SHARED, FOLDER))) for language in LANGUAGES
+            language: languages.translator(languages.catalogue(language, (pages.SHARED, FOLDER)))
+            for language in LANGUAGES
         }
 
     async def pdf(self, opened: Opened, language: Language) -> bytes:

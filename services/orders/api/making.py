@@ -15,7 +15,7 @@ from services.orders.domain.beneficiary.beneficiary import Beneficiary, Naming
 from services.orders.domain.order.order import Offered, Wish
 from services.orders.handlers.orders import Keyed
 from shared.web.app import cause_of
-from shared.web.auth import Forbidden, hash_of, shown, token_of
+from shared.web.auth import Forbidden, hash_of, presented, token_of
 from shared.web.idempotency import body_hash, checked, id_of
 
 GUEST = "guest"
@@ -38,7 +38,7 @@ async def profile_of(request: Request, served: Served, named: str | None) -> Ben
     """
     held = [named] if named else [name for name in request.cookies if name.startswith("ben_")]
     for beneficiary_id in held:
-        token, loaded = shown(request, beneficiary_id), await served.store.beneficiary(beneficiary_id)
+        token, loaded = presented(request, beneficiary_id), await served.store.beneficiary(beneficiary_id)
         if token is None or loaded is None or (loaded.value.erased and not named):
             continue
         if secrets.compare_digest(loaded.value.profile_hash, hash_of("ben", beneficiary_id, token)):

@@ -42,7 +42,7 @@ from services.orders.pages import words
 from shared.refusal import Refusal
 from shared.sentence import Sentence
 from shared.web.app import cause_of, keep_capability
-from shared.web.auth import hash_of, shown
+from shared.web.auth import hash_of, presented
 from shared.web.idempotency import id_of
 
 OFFERS_MAX = 12
@@ -126,7 +126,7 @@ def page_router(served: Served) -> APIRouter:
             return RedirectResponse("/", 303)
         if order_id := await _own_order(request, served, footprint):
             return RedirectResponse(f"/orders/{order_id}", 303)
-        subject = Subject(footprint, shown(request, footprint) or "", None if footprint else mass_g)
+        subject = Subject(footprint, presented(request, footprint) or "", None if footprint else mass_g)
         return await choose(request, subject, key=secrets.token_hex(16))
 
     @routes.post("/orders")
@@ -140,7 +140,7 @@ def page_router(served: Served) -> APIRouter:
         name: Text = "",
         mandate: Text = "",
     ) -> Any:
-        subject = Subject(footprint, shown(request, footprint) or "", None if footprint else mass_g)
+        subject = Subject(footprint, presented(request, footprint) or "", None if footprint else mass_g)
         answers = {"offer": offer, "name_kind": name_kind, "name": name, "mandate": mandate}
         project_id, _, version = offer.partition(":")
         errors: dict[str, str] = {}
@@ -215,7 +215,7 @@ async def _own_order(request: Request, served: Served, footprint_id: str) -> str
     if covering is None:
         return None
     order_id, stored = covering
-    token = shown(request, order_id)
+    token = presented(request, order_id)
     return order_id if token and secrets.compare_digest(stored, hash_of("ord", order_id, token)) else None
 
 

@@ -12,7 +12,7 @@ from services.ranking.domain.selection import Board, Measure, Selection, select
 from services.ranking.domain.windows import WindowKind
 from shared.refusal import Refusal
 from shared.sentence import Sentence
-from shared.web.auth import CAPABILITY_HEADER, Forbidden, Unauthenticated, hash_of, shown
+from shared.web.auth import CAPABILITY_HEADER, Forbidden, Unauthenticated, hash_of, presented
 
 
 class NotFound(Refusal):
@@ -55,7 +55,7 @@ def required_profile(request: Request, boards: Boards, beneficiary_id: str | Non
     found = profile_of(request, boards, beneficiary_id)
     if found is not None:
         return found
-    if any(shown(request, one) for one in _named(request, beneficiary_id)):
+    if any(presented(request, one) for one in _named(request, beneficiary_id)):
         raise Forbidden("The capability does not fit, or the profile has not reached the boards yet.")
     raise Unauthenticated(
         f"Show the cookie of your profile, or name it as beneficiary and send its capability in {CAPABILITY_HEADER}."
@@ -70,7 +70,7 @@ def _named(request: Request, beneficiary_id: str | None) -> Iterator[str]:
 
 
 def _fits(request: Request, boards: Boards, beneficiary_id: str) -> bool:
-    token, stored = shown(request, beneficiary_id), boards.profile_hash(beneficiary_id)
+    token, stored = presented(request, beneficiary_id), boards.profile_hash(beneficiary_id)
     if token is None or stored is None:
         return False
     return secrets.compare_digest(stored, hash_of("ben", beneficiary_id, token))

@@ -42,7 +42,7 @@ def wall_router(handlers: Handlers, clock: Callable[[], datetime], pages: Pages,
 
     def frame(snapshot: Snapshot) -> bytes:
         """Return a snapshot as it is sent, the same bytes to all who read the same language."""
-        language = languages.asked().language
+        language = languages.current().language
         if language not in snapshot.frames:
             event = ServerSentEvent(drawn("wall_now.html", snapshot), event="wall", id=snapshot.version)
             snapshot.frames[language] = event.encode()

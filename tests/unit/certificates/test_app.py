@@ -2,7 +2,7 @@
 
 import pytest
 
-from deploy.generate.settings import settings_of
+from deploy.settings import settings_of
 from services.certificates.app import ISSUER, Settings
 
 GIVEN = settings_of("certificates").model_dump(exclude={"certificate_issuer"})

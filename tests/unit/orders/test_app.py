@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deploy.generate.settings import settings_of
+from deploy.settings import settings_of
 from services.orders.app import Settings, create_app
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deploy.generate.settings import settings_kind, settings_of
+from deploy.settings import settings_kind, settings_of
 from services.orders.app import Settings
 from shared.contracts.topics import SERVICES
 from shared.settings import load, name_of
