@@ -1,4 +1,4 @@
-"""What calculator says: scenes as they stand, and footprints as they are computed."""
+"""What calculator publishes: scenes as they stand, and footprints as they are computed."""
 
 from typing import Annotated, ClassVar, Literal
 

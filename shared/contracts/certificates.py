@@ -1,4 +1,4 @@
-"""What certificates says: a certificate came into being, or was withdrawn."""
+"""What certificates publishes: a certificate came into being, or was withdrawn."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -20,7 +20,7 @@ from shared.contracts.orders import BeneficiaryKind
 
 
 class CertificateIssued(Event):
-    """A certificate exists; told once, later versions of its name tell nothing."""
+    """A certificate exists; published once, later versions of its name publish nothing."""
 
     publisher: ClassVar[str] = "certificates"
     topic: ClassVar[str] = "certificate.issued"

@@ -63,10 +63,10 @@ CertificateId = identifier("cert")
 
 
 class Event(BaseModel):
-    """A fact that has happened, told once for all; fields are added, never renamed or removed.
+    """A fact that has happened, published once for all; fields are added, never renamed or removed.
 
     Class attributes are the line of the table of topics: `topic` is also the CloudEvents type, `key` and
-    `subject` name the fields that decide the partition and the aggregate told about.
+    `subject` name the fields that decide the partition and the aggregate that it is about.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -105,7 +105,7 @@ class Envelope(Generic[EventT_co]):
 
     @property
     def subject(self) -> str:
-        """The aggregate told about."""
+        """The aggregate that it is about."""
         return str(getattr(self.data, self.data.subject))
 
     @property

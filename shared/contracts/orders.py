@@ -1,4 +1,4 @@
-"""What orders says: the life of an order as registry and back office need it, and how beneficiaries are named."""
+"""What orders publishes: the life of an order as registry and back office need it, and how beneficiaries are named."""
 
 from typing import Annotated, ClassVar, Literal
 

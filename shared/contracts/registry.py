@@ -1,4 +1,4 @@
-"""What registry says: the listing of a project, and what became of an order's credits."""
+"""What registry publishes: the listing of a project, and what became of an order's credits."""
 
 from typing import Annotated, ClassVar, Literal
 

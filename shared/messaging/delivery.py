@@ -22,8 +22,8 @@ from prometheus_client import Counter
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, retry_if_exception_type
 
 from shared.contracts.event import Envelope, Event, MalformedEvent, from_record
-from shared.contracts.orders import BeneficiaryNamed
 from shared.messaging.broker import Producer
+from shared.messaging.dead_letters import letter_of, place_of, reason_of, topic_of
 from shared.messaging.failures import LostRace, is_infrastructure, kind_of, unavailable
 from shared.messaging.retries import AFTER_LOST_RACE, BACK_OFF, RETRY_DELAY_SECONDS_MAX
 
@@ -121,11 +121,11 @@ class Delivery:
             failure = failures.get(id(record))
             self._dead_in_a_row = 0 if failure is None else self._dead_in_a_row + 1
             if failure is not None and self._dead_in_a_row >= DEAD_IN_A_ROW_MAX:
-                self.halted = f"{self._dead_in_a_row} messages in a row failed, the last: {_reason(record, failure)}"
+                self.halted = f"{self._dead_in_a_row} messages in a row failed, the last: {reason_of(record, failure)}"
                 log.critical("consumer halted", service=self._service, reason=self.halted)
 
     def _read(self, record: ConsumerRecord) -> tuple[type[Event], Envelope[Event]]:
-        topic = _topic_of(record)
+        topic = topic_of(record)
         contract = self._contracts.get(topic)
         if contract is None or record.value is None:
             raise MalformedEvent(f"{self._service} does not consume {topic!r}")
@@ -183,18 +183,10 @@ class Delivery:
             log.warning(what, service=self._service, attempt=state.attempt_number, failure=kind_of(failure))
 
     async def _dead_letter(self, rejected: _Rejected, consumer: AIOKafkaConsumer | None) -> None:
-        record = rejected.record
-        topic, reason = _topic_of(record), _reason(record, rejected.failure)
-        place = _place_of(record)
-        log.error("dead-lettered", service=self._service, **place, reason=reason)
-        # Names leave the log when they are erased, so their bytes may not live on in a dead letter.
-        value = b"" if topic == BeneficiaryNamed.topic else record.value
-        own = [(name, text) for name, text in record.headers if text is not None and not name.startswith("dead_")]
-        why = [
-            *((f"dead_{name}", str(text).encode()) for name, text in place.items()),
-            ("dead_attempts", str(rejected.attempts).encode()),
-            ("dead_reason", reason.encode(errors="replace")),
-        ]
+        record, failure = rejected.record, rejected.failure
+        place = place_of(record)
+        log.error("dead-lettered", service=self._service, **place, reason=reason_of(record, failure))
+        value, own, why = letter_of(record, failure, attempts=rejected.attempts)
 
         async def rest(seconds: float) -> None:
             await self._rest(seconds, consumer)
@@ -208,7 +200,7 @@ class Delivery:
         except KafkaError:
             # With the reason it is larger than a record may be: its place is kept, where it can still be read.
             await trying(send, None, b"", why)
-        DEAD.labels(topic).inc()
+        DEAD.labels(place["topic"]).inc()
 
     async def _rest(self, seconds: float, consumer: AIOKafkaConsumer | None) -> None:
         """Wait before another try, and poll now and then, so that the group does not take the partitions away."""
@@ -237,31 +229,6 @@ def _smaller(messages: Sequence[_Message]) -> list[list[_Message]]:
     if len(parts) > 1:
         return list(parts.values())
     return [[one] for one in messages]
-
-
-def _topic_of(record: ConsumerRecord) -> str:
-    """The topic that the message was published on; a replayed one carries it along."""
-    if record.topic.startswith("replay."):
-        topic = next((text for name, text in record.headers if name == "dead_topic"), None)
-        return bytes(topic or b"")[:200].decode(errors="replace")
-    return str(record.topic)
-
-
-def _place_of(record: ConsumerRecord) -> dict[str, str | int]:
-    """Where the message was published; of a replayed one where it stood first, so that it can be read there again."""
-    place = {"topic": _topic_of(record), "partition": record.partition, "offset": record.offset}
-    if record.topic.startswith("replay."):
-        carried = {name: text for name, text in record.headers if text is not None}
-        for name in ("partition", "offset"):
-            text = carried.get(f"dead_{name}", b"")
-            place[name] = int(text) if len(text) < 20 and text.isdigit() else place[name]
-    return place
-
-
-def _reason(record: ConsumerRecord, failure: Exception) -> str:
-    """Say why a message failed; of one that carries a name only the kind, since a message may quote its input."""
-    kind = type(failure).__name__
-    return kind if _topic_of(record) == BeneficiaryNamed.topic else f"{kind}: {failure}"[:1000]
 
 
 def _failure(state: RetryCallState) -> BaseException:

@@ -12,6 +12,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from prometheus_client import REGISTRY
 
+from deploy.dead import dead_letters
 from deploy.log import whole
 from shared.contracts.event import PARTITIONS, Envelope, to_record
 from shared.contracts.orders import BeneficiaryNamed, OrderPlaced
@@ -198,17 +199,17 @@ async def test_a_heartbeat_is_on_every_partition_and_no_consumer_takes_it_for_a_
             return all(now.get(partition, 0) > before.get(partition, 0) for partition in range(PARTITIONS))
 
         await until(all_beaten)
-    heard: list[Envelope[Any]] = []
+    consumed: list[Envelope[Any]] = []
 
     async def handle(batch: Sequence[Envelope[Any]]) -> None:
-        heard.extend(batch)
+        consumed.extend(batch)
 
     group = f"beaten-{secrets.token_hex(4)}"
     async with consuming(infra, producer, handle, group=group, replica=group, contract=BeneficiaryNamed, begins=True):
         await heartbeat(producer, "beneficiary.named")
         last = enveloped(named("Lin Yue (demo)"))
         await send(producer, last)
-        await until(_said(lambda: last.subject in {event.subject for event in heard}))
+        await until(_said(lambda: last.subject in {event.subject for event in consumed}))
     assert not [letter async for letter in whole(infra.kafka, "dead.ranking") if letter.key.startswith(b"heartbeat")]
 
 
@@ -267,5 +268,5 @@ async def test_a_consumer_that_is_refused_waits_and_makes_no_dead_letter(infra: 
     async with consuming(infra, producer, handle, group=group, replica=group, begins=True):
         await send(producer, event)
         await until(_said(lambda: tries == 2 * delivery.ATTEMPTS_MAX))
-    letters = [letter async for letter in whole(infra.kafka, "dead.ranking") if letter.key == event.key.encode()]
+    letters = [letter async for letter in dead_letters(infra.kafka, "ranking") if letter.subject == event.subject]
     assert letters == []

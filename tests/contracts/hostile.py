@@ -163,12 +163,12 @@ def far(mark: str) -> list[Hostile]:
             lambda found: id_of(found[1], f"{mark} {found[2]}"),
             json.dumps({"value": body, "headers": headers}),
         )
-        told = json.loads(text)
+        marked = json.loads(text)
         found.append(
             Hostile(
                 contract,
-                json.dumps(told["value"]).encode(),
-                [(name, one.encode()) for name, one in told["headers"].items()],
+                json.dumps(marked["value"]).encode(),
+                [(name, one.encode()) for name, one in marked["headers"].items()],
             )
         )
     return found

@@ -1,4 +1,4 @@
-"""Every message ever committed is taken by every service that hears its topic, and a second time as well."""
+"""Every message ever committed is taken by every service that consumes its topic, and a second time as well."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from tests.conftest import Infra, served, until
 from tests.contracts.test_events import examples
 
 GROUPS = tuple(service for service in SERVICES if service != "ranking")
-# On the topics lies whatever the tests before have told, some thousand messages: each service reads all of it first.
+# On the topics lies whatever the tests before have published, some thousand messages, and each service reads it all.
 ALL_READ_SECONDS = 120.0
 SUBJECTS = {message["headers"]["ce_subject"] for _, message in examples()}
 
 
 def record(message: dict[str, Any], *, replayed_from: str | None = None) -> Record:
-    """Return a committed message as it goes on a topic; one that is replayed names the topic it was told on."""
+    """Return a committed message as it goes on a topic; one that is replayed names the topic it was published on."""
     headers = [(name, text.encode()) for name, text in message["headers"].items()]
     if replayed_from is not None:
         headers.append(("dead_topic", replayed_from.encode()))
@@ -45,7 +45,7 @@ async def producer(infra: Infra) -> AsyncIterator[broker.Producer]:
 
 
 @pytest_asyncio.fixture(scope="module")
-async def told_at(producer: broker.Producer) -> datetime:
+async def published_at(producer: broker.Producer) -> datetime:
     """When every example began to be put on its topic, twice."""
     began = datetime.now(UTC)
     for contract, message in examples() * 2:
@@ -73,25 +73,25 @@ async def letters(infra: Infra, service: str, since: datetime) -> list[DeadLette
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_every_message_ever_committed_is_taken_by_each_service_that_hears_it_and_so_is_its_repeat(
-    service: str, infra: Infra, told_at: datetime, settings: Callable[..., Any], log: offsets.Log
+async def test_every_message_ever_committed_is_taken_by_each_service_that_consumes_it_and_so_is_its_repeat(
+    service: str, infra: Infra, published_at: datetime, settings: Callable[..., Any], log: offsets.Log
 ) -> None:
     # Ranking has no group; it is ready when it has folded all that lay there at its start.
     async with running(service, settings):
         if service in GROUPS:
             await until(lambda: log.is_read_by(service), seconds=ALL_READ_SECONDS)
-    assert await letters(infra, service, told_at) == []
+    assert await letters(infra, service, published_at) == []
 
 
 @pytest.mark.parametrize("service", GROUPS)
 async def test_a_message_that_breaks_its_contract_is_seen_among_the_dead_letters(
     service: str, infra: Infra, producer: broker.Producer, settings: Callable[..., Any], log: offsets.Log
 ) -> None:
-    began, heard = datetime.now(UTC), consumed_by(service)
+    began, consumed = datetime.now(UTC), consumed_by(service)
     broken = [
         (contract.topic, {**message, "value": {**message["value"], contract.subject: 7}})
         for contract, message in examples()
-        if contract in heard
+        if contract in consumed
     ]
     # By the service's replay topic: what lies on the topics themselves, everybody reads.
     for topic, message in broken:

@@ -69,7 +69,7 @@ def test_another_library_reads_what_we_write_as_the_same_cloudevent(
     assert value is not None
     assert len(dict(headers)) == len(headers)
     found = from_binary(KafkaMessage(headers=dict(headers), key=key, value=value), JSONFormat(), CloudEvent)
-    told = found.get_attributes()
+    attributes = found.get_attributes()
     expected = {
         "specversion": "1.0",
         "id": envelope.id,
@@ -83,9 +83,9 @@ def test_another_library_reads_what_we_write_as_the_same_cloudevent(
         "livemode": "false",
         "partitionkey": envelope.key,
     }
-    assert expected.items() <= told.items()
-    assert told.keys() - expected.keys() <= {"cause"}
-    assert told.get("cause") == envelope.cause_id
+    assert expected.items() <= attributes.items()
+    assert attributes.keys() - expected.keys() <= {"cause"}
+    assert attributes.get("cause") == envelope.cause_id
     assert found.get_data() == envelope.data.model_dump(mode="json")
 
 
@@ -145,7 +145,7 @@ def test_a_message_against_its_contract_is_refused_with_the_reason(change: dict[
 @pytest.mark.parametrize("text", [b"\xff", None], ids=["no text", "null"])
 def test_a_header_that_is_no_text_or_missing_is_refused(name: str, text: bytes | None) -> None:
     contract, message = examples()[0]
-    headers = [(one, text if one == name else told.encode()) for one, told in message["headers"].items()]
+    headers = [(one, text if one == name else there.encode()) for one, there in message["headers"].items()]
     with pytest.raises(MalformedEvent):
         from_record(contract, json.dumps(message["value"]).encode(), headers, livemode=False, timestamp_ms=PUBLISHED_MS)  # type: ignore[arg-type]
 
@@ -153,7 +153,7 @@ def test_a_header_that_is_no_text_or_missing_is_refused(name: str, text: bytes |
 @pytest.mark.parametrize("value", [b"", b"{", b"[]", b"null", b"\xff{}"])
 def test_a_body_that_is_no_such_event_is_refused(value: bytes) -> None:
     contract, message = examples()[0]
-    headers = [(name, told.encode()) for name, told in message["headers"].items()]
+    headers = [(name, text.encode()) for name, text in message["headers"].items()]
     with pytest.raises(MalformedEvent):
         from_record(contract, value, headers, livemode=False, timestamp_ms=PUBLISHED_MS)
 

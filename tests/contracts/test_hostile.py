@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import re
 import secrets
@@ -94,11 +95,15 @@ async def test_hostile_events_stop_no_consumer_and_break_no_page(
     extremes = [one for one in far(mark) if one.contract in contracts]
     sent = [*(one for one in many(HOSTILE * len(SERVICES)) if one.contract in contracts)][:HOSTILE] + extremes
     good = [message for message in examples() if message[0] in contracts]
+    acknowledged: list[Any] = []
     for number, one in enumerate(sent):
         # Too many that fail in a row halt a consumer, so among them come good ones.
         contract, message = good[number % len(good)]
-        await put(producer, service, contract.topic, record(message))
-        await put(producer, service, one.contract.topic, (f"{mark} {number}".encode(), one.value, one.headers))
+        acknowledged += [
+            await put(producer, service, contract.topic, record(message)),
+            await put(producer, service, one.contract.topic, (f"{mark} {number}".encode(), one.value, one.headers)),
+        ]
+    await asyncio.gather(*acknowledged)
     app = importlib.import_module(f"services.{service}.app")
     given = settings(service, kind=app.Settings, replica=f"{service}-test")
     async with served(app.create_app(given)) as client, offsets.opened(infra.kafka) as log:
@@ -124,13 +129,13 @@ async def test_hostile_events_stop_no_consumer_and_break_no_page(
     assert all(letter.reason.startswith(("MalformedEvent", "OtherMode")) for letter in letters)
 
 
-async def put(producer: broker.Producer, service: str, topic: str, message: tuple[Any, Any, Any]) -> None:
+async def put(producer: broker.Producer, service: str, topic: str, message: tuple[Any, Any, Any]) -> Any:
     """Give a message to the service alone, by its replay topic; ranking reads topics alone."""
     key, value, headers = message
     if service != "ranking":
         headers = [*headers, ("dead_topic", topic.encode())]
     to = topic if service == "ranking" else f"replay.{service}"
-    await (await producer.send(to, (key, value, headers), partition=0))
+    return await producer.send(to, (key, value, headers), partition=0)
 
 
 def key_of(letter: DeadLetter) -> str:
@@ -138,7 +143,7 @@ def key_of(letter: DeadLetter) -> str:
 
 
 async def addresses(service: str, mongodb_url: str, about: list[Hostile]) -> list[str]:
-    """Return the pages and programs' addresses of a service, about what the events told of."""
+    """Return the pages and programs' addresses of a service, about what the events are about."""
     api = importlib.import_module(f"services.{service}.api")
     ids = {
         name: found.decode()
@@ -170,8 +175,8 @@ async def test_an_audit_and_the_tools_bear_what_the_services_bear(infra: Infra, 
     for number, one in enumerate(many(HOSTILE)[:SEEN_BY_ALL]):
         # Others read these topics too, and halt when too many in a row are none.
         contract, message = examples()[number % len(examples())]
-        await put(producer, "ranking", contract.topic, record(message))
-        await put(producer, "ranking", one.contract.topic, (b"hostile", one.value, one.headers))
+        await (await put(producer, "ranking", contract.topic, record(message)))
+        await (await put(producer, "ranking", one.contract.topic, (b"hostile", one.value, one.headers)))
     for headers in ([("dead_attempts", b"x" * 5000), ("dead_offset", b"\xff")], [("dead_topic", None)], []):
         await (await producer.send("dead.calculator", (b"k", None, headers)))  # type: ignore[arg-type]
     books = await read(infra.kafka, infra.mongodb)
