@@ -431,10 +431,9 @@ async def test_the_settings_that_decide_whether_money_is_lost_are_in_the_running
         assert subscriber.ack_policy.name == "NACK_ON_ERROR"
 
         async def connected() -> Any:
-            return messaging._producer._producer
+            return messaging._producer._connection
 
-        producer = await until(connected)
-        sender = producer._sender
+        sender = (await until(connected)).producer._sender
         assert sender._acks == -1
         assert sender._txn_manager is not None
     mongodb.client.close()

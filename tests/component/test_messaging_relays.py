@@ -32,11 +32,13 @@ from tests.conftest import Infra, until
 @contextlib.asynccontextmanager
 async def relaying(*relays: Relay) -> AsyncIterator[None]:
     works = [asyncio.create_task(one.run()) for one in relays]
-    yield
-    for work in works:
-        assert not work.done()
-        work.cancel()
-    await asyncio.wait(works)
+    try:
+        yield
+        assert not any(work.done() for work in works)
+    finally:
+        for work in works:
+            work.cancel()
+        await asyncio.wait(works)
 
 
 def listed(version: int, project_id: str) -> ProjectListed:
@@ -243,7 +245,7 @@ async def test_what_was_handed_over_before_the_lease_was_lost_does_not_land_on_t
         await until(true_of(lambda: project_id in first.lease.held))
         # As if this process had stood still until its lease had ended.
         taken = await second.take(now=datetime.now(UTC) + timedelta(seconds=60))
-        await until(true_of(lambda: slow._producer is None))
+        await until(true_of(lambda: slow._connection is None))
         loaded = await orders.find_one({"_id": project_id})
         await second.change(loaded, {}, [listed(2, project_id)], now=clock(), cause=BECAUSE)
         await Publisher(producer).publish(taken)
