@@ -183,7 +183,7 @@ async def test_the_reason_of_a_name_that_failed_quotes_nothing(producer: Any, in
     assert not [letter for letter in letters if secret.encode() in repr((letter.value, letter.headers)).encode()]
 
 
-async def test_an_outbox_that_no_longer_fits_its_contract_is_set_aside_and_the_others_go_on(
+async def test_an_outbox_that_no_longer_fits_its_contract_is_tried_again_later_and_the_others_go_on(
     producer: Any, orders: Any, infra: Infra
 ) -> None:
     relay = Relay(producer, owner="one")

@@ -1,4 +1,4 @@
-"""A topic that refuses records for a while: what it refuses is set aside by name, all else goes on, and all heals."""
+"""A topic that refuses records for a while: what it refuses is tried again, all else goes on, and all heals."""
 
 from __future__ import annotations
 
@@ -153,14 +153,14 @@ async def test_a_topic_that_refuses_for_a_while_holds_up_only_what_it_refuses_an
                 other = await write_other()
                 await until(lambda: is_settled(other))
                 if setting == "max.message.bytes":
-                    set_aside = 6 if value == "3000" else 60
-                    await until(true_of(lambda: figure("diandian_outbox_set_aside") == set_aside))
+                    refused = 6 if value == "3000" else 60
+                    await until(true_of(lambda: figure("diandian_outbox_retried") == refused))
                     await until(true_of(lambda: figure("diandian_outbox_oldest_seconds") > 3))
                 assert ProjectListed.topic in health
                 assert "prj_" in health
             await until(lambda: all_settled(orders))
             assert await relay.health() is None
-            assert figure("diandian_outbox_set_aside") == figure("diandian_outbox_oldest_seconds") == 0
+            assert figure("diandian_outbox_retried") == figure("diandian_outbox_oldest_seconds") == 0
     found = await times_published(kafka, ProjectListed.topic, OrderPlaced.topic)
     assert {event: found[event] for event in events if not 1 <= found[event] <= 2} == {}
 
@@ -217,7 +217,7 @@ async def test_a_ledger_that_cannot_publish_the_pages_of_some_projects_publishes
     assert {event: found[event] for event in events if not 1 <= found[event] <= 2} == {}
 
 
-async def test_a_project_with_a_page_that_cannot_be_read_is_set_aside_by_name_and_the_others_go_on(
+async def test_a_project_with_a_page_that_cannot_be_read_is_named_and_tried_again_and_the_others_go_on(
     kafka: str, ledger: Any
 ) -> None:
     async with producing(kafka) as producer:
