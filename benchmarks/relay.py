@@ -61,7 +61,7 @@ class _Gate:
 
     def __init__(self, behind: Source) -> None:
         self._behind, self.opened = behind, False
-        self.lease, self.settle, self.set_aside = behind.lease, behind.settle, behind.set_aside
+        self.lease, self.settle, self.retry_later = behind.lease, behind.settle, behind.retry_later
         self.oldest, self.release = behind.oldest, behind.release
 
     async def take(self, *, now: datetime) -> list[Pending]:

@@ -181,8 +181,8 @@ class Store:
             await self.lease.give_back([project_id], update={"$set": {"next": self._taken[project_id].after(pending)}})
             self._since.pop(project_id, None)
 
-    async def set_aside(self, refused: Sequence[Pending], *, until: datetime) -> None:
-        """Move the places past whole pages that were published, and leave the projects until then."""
+    async def retry_later(self, refused: Sequence[Pending], *, until: datetime) -> None:
+        """Move the places past whole pages that were published, and let the rest be taken again then."""
         for pending in refused:
             project_id = pending.aggregate_id
             update = {"$set": {"next": self._taken[project_id].after(pending)}}

@@ -43,23 +43,45 @@ if version("aiokafka") in VERSIONS_KNOWN:
     AIOKafkaClient.bootstrap = bootstrap
 
 
-def is_dead(producer: AIOKafkaProducer) -> bool:
-    """Say whether the producer's own task has ended, so that it will never send anything again."""
-    return bool(producer._sender.sender_task.done())  # noqa: SLF001
+class Connection:
+    """A producer of aiokafka that can be stopped at any moment."""
 
+    def __init__(self, producer: AIOKafkaProducer) -> None:
+        self.producer = producer
+        self._entering = 0
+        self._entered = asyncio.Event()
 
-async def stop(producer: AIOKafkaProducer, *, flush_seconds: float) -> None:
-    """Send what is under way for so long at most, then nothing more, and disconnect.
+    @property
+    def is_dead(self) -> bool:
+        """Whether the producer's own task has ended, so that it will never send anything again."""
+        return bool(self.producer._sender.sender_task.done())  # noqa: SLF001
 
-    Whatever is not acknowledged fails; requests that were begun have ended afterwards.
-    """
-    sending = producer._sender.sender_task  # noqa: SLF001
-    if flush_seconds:
-        flushing = asyncio.create_task(producer.flush())
-        await asyncio.wait({flushing, sending}, timeout=flush_seconds, return_when=asyncio.FIRST_COMPLETED)
-        flushing.cancel()
-    unacknowledged = KafkaConnectionError("not acknowledged when its producer was stopped")
-    producer._message_accumulator.fail_all(unacknowledged)  # noqa: SLF001
-    sending.cancel()
-    await asyncio.wait({sending})
-    await producer.stop()
+    async def send(self, topic: str, **record: Any) -> asyncio.Future[Any]:
+        """Hand a record over; the future is done when it is acknowledged or will never be. Raises KafkaError."""
+        self._entering += 1
+        try:
+            sent: asyncio.Future[Any] = await self.producer.send(topic, **record)
+        finally:
+            self._entering -= 1
+            self._entered.set()
+        return sent
+
+    async def stop(self, *, flush_seconds: float) -> None:
+        """Send what is under way for so long at most, then nothing more, and disconnect.
+
+        Whatever is not acknowledged fails; requests that were begun have ended afterwards.
+        """
+        sending = self.producer._sender.sender_task  # noqa: SLF001
+        if flush_seconds:
+            flushing = asyncio.create_task(self.producer.flush())
+            await asyncio.wait({flushing, sending}, timeout=flush_seconds, return_when=asyncio.FIRST_COMPLETED)
+            flushing.cancel()
+        unacknowledged = KafkaConnectionError("not acknowledged when its producer was stopped")
+        self.producer._message_accumulator.fail_all(unacknowledged)  # noqa: SLF001
+        sending.cancel()
+        await asyncio.wait({sending})
+        # Whoever waits for a topic's metadata would wait for ever once the client is closed.
+        while self._entering:
+            self._entered.clear()
+            await self._entered.wait()
+        await self.producer.stop()

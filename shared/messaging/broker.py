@@ -30,7 +30,7 @@ from faststream.kafka.message import KafkaAckableMessage
 
 from shared.contracts.event import Record
 from shared.contracts.topics import RECORD_BYTES_MAX, TOPICS
-from shared.messaging import aiokafka_internals
+from shared.messaging.aiokafka_internals import Connection
 from shared.messaging.undecodable import read_past_undecodable_batches
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Producer:
 
     def __init__(self, bootstrap_servers: str, *, replica: str, linger_ms: int = 5) -> None:
         self._bootstrap_servers, self._replica, self._linger_ms = bootstrap_servers, replica, linger_ms
-        self._producer: AIOKafkaProducer | None = None
+        self._connection: Connection | None = None
         self._started = False
         self._connecting = asyncio.Lock()
         self._stopping: set[asyncio.Task[None]] = set()
@@ -123,14 +123,14 @@ class Producer:
     async def stop(self) -> None:
         """Send what is under way and disconnect."""
         self._started = False
-        if self._producer is not None:
-            self._retire(self._producer)
+        if self._connection is not None:
+            self._retire(self._connection)
         await asyncio.gather(*self._stopping)
 
     async def abandon(self) -> None:
         """Send nothing more of what has been handed over: its futures fail, and requests under way have ended."""
-        if self._producer is not None:
-            self._retire(self._producer, flush_seconds=0)
+        if self._connection is not None:
+            self._retire(self._connection, flush_seconds=0)
         await asyncio.gather(*self._stopping)
 
     async def send(self, topic: str, record: Record, *, partition: int | None = None) -> asyncio.Future[Any]:
@@ -140,27 +140,25 @@ class Producer:
         """
         key, value, headers = record
         _check_size(topic, record)
-        producer = self._producer or await self._connected()
+        connection = self._connection or await self._connected()
         try:
-            sent: asyncio.Future[Any] = await producer.send(
-                topic, value=value, key=key, headers=headers, partition=partition
-            )
+            sent = await connection.send(topic, value=value, key=key, headers=headers, partition=partition)
         except Exception:
-            if aiokafka_internals.is_dead(producer):
-                self._retire(producer)
+            if connection.is_dead:
+                self._retire(connection)
             raise
-        sent.add_done_callback(partial(self._look_at, producer))
+        sent.add_done_callback(partial(self._look_at, connection))
         return sent
 
-    def _look_at(self, producer: AIOKafkaProducer, sent: asyncio.Future[Any]) -> None:
+    def _look_at(self, connection: Connection, sent: asyncio.Future[Any]) -> None:
         if not sent.cancelled() and sent.exception() is not None:
-            self._retire(producer)
+            self._retire(connection)
 
-    async def _connected(self) -> AIOKafkaProducer:
+    async def _connected(self) -> Connection:
         async with self._connecting:
             if not self._started:
                 raise KafkaConnectionError("the producer is not connected")
-            if self._producer is None:
+            if self._connection is None:
                 producer = AIOKafkaProducer(
                     bootstrap_servers=self._bootstrap_servers.split(","),
                     client_id=self._replica,
@@ -176,13 +174,13 @@ class Producer:
                 except BaseException:
                     await producer.stop()
                     raise
-                self._producer = producer
-            return self._producer
+                self._connection = Connection(producer)
+            return self._connection
 
-    def _retire(self, producer: AIOKafkaProducer, *, flush_seconds: float = FLUSH_SECONDS) -> None:
-        if self._producer is producer:
-            self._producer = None
-            stopping = asyncio.create_task(aiokafka_internals.stop(producer, flush_seconds=flush_seconds))
+    def _retire(self, connection: Connection, *, flush_seconds: float = FLUSH_SECONDS) -> None:
+        if self._connection is connection:
+            self._connection = None
+            stopping = asyncio.create_task(connection.stop(flush_seconds=flush_seconds))
             self._stopping.add(stopping)
             stopping.add_done_callback(self._stopping.discard)
 

@@ -145,8 +145,8 @@ class Outbox:
         """Return when all that was published is taken out."""
         await self._settling.done()
 
-    async def set_aside(self, refused: Sequence[Pending], *, until: datetime) -> None:
-        """Take out of each what was published before the event that was refused, and leave it until then."""
+    async def retry_later(self, refused: Sequence[Pending], *, until: datetime) -> None:
+        """Take out of each the leading events that were published, and let the rest be taken again then."""
         await self.lease.give_back([pending.aggregate_id for pending in refused if not pending.published], until=until)
         for pending in refused:
             if published := pending.published:

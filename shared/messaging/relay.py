@@ -35,7 +35,7 @@ AGE = Histogram(
     buckets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600),
 )
 OLDEST = Gauge("diandian_outbox_oldest_seconds", "Age of the oldest event that is not published, wherever it lies")
-SET_ASIDE = Gauge("diandian_outbox_set_aside", "Aggregates whose events Kafka refuses or that cannot be read")
+RETRIED = Gauge("diandian_outbox_retried", "Aggregates whose events Kafka refuses or that cannot be read")
 
 
 class Relay:
@@ -51,7 +51,7 @@ class Relay:
         # By source the aggregate whose event is the oldest, as it was found where it lies.
         self._oldest: dict[Source, tuple[str, datetime]] = {}
         OLDEST.set_function(self._oldest_seconds)
-        SET_ASIDE.set_function(lambda: len(self._set_aside()))
+        RETRIED.set_function(lambda: len(self._refusals()))
 
     def add(self, source: Source) -> None:
         """Have the source's events published."""
@@ -64,13 +64,13 @@ class Relay:
             woken.set()
 
     async def health(self) -> str | None:
-        """Return none while everything can be published, else what is set aside, and why."""
-        refusals = self._set_aside()
+        """Return none while everything can be published, else which events are not, and why."""
+        refusals = self._refusals()
         if not refusals:
             return None
         some = sorted(refusals.items())[:NAMED_MAX]
         named = ", ".join(f"{aggregate} ({one.topic}: {one.failure})" for aggregate, one in some)
-        return f"{len(refusals)} aggregates are set aside, since their events cannot be published: {named}"
+        return f"{len(refusals)} aggregates have events that cannot be published; they are tried again: {named}"
 
     async def run(self) -> None:
         """Publish for ever; the producer is started already."""
@@ -102,8 +102,8 @@ class Relay:
         oldest = min((since for since in times if since), default=None)
         return (datetime.now(UTC) - oldest).total_seconds() if oldest else 0.0
 
-    def _set_aside(self) -> dict[str, Refusal]:
-        """Return why aggregates are set aside; who has not come back long after its time was taken by another."""
+    def _refusals(self) -> dict[str, Refusal]:
+        """Return why events of aggregates are tried again; one that is long overdue was taken by another replica."""
         gone = datetime.now(UTC) - timedelta(seconds=LEASE_SECONDS)
         for aggregate_id, pending in list(self._unfinished.items()):
             if (pending.refusal.retry_at if pending.refusal else pending.until) < gone:
@@ -174,7 +174,7 @@ class Relay:
             for each in readable:
                 self._unfinished.pop(each.aggregate_id, None)
         else:
-            await self._set_those_aside(source, [each for each in pending if not each.is_published])
+            await self._retry_later(source, [each for each in pending if not each.is_published])
         if failure:
             raise failure
 
@@ -190,8 +190,8 @@ class Relay:
         done = {each.aggregate_id for each in published}
         self._oldest = {place: found for place, found in self._oldest.items() if found[0] not in done}
 
-    async def _set_those_aside(self, source: Source, unpublished: Sequence[Pending]) -> None:
-        """Leave what Kafka refuses or what cannot be read for a while, so that all others go on."""
+    async def _retry_later(self, source: Source, unpublished: Sequence[Pending]) -> None:
+        """Give back what Kafka refuses or what cannot be read until it is tried again, so that all others go on."""
         for each in unpublished:
             if each.unreadable:
                 if each.aggregate_id not in self._unfinished:
@@ -203,7 +203,7 @@ class Relay:
             if each.refusal:
                 by_time.setdefault(each.refusal.retry_at, []).append(each)
         for retry_at, refused in by_time.items():
-            await source.set_aside(refused, until=retry_at)
+            await source.retry_later(refused, until=retry_at)
 
 
 def _oldest(pending: Sequence[Pending]) -> datetime | None:

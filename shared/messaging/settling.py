@@ -75,4 +75,6 @@ class Settling:
         rest = {"$filter": {"input": "$outbox", "as": "event", "cond": {"$gt": ["$$event.sequence", sequence]}}}
         lease = {"$cond": [{"$eq": ["$outbox", []]}, "$$REMOVE", "$lease"]}
         await self._collection.update_many(mine, [{"$set": {"outbox": rest}}, {"$set": {"lease": lease}}])
-        self._added(await self._collection.find(mine, {"outbox": 1, "lease": 1}).to_list(None))
+        left = await self._collection.find(mine, {"outbox": 1, "lease": 1}).to_list(None)
+        # One that was published anew while this was looked up waits for its own turn.
+        self._added([document for document in left if document["_id"] not in self._published])

@@ -67,8 +67,8 @@ class Source(Protocol):
     async def settle(self, published: Sequence[Pending]) -> None:
         """Forget what was published, now or soon; what was added meanwhile is taken next."""
 
-    async def set_aside(self, refused: Sequence[Pending], *, until: datetime) -> None:
-        """Forget of each the leading part that was published, and let the rest lie until then."""
+    async def retry_later(self, refused: Sequence[Pending], *, until: datetime) -> None:
+        """Forget of each the leading part that was published, and let the rest be taken again then."""
 
     async def oldest(self) -> tuple[str, datetime] | None:
         """Return the aggregate whose unpublished event is the oldest, and since when; whoever publishes it."""

@@ -158,7 +158,7 @@ async def test_any_order_of_messages_makes_the_same_certificate(store: Store, ha
         random.Random(seed).shuffle(messages)
         await hand_over(handlers, *messages)
         loaded = (await store.certificates([story.certificate_id]))[story.certificate_id]
-        assert loaded.document["said"] == 1
+        assert loaded.document["event_sequence"] == 1
         assert loaded.certificate.facts is not None
         (version,) = loaded.certificate.versions
         frozen = loaded.certificate.facts.model_dump(exclude={"number", "issued_at", "scene"})
@@ -211,7 +211,9 @@ async def test_two_replicas_at_once_leave_no_certificate_waiting(store: Store, h
         await interleaved(store, whole[first], by=whole[second], at=at)
         stories.append(story)
     loaded = await store.certificates([story.certificate_id for story in stories])
-    assert [(found.document["said"], len(found.certificate.versions)) for found in loaded.values()] == [(1, 1)] * 20
+    assert [(found.document["event_sequence"], len(found.certificate.versions)) for found in loaded.values()] == [
+        (1, 1)
+    ] * 20
 
 
 @pytest.mark.parametrize("at", ["loaded", "read the copies"])

@@ -24,6 +24,7 @@ from shared.messaging.lag import LAG
 from shared.messaging.service import Messaging
 from shared.mongodb import AutoReconnect, OperationFailure
 from shared.settings import Settings
+from shared.web.app import database
 from tests.component.test_messaging import named, placed
 from tests.conftest import PATIENCE_SECONDS, Infra, enveloped, until
 
@@ -190,7 +191,9 @@ async def test_a_heartbeat_is_on_every_partition_and_no_consumer_takes_it_for_a_
         return found
 
     before = await beaten()
-    messaging = Messaging(settings("orders"), service="orders")
+    given = settings("orders")
+    mongodb = database(given)
+    messaging = Messaging(given, service="orders", database=mongodb)
     messaging.heartbeat(BeneficiaryNamed)
     async with messaging.running():
 
@@ -199,6 +202,7 @@ async def test_a_heartbeat_is_on_every_partition_and_no_consumer_takes_it_for_a_
             return all(now.get(partition, 0) > before.get(partition, 0) for partition in range(PARTITIONS))
 
         await until(all_beaten)
+    mongodb.client.close()
     consumed: list[Envelope[Any]] = []
 
     async def handle(batch: Sequence[Envelope[Any]]) -> None:

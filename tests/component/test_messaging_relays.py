@@ -32,11 +32,13 @@ from tests.conftest import Infra, until
 @contextlib.asynccontextmanager
 async def relaying(*relays: Relay) -> AsyncIterator[None]:
     works = [asyncio.create_task(one.run()) for one in relays]
-    yield
-    for work in works:
-        assert not work.done()
-        work.cancel()
-    await asyncio.wait(works)
+    try:
+        yield
+        assert not any(work.done() for work in works)
+    finally:
+        for work in works:
+            work.cancel()
+        await asyncio.wait(works)
 
 
 def listed(version: int, project_id: str) -> ProjectListed:
@@ -243,7 +245,7 @@ async def test_what_was_handed_over_before_the_lease_was_lost_does_not_land_on_t
         await until(true_of(lambda: project_id in first.lease.held))
         # As if this process had stood still until its lease had ended.
         taken = await second.take(now=datetime.now(UTC) + timedelta(seconds=60))
-        await until(true_of(lambda: slow._producer is None))
+        await until(true_of(lambda: slow._connection is None))
         loaded = await orders.find_one({"_id": project_id})
         await second.change(loaded, {}, [listed(2, project_id)], now=clock(), cause=BECAUSE)
         await Publisher(producer).publish(taken)
@@ -361,6 +363,44 @@ async def test_the_events_of_a_document_are_under_way_once_at_a_time(orders: Any
     assert await box.take(now=datetime.now(UTC)) == []
     await box.settle([pending])
     assert await box.take(now=datetime.now(UTC)) == [pending]
+
+
+async def test_what_is_published_anew_while_an_earlier_event_is_taken_out_is_not_published_twice(orders: Any) -> None:
+    again, added = placed(), placed()
+
+    def closed(order: OrderPlaced) -> OrderClosed:
+        return OrderClosed(order_id=order.order_id, project_id=order.project_id, why="cancelled")
+
+    class Meanwhile:
+        """The collection, in which a document is changed and published before what is left is looked up."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(orders, name)
+
+        def find(self, found: Any, fields: Any = None) -> Any:
+            cursor = orders.find(found, fields)
+            return cursor if "lease.token" not in found or "lease.until" in found else Late(cursor)
+
+    class Late:
+        def __init__(self, cursor: Any) -> None:
+            self._cursor = cursor
+
+        async def to_list(self, length: int | None) -> Any:
+            loaded = await orders.find_one({"_id": again.order_id})
+            await box.change(loaded, {}, [closed(again)], now=clock(), cause=BECAUSE)
+            await box.settle(await box.take(now=datetime.now(UTC)))
+            return await self._cursor.to_list(length)
+
+    box = Outbox(Meanwhile(), livemode=False, wake=lambda: None)  # type: ignore[arg-type]
+    other = Outbox(orders, livemode=False, wake=lambda: None)
+    for order in (again, added):
+        await box.insert({"_id": order.order_id}, [order], now=clock(), cause=BECAUSE)
+    pending = await box.take(now=datetime.now(UTC))
+    loaded = await orders.find_one({"_id": added.order_id})
+    await other.change(loaded, {}, [closed(added)], now=clock(), cause=BECAUSE)
+    await box.settle(pending)
+    await box.settled()
+    assert [each.aggregate_id for each in await box.take(now=datetime.now(UTC))] == [added.order_id]
 
 
 async def test_settling_waits_for_the_database_and_goes_on_by_itself(

@@ -150,7 +150,7 @@ class Provider:
 
 async def keep(store: Store, number: int, state: State, payment: Payment) -> None:
     order = replace(made().order, order_id=id_of("ord", str(number)), payments=(payment,), state=state)
-    await store._database["orders"].insert_one({**order_document(order), "version": 1, "said": 0})
+    await store._database["orders"].insert_one({**order_document(order), "version": 1, "event_sequence": 0})
 
 
 def started(number: int, at: datetime) -> Payment:
@@ -189,7 +189,7 @@ async def waits(store: Store, number: int, at: datetime, state: State = "waiting
         now=at,
     ).order
     late = replace(order, state=state, deadline=at)
-    await store._database["orders"].insert_one({**order_document(late), "version": 1, "said": 0})
+    await store._database["orders"].insert_one({**order_document(late), "version": 1, "event_sequence": 0})
     return order_id
 
 
