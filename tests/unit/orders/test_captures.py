@@ -176,7 +176,7 @@ def test_an_answer_that_does_not_come_is_asked_for_ever_more_rarely(state: str) 
         now = NOW + second * SECOND
         if polls_due(order, now=now):
             asked.append(second)
-            order = payments.asked(order, now=now).order
+            order = payments.polled(order, now=now).order
     waits = [after - before for before, after in itertools.pairwise(asked)]
     assert asked[0] == (4 if state == "capturing" else 0), "who writes `capturing` asks at once"
     assert waits[-3:] == [256, 300, 300]

@@ -78,7 +78,7 @@ def test_every_cell_of_the_table_is_as_the_domain_says(state: machine.State, hap
         assert f"The order is {state};" in refusal.value.detail
         return
     step = machine.step(state, happening)
-    assert (step.to, step.tells) == EXPECTED[state][happening]
+    assert (step.to, step.event) == EXPECTED[state][happening]
 
 
 def test_the_table_has_no_state_or_happening_besides() -> None:
@@ -121,13 +121,14 @@ def test_every_decision_does_in_every_state_what_the_table_says(state: str, happ
     order = in_every_state()[state]
     assert order.state == state
     expected = EXPECTED[state].get(happening)
-    if happening in COMMANDS and expected is None:
+    done_already = (state, happening) == ("cancelled", "cancel")
+    if happening in COMMANDS and expected is None and not done_already:
         with pytest.raises(DoesNotFit):
             COMMANDS[happening](order)
         return
     decision = (MESSAGES | COMMANDS)[happening](order)
     if expected is None:
-        assert decision == Decision(order), "a message that does not fit changes nothing"
+        assert decision == Decision(order), "a message that does not fit, or what is done already, changes nothing"
         return
     assert decision.order.state == expected[0]
     assert [type(event) for event in decision.events] == ([expected[1]] if expected[1] else [])

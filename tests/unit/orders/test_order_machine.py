@@ -96,7 +96,9 @@ class PlainOrder:
         return ["placed"] if fits else []
 
     def end(self, state: str) -> list[str] | None:
-        """By the buyer or by time; none when it does not fit."""
+        """By the buyer, who may say so again, or by time; none when it does not fit."""
+        if self.state == state == "cancelled":
+            return []
         if self.state not in {"waiting", "placed", "held"}:
             return None
         before, self.state = self.state, state

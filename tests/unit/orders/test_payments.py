@@ -142,7 +142,7 @@ def test_a_provider_is_asked_once_a_minute_about_each_payment_until_it_has_said(
     for second in range(200):
         now = NOW + timedelta(seconds=second)
         asked += [(second, payment.payment_id) for payment in polls_due(order, now=now)]
-        order = payments.asked(order, now=now).order
+        order = payments.polled(order, now=now).order
     assert asked == [(60, PAYMENT), (120, PAYMENT), (120, OTHER), (180, PAYMENT), (180, OTHER)]
     declined = apply_report(order, PAYMENT, Report("declined"), now=NOW).order
     due = polls_due(declined, now=NOW + 60 * MINUTE)
