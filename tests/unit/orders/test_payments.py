@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from services.orders.domain.order.order import Decision, Order, Refund, Wish
 from services.orders.domain.order.payments import (
     PaymentsExhausted,
     PaymentUnknown,
+    PurchaseInvalid,
     Report,
     apply_report,
     polls_due,
@@ -32,6 +34,7 @@ from tests.unit.orders.examples import (
     PROJECT,
     RETIRED,
     footprint,
+    in_every_state,
     known,
     made,
     money,
@@ -174,3 +177,11 @@ def test_s18_answers_heard_twice_in_any_order_leave_the_same_order_and_the_same_
         ends.add((order.state, order.certified, order.allocations, tuple(type(event) for event in told)))
     assert len(ends) == 1
     assert ends.pop()[0] == "completed"
+
+
+@pytest.mark.parametrize("fee_fen", [-300, 10**19])
+def test_no_payment_is_started_for_an_order_whose_purchase_would_not_validate(fee_fen: int) -> None:
+    order = replace(in_every_state()["held"], fee_fen=fee_fen)
+    with pytest.raises(PurchaseInvalid, match="nothing was charged") as refused:
+        paying(order, id_of("pay", "another"))
+    assert "fen" in str(refused.value.__cause__)
