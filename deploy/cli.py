@@ -194,7 +194,8 @@ def audit(
     from deploy.audit import recount
     from deploy.audit.provider import Provider
 
-    key = sandbox_key or (HOME / "secrets" / "sandbox").read_text()
+    made = HOME / "secrets" / "sandbox"
+    key = sandbox_key or (made.read_text() if made.exists() else "")
     findings = _answered(recount(kafka, mongodb, Provider(sandbox_url, key)))
     if as_json:
         print(json.dumps([finding.__dict__ for finding in findings], ensure_ascii=False, indent=2))

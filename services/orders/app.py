@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, SecretStr
 import services.orders as card
 from services.orders import api, stream
 from services.orders.api.balances import balance_router
-from services.orders.api.dependencies import Served
+from services.orders.api.dependencies import Dependencies
 from services.orders.api.payments import payment_router
 from services.orders.api.people import page_router
 from services.orders.api.profiles import profile_router
@@ -38,7 +38,7 @@ LOOK_AGAIN_SECONDS = 5
 BALANCE_SECONDS = 1
 PAYABLES_SECONDS = 1
 REFUND_SECONDS = 1
-ASK_SECONDS = 1
+POLL_SECONDS = 1
 WATCH_SECONDS = 30
 FEE_FEN_MAX = 100_000
 
@@ -50,7 +50,7 @@ def _takes_no_money(livemode: bool) -> bool:  # noqa: FBT001 -- Pydantic calls i
 
 
 class Settings(shared_settings.Settings):
-    """What orders reads beside what every service does."""
+    """The settings of orders beside those of every service."""
 
     livemode: Annotated[bool, AfterValidator(_takes_no_money)] = Field(default=False, description="false")
     fee_fen: int = Field(200, ge=0, le=FEE_FEN_MAX, description=f"whole fen, 0 to {FEE_FEN_MAX}")
@@ -74,7 +74,7 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], datetime
     balances = Balances(store, handlers, clock)
     payments = Payments(store, provider, clock)
     pages = Pages(Path(__file__).parent / "pages", service="orders", livemode=settings.livemode)
-    served = Served(settings, store, handlers, balances, payments, provider, pages, clock, fee_fen=settings.fee_fen)
+    deps = Dependencies(settings, store, handlers, balances, payments, provider, pages, clock, fee_fen=settings.fee_fen)
     messaging.consume(stream.consumes(handlers))
     messaging.publish(*store.sources)
     messaging.heartbeat(BeneficiaryNamed)
@@ -83,11 +83,11 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], datetime
         service="orders",
         description=card.__doc__ or "",
         routers=[
-            api_router(served),
-            payment_router(served),
-            profile_router(served),
-            balance_router(served),
-            page_router(served),
+            api_router(deps),
+            payment_router(deps),
+            profile_router(deps),
+            balance_router(deps),
+            page_router(deps),
         ],
         access=api.ACCESS,
         statuses=api.STATUSES,
@@ -102,7 +102,7 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], datetime
             Periodic("balances", balances.catch_up, seconds=BALANCE_SECONDS),
             Periodic("payables", partial(count_payables, store), seconds=PAYABLES_SECONDS),
             Periodic("refunds", payments.give_back, seconds=REFUND_SECONDS),
-            Periodic("look-ups", payments.ask, seconds=ASK_SECONDS),
+            Periodic("look-ups", payments.poll, seconds=POLL_SECONDS),
             Periodic("alarm", handlers.watch, seconds=WATCH_SECONDS),
         ],
     )

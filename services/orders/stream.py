@@ -1,4 +1,4 @@
-"""What orders hears, and by whom; what it says."""
+"""What orders consumes, and by which handler; what it publishes."""
 
 from services.orders.handlers.orders import Handlers
 from shared.contracts.calculator import FootprintCalculated, ScenePublished

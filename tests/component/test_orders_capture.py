@@ -72,7 +72,7 @@ async def money_is_sound(store: Store, order_id: str, provider: Provider) -> Non
     assert theirs
     books = Books(collections={("orders", "orders"): ours}, payments=theirs)
     found = [found for found in check_money(books) if found.invariant in {"M3 M4", "M side record"}]
-    assert [one.said for one in found if not one.holds] == []
+    assert [one.report for one in found if not one.holds] == []
     assert len(found) == 2
 
 
@@ -213,7 +213,7 @@ async def until_refused(world: World, guest: httpx.AsyncClient, held: dict[str, 
     """Put the clock forward until the bank has answered; its first two answers are lost."""
     for _ in range(3):
         world.clock.forward(seconds=10)
-        await world.replica.payments.ask()
+        await world.replica.payments.poll()
     await comes_to(world, guest, held, payment_id, "refused")
 
 
@@ -291,7 +291,7 @@ async def test_two_replicas_that_ask_at_once_capture_once(world: World) -> None:
     # Beside these four the service's own reconciler takes its turns.
     for captures in (2, 3):
         world.clock.forward(seconds=9)
-        await asyncio.gather(*(world.replica.payments.ask() for _ in range(4)))
+        await asyncio.gather(*(world.replica.payments.poll() for _ in range(4)))
 
         async def asked(captures: int = captures) -> bool:
             return bool((await side(world, payment_id)).captures >= captures)

@@ -15,9 +15,9 @@ import pytest_asyncio
 
 from deploy.sandbox import payments as sandbox
 from services.orders.app import Settings, create_app
-from services.orders.domain.order.decide import hear
+from services.orders.domain.order.decide import apply_answer
 from services.orders.domain.order.order import Order, Payment
-from services.orders.domain.order.payments import Said
+from services.orders.domain.order.payments import Report
 from services.orders.handlers.payments import Payments
 from services.orders.handlers.sandbox import Sandbox
 from services.orders.store.store import Store
@@ -45,12 +45,12 @@ class Dying(Sandbox):
 
     dies: Moment = "before"
 
-    async def capture(self, payment: Payment) -> Said:
+    async def capture(self, payment: Payment) -> Report:
         if self.dies == "after":
             await super().capture(payment)
         raise Died
 
-    async def void(self, payment: Payment) -> Said:
+    async def void(self, payment: Payment) -> Report:
         if self.dies == "after":
             await super().void(payment)
         raise Died
@@ -86,7 +86,7 @@ class Stage:
         assert loaded is not None
         project_id = placed.order.listing.project_id
         credits_held = CreditsHeld(order_id=order_id, project_id=project_id, grams=533_014)
-        held = hear(loaded.value, credits_held, now=now)
+        held = apply_answer(loaded.value, credits_held, now=now)
         await self.store.record(loaded, held, now=now, cause=CAUSE)
         started = await self.payments.start(
             order_id, payment_id=payment_id, method=method, request_hash="2" * 64, cause=CAUSE
@@ -200,7 +200,7 @@ async def test_s15_a_reconciler_that_dies_is_followed_by_another(stage: Stage, d
     stage.sandbox.dies = dies
     stage.clock.forward(seconds=10)
     with pytest.raises(Died):
-        await stage.payments.ask()
+        await stage.payments.poll()
     stage.clock.forward(seconds=10)
     assert [payment.attempts for payment in (await stage.order(order_id)).payments] == [2]
     async with stage.fresh():
@@ -216,7 +216,7 @@ async def test_s15_money_that_is_not_the_order_s_is_let_go_although_the_replica_
     order_id, payment_id = await stage.approved("sandbox_card", "wrong_amount")
     await stage.told(payment_id)
     with pytest.raises(Died):
-        await stage.payments.ask()
+        await stage.payments.poll()
     stage.clock.forward(seconds=10)
     async with stage.fresh():
         await stage.comes_to(order_id, order="held", payment="voided")

@@ -213,10 +213,10 @@ async def test_s15_a_lost_notice_is_made_good_by_asking_the_provider(world: Worl
     payment_id = await world.pay(guest, held, approve=False)
     records, record = world.provider.records, await side(world, payment_id)
     records.update(sandbox.approve(record, ("silent",), now=world.clock()))
-    await world.replica.payments.ask()
+    await world.replica.payments.poll()
     assert (await world.look(guest, held))["state"] == "held", "the provider is given a minute"
     world.clock.forward(seconds=61)
-    await world.replica.payments.ask()
+    await world.replica.payments.poll()
     await world.in_state(guest, held, "purchased")
 
 

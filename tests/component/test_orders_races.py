@@ -112,7 +112,9 @@ async def test_a_name_that_changes_while_an_order_is_being_made_is_the_one_that_
     beneficiary_id = (await world.order(guest, project_id)).json()["beneficiary_id"]
 
     async def rename() -> None:
-        await world.replica.handlers.rename(beneficiary_id, name="Lin Yue (demo)", board=None, cause=CAUSE)
+        await world.replica.handlers.beneficiaries.rename(
+            beneficiary_id, name="Lin Yue (demo)", board=None, cause=CAUSE
+        )
 
     order = await make(interleaved(world, rename), project_id, profile_id=beneficiary_id)
     beneficiary = await world.replica.store.beneficiary(beneficiary_id)

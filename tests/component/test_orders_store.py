@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from services.orders.domain.order.claim import Known
+from services.orders.domain.order.claim import FootprintFacts
 from services.orders.domain.order.decide import make
 from services.orders.domain.order.machine import State
 from services.orders.domain.order.order import Order, Payment, Received, Refund, Wish
-from services.orders.domain.order.payments import ProviderSilent, Said
+from services.orders.domain.order.payments import ProviderSilent, Report
 from services.orders.handlers.orders import Handlers
 from services.orders.handlers.payments import Payments
 from services.orders.store.copies import Copies
@@ -130,22 +130,22 @@ class Provider:
     async def start(self, order: Order, payment: Payment) -> str:
         return "/"
 
-    async def capture(self, payment: Payment) -> Said:
+    async def capture(self, payment: Payment) -> Report:
         self.captured.append(payment.payment_id)
         raise ProviderSilent("no answer")
 
-    async def void(self, payment: Payment) -> Said:
+    async def void(self, payment: Payment) -> Report:
         raise ProviderSilent("no answer")
 
     async def refund(self, payment: Payment) -> str:
         self.refunded.append(payment.payment_id)
         return "ref"
 
-    async def look_up(self, payment_id: str) -> Said | None:
+    async def look_up(self, payment_id: str) -> Report | None:
         self.asked.append(payment_id)
         if payment_id != self.paid:
             return None
-        return Said("paid", Received(2759, "CNY", "ref", NOW))
+        return Report("paid", Received(2759, "CNY", "ref", NOW))
 
 
 async def keep(store: Store, number: int, state: State, payment: Payment) -> None:
@@ -180,7 +180,7 @@ async def waits(store: Store, number: int, at: datetime, state: State = "waiting
     order = make(
         Wish(PROJECT, 3, offered=offered(str(number))),
         LISTING,
-        Known({}),
+        FootprintFacts({}),
         order_id=order_id,
         request_hash="0" * 64,
         capability_hash="1" * 64,
@@ -227,8 +227,8 @@ async def test_a_capture_is_asked_for_although_hundreds_stay_open_and_each_moves
 ) -> None:
     set_aside = Received(2759, "CNY", "ref", NOW)
 
-    async def capturing(number: int, asked_at: datetime) -> None:
-        payment = replace(started(number, NOW), state="capturing", authorised=set_aside, attempts=1, asked_at=asked_at)
+    async def capturing(number: int, sent_at: datetime) -> None:
+        payment = replace(started(number, NOW), state="capturing", authorised=set_aside, attempts=1, sent_at=sent_at)
         await keep(store, number, "capturing", payment)
 
     await asyncio.gather(*(capturing(number, NOW - 10 * SECOND) for number in range(300)))
@@ -237,11 +237,11 @@ async def test_a_capture_is_asked_for_although_hundreds_stay_open_and_each_moves
     provider = Provider()
     payments = Payments(store, provider, lambda: NOW)
     for _ in range(3):
-        await payments.ask()
+        await payments.poll()
     assert len(provider.captured) == len(set(provider.captured)) == 301, "the youngest is asked for by who wrote it"
     later = Payments(store, provider, lambda: NOW + 8 * SECOND)
     for _ in range(3):
-        await later.ask()
+        await later.poll()
     assert len(provider.captured) == 301 + 302
 
 
@@ -256,12 +256,12 @@ async def test_a_payment_is_asked_about_although_hundreds_stay_open_and_each_mov
     provider.paid = id_of("pay", "1000")
     payments = Payments(store, provider, lambda: NOW)
     for _ in range(3):
-        await payments.ask()
+        await payments.poll()
     assert len(provider.asked) == len(set(provider.asked)) == 301, "the youngest is not a minute old"
     bought = await store.order(id_of("ord", "1000"))
     assert bought is not None
     assert bought.value.state == "purchased"
     later = Payments(store, provider, lambda: NOW + 60 * SECOND)
     for _ in range(3):
-        await later.ask()
+        await later.poll()
     assert len(provider.asked) == 301 + 301, "all but the one that is paid"

@@ -2,14 +2,8 @@
 
 from services.orders.api.programs import CursorUnknown, FootprintUnknown
 from services.orders.domain.balance.balance import NothingLeft, NotInBalance, SceneNotYours, SceneOpen, SceneUnknown
-from services.orders.domain.beneficiary.beneficiary import (
-    BeneficiaryErased,
-    KindFixed,
-    MandateOutdated,
-    NameInvalid,
-    NameMissing,
-    NameUnprintable,
-)
+from services.orders.domain.beneficiary.beneficiary import BeneficiaryErased, KindFixed, MandateOutdated, NameMissing
+from services.orders.domain.beneficiary.names import NameInvalid, NameUnprintable
 from services.orders.domain.order.claim import ClaimMismatch, ClaimRefused
 from services.orders.domain.order.machine import DoesNotFit
 from services.orders.domain.order.offers import AmountOutOfRange, PriceChanged, ProjectNotForSale, ProjectUnknown
@@ -19,6 +13,7 @@ from services.orders.domain.order.payments import (
     PaymentUnknown,
     ProviderRefused,
     ProviderSilent,
+    PurchaseInvalid,
 )
 from services.orders.domain.order.refunds import RefundNotOpen, RefundUnknown
 from shared.refusal import Refusal
@@ -82,6 +77,7 @@ STATUSES: dict[type[Refusal], int] = {
     BeneficiaryErased: 409,
     PaymentUnknown: 404,
     PaymentsExhausted: 409,
+    PurchaseInvalid: 409,
     ProviderRefused: 409,
     ProviderSilent: 503,
     RefundUnknown: 404,

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from services.orders.api.dependencies import Served
+from services.orders.api.dependencies import Dependencies
 from services.orders.api.making import minted
-from services.orders.api.shapes.balances import BalanceShown, CountedPage, CountedShown, RestAsked, StrikeAsked
+from services.orders.api.shapes.balances import BalanceShown, CountedPage, CountedShown, RestRequest, StrikeRequest
 from services.orders.api.shapes.requests import ProfileChanged
 from services.orders.api.shapes.responses import OrderMade, ProfileShown
 from services.orders.domain.balance.balance import Standing
@@ -35,10 +35,10 @@ def beneficiary_of(organiser_id: str) -> str:
     return id_of("ben", "organiser", organiser_id)
 
 
-def balance_router(served: Served) -> APIRouter:
+def balance_router(deps: Dependencies) -> APIRouter:
     """Build the routes of organisers."""
     routes = APIRouter(tags=["balances"])
-    store, balances, livemode = served.store, served.balances, served.settings.livemode
+    store, balances, livemode = deps.store, deps.balances, deps.settings.livemode
 
     @routes.get("/v1/balances/{scene_id}", operation_id="get_balance")
     async def get_balance(request: Request, scene_id: ScenePath) -> BalanceShown:
@@ -67,11 +67,11 @@ def balance_router(served: Served) -> APIRouter:
 
     @routes.put("/v1/balances/{scene_id}/strikes/{footprint_id}", operation_id="strike_footprint")
     async def put_strike(
-        request: Request, scene_id: ScenePath, footprint_id: FootprintPath, asked: StrikeAsked
+        request: Request, scene_id: ScenePath, footprint_id: FootprintPath, body: StrikeRequest
     ) -> CountedShown:
         """Strike a footprint from the balance, with a reason; its owner may still neutralise it."""
         organiser_id = organiser_of(request)
-        struck = await balances.strike(scene_id, footprint_id, organiser_id=organiser_id, reason=asked.reason)
+        struck = await balances.strike(scene_id, footprint_id, organiser_id=organiser_id, reason=body.reason)
         return CountedShown.of(struck)
 
     @routes.delete("/v1/balances/{scene_id}/strikes/{footprint_id}", operation_id="unstrike_footprint")
@@ -85,22 +85,22 @@ def balance_router(served: Served) -> APIRouter:
         request: Request,
         response: Response,
         scene_id: ScenePath,
-        asked: RestAsked,
+        body: RestRequest,
         idempotency_key: Key = None,
     ) -> OrderMade:
         """Make the next order over what is left of a closed scene: up to 500 footprints. Ask again until none is."""
         organiser_id = organiser_of(request)
         mint = minted(
-            served,
+            deps,
             request.state.caller,
             idempotency_key,
-            {"scene_id": scene_id, **asked.model_dump(mode="json")},
+            {"scene_id": scene_id, **body.model_dump(mode="json")},
             beneficiary_id=beneficiary_of(organiser_id),
         )
         made = await balances.order(
-            Claiming(scene_id, organiser_id, asked.project_id, asked.listing_version),
-            asked.beneficiary.naming if asked.beneficiary else None,
-            mandate_version=asked.mandate_version,
+            Claiming(scene_id, organiser_id, body.project_id, body.listing_version),
+            body.beneficiary.naming if body.beneficiary else None,
+            mandate_version=body.mandate_version,
             keyed=mint.keyed,
             cause=cause_of(request),
         )
@@ -111,10 +111,10 @@ def balance_router(served: Served) -> APIRouter:
         return OrderMade.made(made.order, livemode=livemode, capability=mint.capability, profile_capability=None)
 
     @routes.patch("/v1/balances/beneficiary", operation_id="change_organiser")
-    async def change_organiser(request: Request, asked: ProfileChanged) -> ProfileShown:
+    async def change_organiser(request: Request, body: ProfileChanged) -> ProfileShown:
         """Call or show the organiser otherwise, once it has ordered; board hidden takes it off the boards."""
         beneficiary_id = beneficiary_of(organiser_of(request))
-        after = await balances.rename(beneficiary_id, name=asked.name, board=asked.board, cause=cause_of(request))
+        after = await balances.rename(beneficiary_id, name=body.name, board=body.board, cause=cause_of(request))
         return ProfileShown.of(after, livemode=livemode)
 
     return routes

@@ -16,7 +16,7 @@ from shared.web.pages import Pages
 
 
 @dataclass(frozen=True)
-class Served:
+class Dependencies:
     """The parts of one replica that its routes use."""
 
     settings: Settings

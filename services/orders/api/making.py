@@ -1,4 +1,4 @@
-"""Who asks, and what follows from it: whom a key is bound to, and the ids and capabilities of what a request makes."""
+"""How a request becomes an order: whom its key is bound to, and the ids and capabilities of what it makes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import Request
 
-from services.orders.api.dependencies import Served
+from services.orders.api.dependencies import Dependencies
 from services.orders.api.shapes.responses import OrderMade
 from services.orders.domain.beneficiary.beneficiary import Beneficiary, Naming
 from services.orders.domain.order.order import Offered, Wish
@@ -30,7 +30,7 @@ class Minted:
     profile_capability: str
 
 
-async def profile_of(request: Request, served: Served, named: str | None) -> Beneficiary | None:
+async def profile_of(request: Request, deps: Dependencies, named: str | None) -> Beneficiary | None:
     """Return the profile whose capability is shown: the one named, else the first that the browser holds.
 
     A browser may still hold one that was erased; it is passed over, unless it is named. Raises Forbidden when the
@@ -38,7 +38,7 @@ async def profile_of(request: Request, served: Served, named: str | None) -> Ben
     """
     held = [named] if named else [name for name in request.cookies if name.startswith("ben_")]
     for beneficiary_id in held:
-        token, loaded = presented(request, beneficiary_id), await served.store.beneficiary(beneficiary_id)
+        token, loaded = presented(request, beneficiary_id), await deps.store.beneficiary(beneficiary_id)
         if token is None or loaded is None or (loaded.value.erased and not named):
             continue
         if secrets.compare_digest(loaded.value.profile_hash, hash_of("ben", beneficiary_id, token)):
@@ -55,7 +55,7 @@ def offered(claims: Sequence[tuple[str, str]]) -> tuple[Offered, ...]:
 
 async def make_order(
     request: Request,
-    served: Served,
+    deps: Dependencies,
     *,
     key: str | None,
     body: dict[str, Any],
@@ -64,10 +64,10 @@ async def make_order(
     profile: Beneficiary | None,
     mandate_version: str,
 ) -> tuple[OrderMade, bool]:
-    """Make the order that is asked for, and return it as made, and whether it was there already."""
-    caller = await _caller(served, wish, profile, checked(key))
-    mint = minted(served, caller, key, body)
-    made = await served.handlers.make(
+    """Make the order that is wanted, and return it as made, and whether it was there already."""
+    caller = await _caller(deps, wish, profile, checked(key))
+    mint = minted(deps, caller, key, body)
+    made = await deps.handlers.make(
         wish,
         naming,
         mandate_version=mandate_version,
@@ -78,7 +78,7 @@ async def make_order(
     is_new_profile = made.order.buyer.beneficiary_id == mint.keyed.beneficiary_id
     shown_order = OrderMade.made(
         made.order,
-        livemode=served.settings.livemode,
+        livemode=deps.settings.livemode,
         capability=mint.capability,
         profile_capability=mint.profile_capability if is_new_profile else None,
     )
@@ -86,16 +86,16 @@ async def make_order(
 
 
 def minted(
-    served: Served, caller: str, key: str | None, body: dict[str, Any], *, beneficiary_id: str | None = None
+    deps: Dependencies, caller: str, key: str | None, body: dict[str, Any], *, beneficiary_id: str | None = None
 ) -> Minted:
-    """Return what follows from a caller's key for an order and its beneficiary, unless that is known by itself.
+    """Return what follows from a caller's key for an order and its beneficiary, unless that is given.
 
     Raises KeyMissing.
     """
     key = checked(key)
     order_id, beneficiary_id = id_of("ord", caller, key), beneficiary_id or id_of("ben", caller, key)
-    capability = token_of(served.secret, "ord", order_id, key)
-    profile_capability = token_of(served.secret, "ben", beneficiary_id, key)
+    capability = token_of(deps.secret, "ord", order_id, key)
+    profile_capability = token_of(deps.secret, "ben", beneficiary_id, key)
     keyed = Keyed(
         order_id=order_id,
         capability_hash=hash_of("ord", order_id, capability),
@@ -107,13 +107,13 @@ def minted(
     return Minted(keyed, capability, profile_capability)
 
 
-async def _caller(served: Served, wish: Wish, profile: Beneficiary | None, key: str) -> str:
-    """Return whom the key is bound to: the first footprint's capability, else the profile's, else nobody known.
+async def _caller(deps: Dependencies, wish: Wish, profile: Beneficiary | None, key: str) -> str:
+    """Return whom the key is bound to: the first footprint's capability, else the profile's, else a guest.
 
     A guest whose first order made the profile may repeat that order with the profile in hand: it is still a guest's.
     """
     if wish.offered and (token_hash := wish.offered[0].token_hash):
         return token_hash
-    if profile is None or await served.store.order_hash(id_of("ord", GUEST, key)):
+    if profile is None or await deps.store.order_hash(id_of("ord", GUEST, key)):
         return GUEST
     return profile.profile_hash

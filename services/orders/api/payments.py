@@ -7,9 +7,9 @@ from urllib.parse import urljoin
 
 from fastapi import APIRouter, Header, Path, Request, Response
 
-from services.orders.api.dependencies import Served
+from services.orders.api.dependencies import Dependencies
 from services.orders.api.programs import OrderPath
-from services.orders.api.shapes.requests import PaymentAsked, RefundSettled
+from services.orders.api.shapes.requests import PaymentRequest, RefundSettled
 from services.orders.api.shapes.responses import PaymentShown, PaymentStarted, Taken
 from services.orders.domain.order.order import Settlement
 from services.orders.handlers.payments import Started
@@ -20,9 +20,11 @@ from shared.web.idempotency import Key, body_hash, checked, id_of
 PaymentPath = Annotated[str, Path(pattern=r"^pay_[0-9A-HJKMNP-TV-Z]{26}$", examples=["pay_" + "0" * 25 + "1"])]
 
 
-async def start_payment(request: Request, served: Served, order_id: str, *, key: str | None, method: Method) -> Started:
-    """Start the payment that is asked for, once for each key."""
-    return await served.payments.start(
+async def start_payment(
+    request: Request, deps: Dependencies, order_id: str, *, key: str | None, method: Method
+) -> Started:
+    """Start the payment, once for each key."""
+    return await deps.payments.start(
         order_id,
         payment_id=id_of("pay", request.state.caller, checked(key)),
         method=method,
@@ -31,7 +33,7 @@ async def start_payment(request: Request, served: Served, order_id: str, *, key:
     )
 
 
-def payment_router(served: Served) -> APIRouter:
+def payment_router(deps: Dependencies) -> APIRouter:
     """Build the routes of payments."""
     routes = APIRouter(tags=["payments"])
 
@@ -40,22 +42,22 @@ def payment_router(served: Served) -> APIRouter:
         request: Request,
         response: Response,
         order_id: OrderPath,
-        asked: PaymentAsked | None = None,
+        body: PaymentRequest | None = None,
         idempotency_key: Key = None,
     ) -> PaymentStarted:
         """Start a payment of a held order and return the page to pay on; nothing is charged before that."""
-        method = (asked or PaymentAsked()).method
-        started = await start_payment(request, served, order_id, key=idempotency_key, method=method)
+        method = (body or PaymentRequest()).method
+        started = await start_payment(request, deps, order_id, key=idempotency_key, method=method)
         if started.replayed:
             response.headers["Idempotency-Replayed"] = "true"
         assert started.order.total_fen is not None
         return PaymentStarted(
             payment_id=started.payment.payment_id,
             order_id=order_id,
-            livemode=served.settings.livemode,
+            livemode=deps.settings.livemode,
             amount_fen=started.order.total_fen,
             currency=started.order.listing.currency,
-            url=urljoin(served.settings.public_url, started.url),
+            url=urljoin(deps.settings.public_url, started.url),
         )
 
     @routes.post("/v1/orders/{order_id}/payments/{payment_id}/settle", operation_id="settle_refund")
@@ -64,22 +66,22 @@ def payment_router(served: Served) -> APIRouter:
         response: Response,
         order_id: OrderPath,
         payment_id: PaymentPath,
-        asked: RefundSettled,
+        body: RefundSettled,
         idempotency_key: Key = None,
     ) -> PaymentShown:
         """Note that a refund which the provider does not make was paid by another way; it is not tried any more.
 
         409 `refund_state` names the state of one that is over already, such as `made`; 409 `refund_under_way` means
-        that the provider is being asked at this moment.
+        that the request is at the provider at this moment.
         """
         caller = request.state.caller
-        payment, replayed = await served.payments.settle(
+        payment, replayed = await deps.payments.settle(
             order_id,
             payment_id,
-            reference=asked.reference,
+            reference=body.reference,
             settlement=Settlement(
                 request_id=id_of("set", caller, checked(idempotency_key)),
-                request_hash=body_hash({"order": order_id, "payment": payment_id, **asked.model_dump()}),
+                request_hash=body_hash({"order": order_id, "payment": payment_id, **body.model_dump()}),
                 by=caller,
             ),
             cause=cause_of(request),
@@ -93,8 +95,8 @@ def payment_router(served: Served) -> APIRouter:
         request: Request, _signature: Annotated[str | None, Header(alias=SIGNATURE_HEADER)] = None
     ) -> Taken:
         """Take the sandbox's notice of a payment; it must be signed, and may come any number of times."""
-        notice = served.provider.notice(await request.body(), request.headers)
-        await served.payments.notice(notice.payment_id, notice.said, cause=cause_of(request))
+        notice = deps.provider.notice(await request.body(), request.headers)
+        await deps.payments.notice(notice.payment_id, notice.report, cause=cause_of(request))
         return Taken()
 
     return routes

@@ -11,21 +11,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from services.orders.api.dependencies import Served
+from services.orders.api.dependencies import Dependencies
 from services.orders.api.making import GUEST, make_order, offered, profile_of
 from services.orders.api.payments import start_payment
 from services.orders.api.programs import OrderPath
 from services.orders.domain.beneficiary.alias import alias_of
-from services.orders.domain.beneficiary.beneficiary import (
-    MANDATE_TEXT,
-    MANDATE_VERSION,
-    NameInvalid,
-    NameMissing,
-    NameUnprintable,
-    Naming,
-    checked_name,
-)
-from services.orders.domain.order import offers as offers_
+from services.orders.domain.beneficiary.beneficiary import MANDATE_TEXT, MANDATE_VERSION, NameMissing, Naming
+from services.orders.domain.beneficiary.names import NameInvalid, NameUnprintable, checked_name
 from services.orders.domain.order.claim import claimed
 from services.orders.domain.order.offers import (
     CURRENCY,
@@ -34,6 +26,7 @@ from services.orders.domain.order.offers import (
     PriceChanged,
     ProjectNotForSale,
     ProjectUnknown,
+    price_list,
 )
 from services.orders.domain.order.order import Offered, Order, Payment, Wish
 from services.orders.handlers.provider import Provider
@@ -76,10 +69,10 @@ class Subject:
         return offered([(self.footprint_id, self.token)]) if self.footprint_id else ()
 
 
-def page_router(served: Served) -> APIRouter:
+def page_router(deps: Dependencies) -> APIRouter:
     """Build the routes for people."""
     routes = APIRouter(include_in_schema=False)
-    store, handlers, pages = served.store, served.handlers, served.pages
+    store, handlers, pages = deps.store, deps.handlers, deps.pages
 
     async def choose(
         request: Request,
@@ -91,11 +84,11 @@ def page_router(served: Served) -> APIRouter:
     ) -> HTMLResponse:
         grams = subject.mass_g
         if subject.footprint_id:
-            known = claimed(subject.offered, await store.known([subject.footprint_id]))
-            grams = known[0].grams if known else None
+            facts = claimed(subject.offered, await store.footprint_facts([subject.footprint_id]))
+            grams = facts[0].grams if facts else None
         listings = await store.copies.listings()
-        offers = offers_.offers(listings, mass_g=grams, money_fen=None, fee_fen=served.fee_fen)
-        profile = await profile_of(request, served, None)
+        offers = price_list(listings, mass_g=grams, money_fen=None, fee_fen=deps.fee_fen)
+        profile = await profile_of(request, deps, None)
         caller = (subject.offered and subject.offered[0].token_hash) or GUEST
         alias = (profile and profile.alias) or alias_of(id_of("ben", caller, key))
         name = profile.name if profile and profile.name != alias else None
@@ -109,7 +102,7 @@ def page_router(served: Served) -> APIRouter:
             mass_g=subject.mass_g,
             grams=grams,
             offers=[_offer(offer) for offer in offers[:OFFERS_MAX]],
-            fee_fen=served.fee_fen,
+            fee_fen=deps.fee_fen,
             currency=CURRENCY,
             alias=alias,
             mandate_version=MANDATE_VERSION,
@@ -124,7 +117,7 @@ def page_router(served: Served) -> APIRouter:
     async def new_order(request: Request, footprint: FootprintText = "", mass_g: MassText = None) -> Any:
         if not footprint and mass_g is None:
             return RedirectResponse("/", 303)
-        if order_id := await _own_order(request, served, footprint):
+        if order_id := await _own_order(request, deps, footprint):
             return RedirectResponse(f"/orders/{order_id}", 303)
         subject = Subject(footprint, presented(request, footprint) or "", None if footprint else mass_g)
         return await choose(request, subject, key=secrets.token_hex(16))
@@ -153,11 +146,11 @@ def page_router(served: Served) -> APIRouter:
         if errors:
             return await choose(request, subject, key=idempotency_key, answers=answers, errors=errors)
         wish = Wish(project_id=project_id, seen_version=int(version), offered=subject.offered, mass_g=subject.mass_g)
-        profile = await profile_of(request, served, None)
+        profile = await profile_of(request, deps, None)
         try:
             made, _ = await make_order(
                 request,
-                served,
+                deps,
                 key=idempotency_key,
                 body={"footprint": footprint, "mass_g": mass_g, **answers},
                 wish=wish,
@@ -169,24 +162,22 @@ def page_router(served: Served) -> APIRouter:
             errors = {MENDED_AT[type(refusal)]: refusal.detail}
             return await choose(request, subject, key=idempotency_key, answers=answers, errors=errors)
         answer = RedirectResponse(f"/orders/{made.order_id}", 303)
-        keep_capability(answer, made.order_id, made.capability, secure=served.secure)
+        keep_capability(answer, made.order_id, made.capability, secure=deps.secure)
         if made.profile_capability:
-            keep_capability(answer, made.beneficiary_id, made.profile_capability, secure=served.secure)
+            keep_capability(answer, made.beneficiary_id, made.profile_capability, secure=deps.secure)
         return answer
 
     @routes.get("/orders/{order_id}")
     async def order_page(order_id: OrderPath) -> HTMLResponse:
         loaded = await store.order(order_id)
         assert loaded is not None, "the guard has seen it"
-        return HTMLResponse(
-            pages.render("order.html", **order_context(loaded.value, served.provider, now=served.clock()))
-        )
+        return HTMLResponse(pages.render("order.html", **order_context(loaded.value, deps.provider, now=deps.clock())))
 
     @routes.post("/orders/{order_id}/payments")
     async def pay(
         request: Request, order_id: OrderPath, idempotency_key: Text, method: Annotated[Method, Form()] = "sandbox"
     ) -> RedirectResponse:
-        started = await start_payment(request, served, order_id, key=idempotency_key, method=method)
+        started = await start_payment(request, deps, order_id, key=idempotency_key, method=method)
         return RedirectResponse(started.url, 303)
 
     @routes.post("/orders/{order_id}/cancel")
@@ -198,7 +189,7 @@ def page_router(served: Served) -> APIRouter:
 
 
 def _wrong_in_name(name: str) -> str:
-    """Return what a certificate has against a name; nothing when it can bear it."""
+    """Return what a certificate has against a name, empty when it can print it."""
     if not name.strip():
         return Sentence("Write your name, or take the alias.")
     try:
@@ -208,10 +199,10 @@ def _wrong_in_name(name: str) -> str:
     return ""
 
 
-async def _own_order(request: Request, served: Served, footprint_id: str) -> str | None:
+async def _own_order(request: Request, deps: Dependencies, footprint_id: str) -> str | None:
     """Return the order that covers the footprint already, if it is this browser's: who went back is led on to it."""
-    known = (await served.store.known([footprint_id])).footprints.get(footprint_id) if footprint_id else None
-    covering = await served.store.covering(known.root) if known else None
+    facts = (await deps.store.footprint_facts([footprint_id])).footprints.get(footprint_id) if footprint_id else None
+    covering = await deps.store.covering(facts.root) if facts else None
     if covering is None:
         return None
     order_id, stored = covering
@@ -290,5 +281,5 @@ def _let_go(payment: Payment) -> dict[str, Any]:
         "why": payment.void_why or "",
         "total_fen": authorised.amount_fen,
         "currency": authorised.currency,
-        "at": payment.asked_at or authorised.at,
+        "at": payment.sent_at or authorised.at,
     }

@@ -1,4 +1,4 @@
-"""The addresses of orders for programs: quotes, orders and their progress, and what the back office asks."""
+"""The addresses of orders for programs: quotes, orders and their progress, and the back office."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from services.orders.api.dependencies import Served
+from services.orders.api.dependencies import Dependencies
 from services.orders.api.making import make_order, offered, profile_of
-from services.orders.api.shapes.requests import OrderAsked, QuoteAsked
+from services.orders.api.shapes.requests import OrderRequest, QuoteRequest
 from services.orders.api.shapes.responses import (
     OfferShown,
     OrderMade,
@@ -24,9 +24,8 @@ from services.orders.api.shapes.responses import (
     Quote,
 )
 from services.orders.domain.beneficiary.beneficiary import MANDATE_TEXT, MANDATE_VERSION
-from services.orders.domain.order import offers as offers_
 from services.orders.domain.order.machine import State
-from services.orders.domain.order.offers import QUOTE_LIFE, Offer
+from services.orders.domain.order.offers import QUOTE_LIFE, Offer, price_list
 from services.orders.domain.order.order import Order, Wish
 from services.orders.handlers.payables import count_payables
 from services.orders.store.store import Loaded
@@ -40,7 +39,7 @@ OrderPath = Annotated[str, Path(pattern=r"^ord_[0-9A-HJKMNP-TV-Z]{26}$", example
 
 
 class FootprintUnknown(Refusal):
-    """The footprint has not been heard of yet (404)."""
+    """The footprint has not arrived yet (404)."""
 
     code = "footprint_unknown"
 
@@ -51,10 +50,10 @@ class CursorUnknown(Refusal):
     code = "cursor_unknown"
 
 
-def api_router(served: Served) -> APIRouter:
+def api_router(deps: Dependencies) -> APIRouter:
     """Build the routes for programs."""
     routes = APIRouter(tags=["orders"])
-    store, handlers, livemode = served.store, served.handlers, served.settings.livemode
+    store, handlers, livemode = deps.store, deps.handlers, deps.settings.livemode
 
     async def shown_orders(orders: Sequence[Order]) -> list[OrderShown]:
         names = await store.copies.scene_names({order.priced.scene_id or "" for order in orders if order.priced})
@@ -73,25 +72,25 @@ def api_router(served: Served) -> APIRouter:
         return loaded
 
     @routes.post("/v1/quotes", operation_id="make_quote")
-    async def make_quote(asked: QuoteAsked) -> Quote:
+    async def make_quote(body: QuoteRequest) -> Quote:
         """Return the price of exactly this at every project on sale."""
-        mass_g = asked.mass_g
-        if asked.footprint_ids:
-            known = await store.known(asked.footprint_ids)
-            if missing := [one for one in asked.footprint_ids if one not in known.footprints]:
+        mass_g = body.mass_g
+        if body.footprint_ids:
+            facts = await store.footprint_facts(body.footprint_ids)
+            if missing := [one for one in body.footprint_ids if one not in facts.footprints]:
                 raise FootprintUnknown(
                     f"{missing[0]} is not known here. If it was counted just now, ask again in a second.",
                     field="footprint_ids",
                 )
-            mass_g = sum(footprint.grams for footprint in known.footprints.values())
-        offers = offers_.offers(
-            await store.copies.listings(), mass_g=mass_g, money_fen=asked.money_fen, fee_fen=served.fee_fen
+            mass_g = sum(footprint.grams for footprint in facts.footprints.values())
+        offers = price_list(
+            await store.copies.listings(), mass_g=mass_g, money_fen=body.money_fen, fee_fen=deps.fee_fen
         )
         return Quote(
             livemode=livemode,
             mandate_version=MANDATE_VERSION,
             mandate_text=MANDATE_TEXT,
-            ask_again_at=served.clock() + QUOTE_LIFE,
+            ask_again_at=deps.clock() + QUOTE_LIFE,
             data=[_offer(offer) for offer in offers],
         )
 
@@ -99,26 +98,26 @@ def api_router(served: Served) -> APIRouter:
     async def post_order(
         request: Request,
         response: Response,
-        asked: OrderAsked,
+        body: OrderRequest,
         idempotency_key: Key = None,
     ) -> OrderMade:
         """Make an order; a repeat with the same key and body gets the same answer, marked Idempotency-Replayed."""
         made, replayed = await make_order(
             request,
-            served,
+            deps,
             key=idempotency_key,
-            body=asked.model_dump(mode="json"),
+            body=body.model_dump(mode="json"),
             wish=Wish(
-                project_id=asked.project_id,
-                seen_version=asked.listing_version,
-                offered=offered([(claim.footprint_id, claim.token) for claim in asked.claims]),
-                mass_g=asked.mass_g,
-                money_fen=asked.money_fen,
-                country=asked.country,
+                project_id=body.project_id,
+                seen_version=body.listing_version,
+                offered=offered([(claim.footprint_id, claim.token) for claim in body.claims]),
+                mass_g=body.mass_g,
+                money_fen=body.money_fen,
+                country=body.country,
             ),
-            naming=asked.beneficiary.naming if asked.beneficiary else None,
-            profile=await profile_of(request, served, asked.beneficiary_id),
-            mandate_version=asked.mandate_version,
+            naming=body.beneficiary.naming if body.beneficiary else None,
+            profile=await profile_of(request, deps, body.beneficiary_id),
+            mandate_version=body.mandate_version,
         )
         if replayed:
             response.headers["Idempotency-Replayed"] = "true"

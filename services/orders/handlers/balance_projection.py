@@ -9,7 +9,7 @@ from services.orders.domain.balance.balance import chain
 from services.orders.store.store import Store
 from shared.messaging.retries import retry_lost_race
 
-PER_TURN_MAX = 500
+AT_ONCE_MAX = 500
 
 
 async def count(store: Store, roots: Collection[str]) -> None:
@@ -29,9 +29,9 @@ async def count(store: Store, roots: Collection[str]) -> None:
 
 async def catch_up(store: Store) -> None:
     """Count the footprints of all orders that have begun or ceased to cover them."""
-    while orders := await store.chains.uncounted(limit=PER_TURN_MAX):
+    while orders := await store.chains.uncounted(limit=AT_ONCE_MAX):
         roots = {root for order in orders for root in order.roots}
         await retry_lost_race(partial(count, store, roots))
         await store.chains.counted(orders)
-        if len(orders) < PER_TURN_MAX:
+        if len(orders) < AT_ONCE_MAX:
             return

@@ -9,7 +9,7 @@ from datetime import datetime
 from services.orders.domain.balance import balance
 from services.orders.domain.balance.balance import Chain, NothingLeft, check_closed, check_organiser, taken
 from services.orders.domain.beneficiary.beneficiary import Beneficiary, NameMissing, Naming
-from services.orders.domain.order.claim import FOOTPRINTS_MAX, Known
+from services.orders.domain.order.claim import FOOTPRINTS_MAX, FootprintFacts
 from services.orders.domain.order.order import Wish
 from services.orders.handlers.balance_projection import catch_up
 from services.orders.handlers.orders import Handlers, Keyed, Made
@@ -68,7 +68,7 @@ class Balances:
         """Call or show an organiser otherwise. Raises NameMissing before its first order, or what a rename does."""
         if await self._store.beneficiary(beneficiary_id) is None:
             raise NameMissing("An organiser is named with its first order.", field="beneficiary/name")
-        return await self._handlers.rename(beneficiary_id, name=name, board=board, cause=cause)
+        return await self._handlers.beneficiaries.rename(beneficiary_id, name=name, board=board, cause=cause)
 
     async def order(
         self,
@@ -84,18 +84,18 @@ class Balances:
         Raises SceneUnknown, SceneNotYours, SceneOpen, NothingLeft, KeyReused, or what `domain.make` refuses.
         """
 
-        async def left() -> tuple[Wish, Known]:
+        async def left() -> tuple[Wish, FootprintFacts]:
             check_closed(await self.scene(claiming.scene_id, claiming.organiser_id))
             chains = await self._store.chains.page(claiming.scene_id, "left", limit=FOOTPRINTS_MAX)
             if not chains:
                 raise NothingLeft("Nothing of this scene is left to neutralise.", field="scene_id")
-            known = await self._store.known([one.footprint_id for one in chains], order_id=keyed.order_id)
-            offered = taken(chains, known)
+            facts = await self._store.footprint_facts([one.footprint_id for one in chains], order_id=keyed.order_id)
+            offered = taken(chains, facts)
             if not offered:
                 # All of it was taken a moment ago, and there may be more behind it.
                 await self.catch_up()
                 raise LostRace(f"what {claiming.scene_id} had left was taken meanwhile")
-            return Wish(claiming.project_id, claiming.seen_version, offered=offered), known
+            return Wish(claiming.project_id, claiming.seen_version, offered=offered), facts
 
         return await self._handlers.make_of(
             left,

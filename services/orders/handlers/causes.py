@@ -1,4 +1,4 @@
-"""What causes periodic work: its turn, which has an id as an event or a request has."""
+"""What causes periodic work: each run has an id, as an event or a request has."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from shared.contracts.event import Cause
 from shared.web.idempotency import id_of
 
 
-def turn(work: str, now: datetime) -> Cause:
-    """Return the turn of this work at this moment."""
+def periodic(work: str, now: datetime) -> Cause:
+    """Return the run of this work at this moment as a cause."""
     return Cause(id=id_of("per", work, now.isoformat()))

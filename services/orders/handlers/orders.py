@@ -1,4 +1,4 @@
-"""What becomes of orders and beneficiaries: made on request, moved on by messages, ended by time."""
+"""What becomes of orders: made on request, moved on by messages, ended by time."""
 
 from __future__ import annotations
 
@@ -9,41 +9,31 @@ from datetime import datetime, timedelta
 import structlog
 from prometheus_client import Counter, Gauge
 
-from services.orders.domain.beneficiary import beneficiary as beneficiary_
-from services.orders.domain.beneficiary.beneficiary import (
-    CORRECTION,
-    Beneficiary,
-    Naming,
-    buyer,
-    check_mandate,
-    corrected,
-    erased,
-    ordering,
-    renamed,
-)
+from services.orders.domain.beneficiary.beneficiary import Naming, buyer, check_mandate, ordering
 from services.orders.domain.beneficiary.beneficiary import make as make_beneficiary
 from services.orders.domain.order import decide
-from services.orders.domain.order.claim import Known
-from services.orders.domain.order.decide import Answer, expire, hear, latest_name, settle
+from services.orders.domain.order.claim import FootprintFacts
+from services.orders.domain.order.decide import Answer, apply_answer, expire, latest_name, settle
 from services.orders.domain.order.order import Decision, Order, Wish
 from services.orders.handlers.balance_projection import count
-from services.orders.handlers.causes import turn
+from services.orders.handlers.beneficiaries import Beneficiaries
+from services.orders.handlers.causes import periodic
 from services.orders.handlers.retries import each, each_if_first
 from services.orders.store.store import Loaded, Store
 from shared.contracts.calculator import FootprintCalculated, ScenePublished
 from shared.contracts.event import Cause, Envelope, Event
-from shared.contracts.orders import BeneficiaryKind, Board
+from shared.contracts.orders import BeneficiaryKind
 from shared.contracts.registry import ProjectListed
 from shared.messaging.retries import retry_lost_race
 from shared.web.idempotency import check_same
 
-PER_TURN_MAX = 500
+AT_ONCE_MAX = 500
 PATIENCE = timedelta(seconds=5)
 ANSWER_PATIENCE = timedelta(minutes=5)
 UNANSWERED = Gauge("diandian_orders_unanswered", "Purchases that the registry has not answered for five minutes")
 NOT_FITTING = Counter("diandian_orders_not_fitting_total", "Messages that changed nothing", ["topic", "state"])
 
-Wished = Callable[[], Awaitable[tuple[Wish, Known]]]
+Wished = Callable[[], Awaitable[tuple[Wish, FootprintFacts]]]
 
 log = structlog.get_logger()
 
@@ -71,10 +61,11 @@ class Handlers:
     """The acts of orders."""
 
     def __init__(self, store: Store, clock: Callable[[], datetime], *, fee_fen: int) -> None:
+        self.beneficiaries = Beneficiaries(store, clock)
         self._store = store
         self._clock = clock
         self._fee_fen = fee_fen
-        self._looked_to: tuple[datetime, str] | None = None
+        self._resumes_after: tuple[datetime, str] | None = None
 
     async def make(
         self,
@@ -91,11 +82,11 @@ class Handlers:
         Raises KeyReused for another request under the same key, or what `domain.make` refuses.
         """
 
-        async def as_asked() -> tuple[Wish, Known]:
-            return wish, await self._store.known(wish.footprint_ids, order_id=keyed.order_id)
+        async def as_requested() -> tuple[Wish, FootprintFacts]:
+            return wish, await self._store.footprint_facts(wish.footprint_ids, order_id=keyed.order_id)
 
         return await self.make_of(
-            as_asked, naming, mandate_version=mandate_version, profile_id=profile_id, keyed=keyed, cause=cause
+            as_requested, naming, mandate_version=mandate_version, profile_id=profile_id, keyed=keyed, cause=cause
         )
 
     async def make_of(
@@ -136,11 +127,11 @@ class Handlers:
                 beneficiary = profile.value
             else:
                 beneficiary = ordering(profile.value, naming)
-            wish, known = await wished()
+            wish, facts = await wished()
             decision = decide.make(
                 wish,
                 await self._store.copies.listing(wish.project_id),
-                known,
+                facts,
                 order_id=keyed.order_id,
                 request_hash=keyed.request_hash,
                 capability_hash=keyed.capability_hash,
@@ -149,7 +140,7 @@ class Handlers:
                 now=now,
             )
             # What is named is there before what names it.
-            await self._tell(profile, beneficiary, cause=cause)
+            await self.beneficiaries.record(profile, beneficiary, cause=cause)
             await self._store.insert_order(decision, now=now, cause=cause)
             return Made(decision.order, replayed=False)
 
@@ -171,25 +162,8 @@ class Handlers:
 
         return await retry_lost_race(end)
 
-    async def rename(self, beneficiary_id: str, *, name: str | None, board: Board | None, cause: Cause) -> Beneficiary:
-        """Call or show a beneficiary otherwise; a new name corrects the certificates of its last 30 days.
-
-        Raises NameInvalid, NameUnprintable or BeneficiaryErased.
-        """
-        after = await self._change(
-            beneficiary_id, lambda beneficiary: renamed(beneficiary, name=name, board=board), cause=cause
-        )
-        if name is None:
-            return after
-        # Looked for after the name is written: an order that is made later finds the name there.
-        return await retry_lost_race(lambda: self._correct(beneficiary_id, cause))
-
-    async def erase(self, beneficiary_id: str, *, cause: Cause) -> None:
-        """Take every name off a beneficiary, for ever."""
-        await self._change(beneficiary_id, erased, cause=cause)
-
     async def listings(self, events: Sequence[Envelope[ProjectListed]]) -> None:
-        """Remember what projects show and ask."""
+        """Keep the latest listing of each project."""
         await self._store.copies.keep_listings(events)
 
     async def scenes(self, events: Sequence[Envelope[ScenePublished]]) -> None:
@@ -206,34 +180,36 @@ class Handlers:
         await count(self._store, {event.data.root for event in events})
 
     async def answers(self, events: Sequence[Envelope[Answer]]) -> None:
-        """Move orders on by what registry and certificates say, one write per order."""
+        """Move orders on by what registry and certificates publish, one write per order."""
         by_order: dict[str, list[Envelope[Answer]]] = {}
         for event in events:
             by_order.setdefault(event.data.order_id, []).append(event)
-        await each(self._hear(loaded, by_order[loaded.value.order_id]) for loaded in await self._store.orders(by_order))
+        await each(
+            self._apply(loaded, by_order[loaded.value.order_id]) for loaded in await self._store.orders(by_order)
+        )
 
     async def sweep(self) -> None:
         """End the orders whose time is up."""
         now = self._clock()
-        overdue = await self._store.overdue(now, limit=PER_TURN_MAX)
+        overdue = await self._store.overdue(now, limit=AT_ONCE_MAX)
         await each_if_first(
-            self._store.record(loaded, expire(loaded.value, now=now), now=now, cause=turn("deadlines", now))
+            self._store.record(loaded, expire(loaded.value, now=now), now=now, cause=periodic("deadlines", now))
             for loaded in overdue
         )
 
     async def look_again(self) -> None:
-        """Settle orders whose footprints came while they were made by a replica that died before it looked again."""
+        """Settle orders whose footprints came while a replica made them that died before it read them again."""
         now = self._clock()
-        forgotten = await self._store.waiting_since(now - PATIENCE, after=self._looked_to, limit=PER_TURN_MAX)
-        # Those that go on waiting stay where they are, so the next turn goes on behind them, and at last starts anew.
-        last = forgotten[-1].value if len(forgotten) == PER_TURN_MAX else None
-        self._looked_to = (last.created_at, last.order_id) if last else None
+        forgotten = await self._store.waiting_since(now - PATIENCE, after=self._resumes_after, limit=AT_ONCE_MAX)
+        # Those that go on waiting stay where they are, so the next run goes on behind them, and the last starts anew.
+        last = forgotten[-1].value if len(forgotten) == AT_ONCE_MAX else None
+        self._resumes_after = (last.created_at, last.order_id) if last else None
         named = {footprint_id for loaded in forgotten for footprint_id in loaded.value.wish.footprint_ids}
-        known = {footprint.footprint_id for footprint in await self._store.copies.footprints(named)}
+        facts = {footprint.footprint_id for footprint in await self._store.copies.footprints(named)}
         await each_if_first(
-            self._settle(loaded, turn("forgotten orders", now))
+            self._settle(loaded, periodic("forgotten orders", now))
             for loaded in forgotten
-            if not known.isdisjoint(loaded.value.wish.footprint_ids)
+            if not facts.isdisjoint(loaded.value.wish.footprint_ids)
         )
 
     async def watch(self) -> None:
@@ -253,50 +229,18 @@ class Handlers:
     async def _settle(self, loaded: Loaded[Order], cause: Cause, *, name_sequence: int = 1) -> None:
         now = self._clock()
         order = latest_name(loaded.value, name_sequence)
-        known = await self._store.known(order.wish.footprint_ids)
-        await self._store.record(loaded, settle(order, known, now=now), now=now, cause=cause)
+        facts = await self._store.footprint_facts(order.wish.footprint_ids)
+        await self._store.record(loaded, settle(order, facts, now=now), now=now, cause=cause)
 
-    async def _hear(self, loaded: Loaded[Order], events: Sequence[Envelope[Answer]]) -> None:
+    async def _apply(self, loaded: Loaded[Order], events: Sequence[Envelope[Answer]]) -> None:
         now = self._clock()
         order = loaded.value
-        told: list[Event] = []
+        to_publish: list[Event] = []
         for event in events:
-            decision = hear(order, event.data, now=now)
+            decision = apply_answer(order, event.data, now=now)
             if decision.order == order:
                 NOT_FITTING.labels(event.data.topic, order.state).inc()
             order = decision.order
-            told += decision.events
-        decided = Decision(order, tuple(told))
+            to_publish += decision.events
+        decided = Decision(order, tuple(to_publish))
         await self._store.record(loaded, decided, now=now, cause=events[-1].cause)
-
-    async def _change(
-        self, beneficiary_id: str, change: Callable[[Beneficiary], Beneficiary], *, cause: Cause
-    ) -> Beneficiary:
-        async def write() -> Beneficiary:
-            loaded = await self._store.beneficiary(beneficiary_id)
-            assert loaded is not None, "the guard has seen it"
-            after = change(loaded.value)
-            await self._tell(loaded, after, cause=cause)
-            return after
-
-        return await retry_lost_race(write)
-
-    async def _correct(self, beneficiary_id: str, cause: Cause) -> Beneficiary:
-        loaded = await self._store.beneficiary(beneficiary_id)
-        assert loaded is not None, "the guard has seen it"
-        beneficiary = loaded.value
-        if not beneficiary.uncorrected:
-            return beneficiary
-        earlier = await self._store.correctable(
-            beneficiary_id, since=self._clock() - CORRECTION, name_sequence=beneficiary.sequence
-        )
-        if not earlier:
-            return beneficiary
-        after, events = corrected(beneficiary, earlier)
-        await self._store.record_beneficiary(loaded, after, events, now=self._clock(), cause=cause)
-        return after
-
-    async def _tell(self, loaded: Loaded[Beneficiary] | None, after: Beneficiary, *, cause: Cause) -> None:
-        if loaded and after == loaded.value:
-            return
-        await self._store.record_beneficiary(loaded, after, [beneficiary_.named(after)], now=self._clock(), cause=cause)

@@ -1,4 +1,4 @@
-"""How money moves: payments are started, notices taken, and the provider asked until it is known what it did."""
+"""How money moves: payments are started, notices taken, and the provider polled until the outcome is certain."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ from services.orders.domain.order.payments import (
     PaymentUnknown,
     ProviderRefused,
     ProviderSilent,
-    Said,
-    asked,
-    asks_due,
-    hear_provider,
+    PurchaseInvalid,
+    Report,
+    apply_report,
+    polled,
+    polls_due,
 )
 from services.orders.domain.order.payments import start as start_payment
 from services.orders.domain.order.refunds import (
     RefundNotOpen,
     RefundUnknown,
-    refund_asked,
     refund_failed,
     refund_made,
+    refund_requested,
     refunds_due,
     settle_refund,
 )
-from services.orders.handlers.causes import turn
+from services.orders.handlers.causes import periodic
 from services.orders.handlers.provider import Provider
 from services.orders.handlers.retries import each_if_first
 from services.orders.store.store import Loaded, Store
@@ -38,7 +39,7 @@ from shared.contracts.event import Cause
 from shared.messaging.retries import retry_lost_race
 from shared.web.idempotency import check_same
 
-PER_TURN_MAX = 200
+AT_ONCE_MAX = 200
 # Well below domain.UNDER_WAY, after which an attempt without an answer counts as over.
 PROVIDER_SECONDS_MAX = 10
 Answer = TypeVar("Answer")
@@ -65,10 +66,10 @@ class Payments:
         self._clock = clock
 
     async def start(self, order_id: str, *, payment_id: str, method: str, request_hash: str, cause: Cause) -> Started:
-        """Start a payment of a held order, once. Raises DoesNotFit, PaymentsExhausted or KeyReused.
+        """Start a payment of a held order, once.
 
-        Of two that come at once with the same key the second finds the payment of the first, and both get its answer:
-        none has to be told that the other still runs.
+        Of two that come at once with the same key the second finds the payment of the first, and both get its answer.
+        Raises DoesNotFit, PaymentsExhausted, PurchaseInvalid, KeyReused, ProviderRefused or ProviderSilent.
         """
 
         async def add() -> tuple[Order, bool]:
@@ -76,9 +77,13 @@ class Payments:
             if loaded.value.payment(payment_id):
                 return loaded.value, True
             now = self._clock()
-            decision = start_payment(
-                loaded.value, payment_id=payment_id, provider=method, request_hash=request_hash, now=now
-            )
+            try:
+                decision = start_payment(
+                    loaded.value, payment_id=payment_id, provider=method, request_hash=request_hash, now=now
+                )
+            except PurchaseInvalid as invalid:
+                log.critical("purchase would be invalid", order_id=order_id, reason=str(invalid.__cause__)[:500])
+                raise
             await self._store.record(loaded, decision, now=now, cause=cause)
             return decision.order, False
 
@@ -86,11 +91,11 @@ class Payments:
         payment = order.payment(payment_id)
         assert payment is not None
         check_same(payment.request_hash, request_hash)
-        # The provider learns of the payment after the order has it, so no money comes that nobody knows of.
-        return Started(order, payment, await _told(self._provider.start(order, payment)), replayed)
+        # The provider gets the payment after the order has it, so no money comes without a payment.
+        return Started(order, payment, await _answer_of(self._provider.start(order, payment)), replayed)
 
-    async def notice(self, payment_id: str, said: Said, *, cause: Cause) -> None:
-        """Take in what the provider says of a payment, and ask for the money that it has set aside.
+    async def notice(self, payment_id: str, report: Report, *, cause: Cause) -> None:
+        """Apply what the provider reports of a payment, and capture the money that it has authorised.
 
         Raises PaymentUnknown.
         """
@@ -100,7 +105,7 @@ class Payments:
             if loaded is None:
                 raise PaymentUnknown(f"There is no payment {payment_id}.")
             now = self._clock()
-            decision = hear_provider(loaded.value, payment_id, said, now=now)
+            decision = apply_report(loaded.value, payment_id, report, now=now)
             await self._store.record(loaded, decision, now=now, cause=cause)
             return None if decision.order == loaded.value else decision.order.payment(payment_id)
 
@@ -113,7 +118,7 @@ class Payments:
     ) -> tuple[Payment, bool]:
         """Note that staff gave a payment back by another way; return it, and whether the same request did so before.
 
-        Raises RefundUnknown, RefundNotOpen, RefundUnderWay, KeyReused, or ProviderSilent while nobody knows whether
+        Raises RefundUnknown, RefundNotOpen, RefundUnderWay, KeyReused, or ProviderSilent while it is uncertain whether
         the provider has made it meanwhile.
         """
 
@@ -129,11 +134,11 @@ class Payments:
             now = self._clock()
             decision = settle_refund(loaded.value, payment_id, reference=reference, settlement=settlement, now=now)
             # A crash may have kept us from noting that the provider has made it.
-            said = await _told(self._provider.look_up(payment_id))
-            if said and said.refunded:
-                decision = refund_made(loaded.value, payment_id, reference=said.refunded, now=now)
+            report = await _answer_of(self._provider.look_up(payment_id))
+            if report and report.refunded:
+                decision = refund_made(loaded.value, payment_id, reference=report.refunded, now=now)
             await self._store.record(loaded, decision, now=now, cause=cause)
-            if said and said.refunded:
+            if report and report.refunded:
                 raise RefundNotOpen("The provider has made this refund. Do not pay it again.", state="made")
             return decision.order, False
 
@@ -145,28 +150,28 @@ class Payments:
     async def give_back(self) -> None:
         """Make the refunds that are due."""
         now = self._clock()
-        orders = await self._store.giving_back(now, limit=PER_TURN_MAX)
+        orders = await self._store.giving_back(now, limit=AT_ONCE_MAX)
         await each_if_first(
-            self._refund(loaded, payment.payment_id, turn("refunds", now))
+            self._refund(loaded, payment.payment_id, periodic("refunds", now))
             for loaded in orders
             for payment in refunds_due(loaded.value, now=now)[:1]
         )
 
-    async def ask(self) -> None:
+    async def poll(self) -> None:
         """Ask the provider about payments of which no notice, or no answer, came in time."""
         now = self._clock()
-        silent = await self._store.unanswered(now, limit=PER_TURN_MAX)
-        await each_if_first(self._ask(loaded, now) for loaded in silent)
+        silent = await self._store.unanswered(now, limit=AT_ONCE_MAX)
+        await each_if_first(self._poll(loaded, now) for loaded in silent)
 
     async def _refund(self, loaded: Loaded[Order], payment_id: str, cause: Cause) -> None:
-        # Noted first: of two replicas one asks, and nobody settles meanwhile what may be going back.
-        noted = refund_asked(loaded.value, payment_id, now=self._clock())
+        # Noted first: of two replicas one sends it, and nobody settles meanwhile what may be going back.
+        noted = refund_requested(loaded.value, payment_id, now=self._clock())
         await self._store.record(loaded, noted, now=self._clock(), cause=cause)
         payment = noted.order.payment(payment_id)
         assert payment is not None
         reference = None
         try:
-            reference = await _told(self._provider.refund(payment))
+            reference = await _answer_of(self._provider.refund(payment))
         except ProviderSilent as silent:
             log.warning("refund not answered", payment_id=payment_id, failure=silent.detail)
             return
@@ -187,25 +192,25 @@ class Payments:
 
         await retry_lost_race(note)
 
-    async def _ask(self, loaded: Loaded[Order], now: datetime) -> None:
-        cause = turn("look-ups", now)
-        # Noted first: even a payment whose asking fails goes back in the line, and of two replicas one asks.
-        noted = asked(loaded.value, now=now)
+    async def _poll(self, loaded: Loaded[Order], now: datetime) -> None:
+        cause = periodic("look-ups", now)
+        # Noted first: even a payment whose request fails goes back in the line, and of two replicas one sends it.
+        noted = polled(loaded.value, now=now)
         await self._store.record(loaded, noted, now=now, cause=cause)
-        for payment in asks_due(loaded.value, now=now):
+        for payment in polls_due(loaded.value, now=now):
             await self._find_out(payment, cause)
 
     async def _find_out(self, payment: Payment, cause: Cause) -> None:
         """Ask the provider for what the payment stands at, and take in the answer; without one, ask again later."""
         try:
-            said = await _told(self._what_became_of(payment))
+            report = await _answer_of(self._what_became_of(payment))
         except (ProviderSilent, ProviderRefused) as failure:
-            log.warning("provider does not say", payment_id=payment.payment_id, of=payment.state, why=failure.detail)
+            log.warning("provider does not answer", payment_id=payment.payment_id, of=payment.state, why=failure.detail)
             return
-        if said is not None:
-            await self.notice(payment.payment_id, said, cause=cause)
+        if report is not None:
+            await self.notice(payment.payment_id, report, cause=cause)
 
-    async def _what_became_of(self, payment: Payment) -> Said | None:
+    async def _what_became_of(self, payment: Payment) -> Report | None:
         match payment.state:
             case "capturing":
                 return await self._provider.capture(payment)
@@ -220,11 +225,11 @@ class Payments:
         return loaded
 
 
-async def _told(asking: Awaitable[Answer]) -> Answer:
+async def _answer_of(answering: Awaitable[Answer]) -> Answer:
     """Return the provider's answer. Raises ProviderSilent when it takes too long."""
     try:
         async with asyncio.timeout(PROVIDER_SECONDS_MAX):
-            return await asking
+            return await answering
     except TimeoutError:
         raise ProviderSilent(f"The payment provider gave no answer in {PROVIDER_SECONDS_MAX} s.") from None
 

@@ -14,7 +14,7 @@ import structlog
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from services.orders.domain.order.order import Order, Payment, Received
-from services.orders.domain.order.payments import NoticeForged, ProviderRefused, ProviderSilent, Said
+from services.orders.domain.order.payments import NoticeForged, ProviderRefused, ProviderSilent, Report
 from services.orders.handlers.provider import Notice
 from shared.contracts.event import Currency, Fen, PaymentId
 from shared.sentence import Sentence
@@ -35,7 +35,7 @@ log = structlog.get_logger()
 
 
 class _Payment(BaseModel):
-    """A payment as the sandbox shows it, as far as orders asks."""
+    """A payment as the sandbox shows it, as far as orders reads it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -50,22 +50,22 @@ class _Payment(BaseModel):
 
     def received(self) -> Received:
         at = self.taken_at or self.decided_at
-        assert at is not None, "money that is set aside or taken was decided on"
+        assert at is not None, "money that is authorised or captured was decided on"
         return Received(self.amount_fen, self.currency, self.reference, at)
 
-    def said(self) -> Said | None:
+    def report(self) -> Report | None:
         match self.state:
             case "open":
                 return None
             case "paid" | "refunded":
-                return Said("paid", self.received(), self.refund_reference)
+                return Report("paid", self.received(), self.refund_reference)
             case "authorised":
-                return Said("authorised", self.received())
+                return Report("authorised", self.received())
             case "declined":
-                return Said("declined")
+                return Report("declined")
             case _:
                 # Of what was refused or let go nothing will come any more.
-                return Said("lapsed")
+                return Report("lapsed")
 
 
 class _Notice(BaseModel):
@@ -109,7 +109,7 @@ class Sandbox:
                 "grams": order.grams,
                 "amount_fen": order.total_fen,
                 "currency": order.listing.currency,
-                # As with real providers, money of a card is first set aside.
+                # As with real providers, money of a card is first authorised.
                 "mode": "authorise" if payment.provider == "sandbox_card" else "direct",
                 "pay_by": order.due.isoformat() if order.due else None,
                 "return_url": f"/orders/{order.order_id}",
@@ -117,15 +117,15 @@ class Sandbox:
         )
         return started.url
 
-    async def capture(self, payment: Payment) -> Said:
-        """Take what is set aside."""
+    async def capture(self, payment: Payment) -> Report:
+        """Capture what is authorised."""
         captured = await self._send("POST", f"{PAYMENTS}/{payment.payment_id}/capture")
-        return Said("paid", captured.received()) if captured.taken_at else Said("refused")
+        return Report("paid", captured.received()) if captured.taken_at else Report("refused")
 
-    async def void(self, payment: Payment) -> Said:
-        """Let go what is set aside. Raises ProviderRefused when it was taken."""
+    async def void(self, payment: Payment) -> Report:
+        """Void the authorisation. Raises ProviderRefused when the money was captured."""
         await self._send("POST", f"{PAYMENTS}/{payment.payment_id}/void")
-        return Said("voided")
+        return Report("voided")
 
     async def refund(self, payment: Payment) -> str:
         """Give the money back and return the reference. Raises ProviderRefused when the sandbox refuses."""
@@ -133,10 +133,10 @@ class Sandbox:
         received = {"amount_fen": payment.received.amount_fen, "currency": payment.received.currency}
         return (await self._send("POST", f"{PAYMENTS}/{payment.payment_id}/refund", received)).refund_reference
 
-    async def look_up(self, payment_id: str) -> Said | None:
+    async def look_up(self, payment_id: str) -> Report | None:
         """Return what became of a payment; one that was never opened will never be paid."""
         answer = await self._request("GET", f"{PAYMENTS}/{payment_id}")
-        return Said("lapsed") if answer.status_code == httpx.codes.NOT_FOUND else self._read(answer).said()
+        return Report("lapsed") if answer.status_code == httpx.codes.NOT_FOUND else self._read(answer).report()
 
     def notice(self, body: bytes, headers: Mapping[str, str]) -> Notice:
         """Return what a notice reports. Raises NoticeForged unless the sandbox has signed it in the last minutes."""
@@ -146,7 +146,7 @@ class Sandbox:
         except ValidationError as wrong:
             raise NoticeForged(f"The notice is none: {wrong.error_count()} of its fields are wrong.") from None
         received = Received(notice.amount_fen, notice.currency, notice.reference, notice.decided_at)
-        return Notice(notice.payment_id, Said(notice.outcome, None if notice.outcome == "declined" else received))
+        return Notice(notice.payment_id, Report(notice.outcome, None if notice.outcome == "declined" else received))
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -1,4 +1,4 @@
-"""Where it lies which footprint of a chain counts and how it stands: a sum over what footprints and live orders say."""
+"""Where it lies which footprint of a chain counts and how it stands: a sum over footprints and live orders."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Chains:
         return {document["_id"]: Counted(_of(document), document["version"]) async for document in found}
 
     async def members(self, roots: Collection[str]) -> dict[str, list[FootprintCalculated]]:
-        """Return the footprints of scenes that have been heard of, by root."""
+        """Return the footprints of scenes that have arrived, by root."""
         by_root: dict[str, list[FootprintCalculated]] = {}
         async for document in self._footprints.find({"root": {"$in": list(roots)}, "scene_id": {"$ne": None}}):
             by_root.setdefault(document["root"], []).append(FootprintCalculated.model_validate(document))

@@ -1,4 +1,4 @@
-"""Copies of what other services say: footprints, projects and scenes, as far as orders needs them."""
+"""Copies of what other services publish: footprints, projects and scenes, as far as orders needs them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DUPLICATE_KEY = 11000
 
 
 class Copies:
-    """What has been heard, each thing by its latest word."""
+    """What has arrived, each thing by its latest version."""
 
     def __init__(self, database: Database) -> None:
         self._footprints = database["footprints"]
@@ -23,7 +23,7 @@ class Copies:
         self._scenes = database["scenes"]
 
     async def prepare(self) -> None:
-        """Create the index by which a footprint is known to be replaced."""
+        """Create the index by which a footprint is found to be replaced."""
         await self._footprints.create_index("replaces", sparse=True)
 
     async def keep_footprints(self, footprints: Iterable[FootprintCalculated]) -> None:
@@ -47,7 +47,7 @@ class Copies:
         await _keep(self._scenes, events)
 
     async def footprints(self, footprint_ids: Collection[str]) -> list[FootprintCalculated]:
-        """Return those of the footprints that have been heard of."""
+        """Return those of the footprints that have arrived."""
         found = self._footprints.find({"_id": {"$in": list(footprint_ids)}})
         return [FootprintCalculated.model_validate(document) async for document in found]
 
@@ -57,7 +57,7 @@ class Copies:
         return [document["replaces"] async for document in found]
 
     async def listing(self, project_id: str) -> ProjectListed | None:
-        """Return a project as it was last heard of."""
+        """Return a project as it last arrived."""
         document = await self._projects.find_one({"_id": project_id})
         return ProjectListed.model_validate(document["data"]) if document else None
 
@@ -66,12 +66,12 @@ class Copies:
         return [ProjectListed.model_validate(document["data"]) async for document in self._projects.find({})]
 
     async def scene(self, scene_id: str) -> ScenePublished | None:
-        """Return a scene as it was last heard of."""
+        """Return a scene as it last arrived."""
         document = await self._scenes.find_one({"_id": scene_id})
         return ScenePublished.model_validate(document["data"]) if document else None
 
     async def scene_names(self, scene_ids: Collection[str]) -> dict[str, dict[str, str]]:
-        """Return the names of those of the scenes that have been heard of."""
+        """Return the names of those of the scenes that have arrived."""
         found = self._scenes.find({"_id": {"$in": list(scene_ids)}}, {"data.names": 1})
         return {scene["_id"]: scene["data"]["names"] async for scene in found}
 

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from services.orders.domain.beneficiary.beneficiary import Beneficiary
 from services.orders.domain.order.order import Order
-from services.orders.domain.order.payments import ask_at
+from services.orders.domain.order.payments import poll_at
 from services.orders.domain.order.refunds import refund_at
 from shared.mongodb import Document
 
@@ -33,7 +33,7 @@ def order_document(order: Order) -> Document:
         **({"roots": roots} if roots else {}),
         **({"settlements": settlements} if settlements else {}),
         "refund_at": _first(map(refund_at, order.payments)),
-        "ask_at": _first(map(ask_at, order.payments)),
+        "ask_at": _first(map(poll_at, order.payments)),
     }
 
 
@@ -43,7 +43,7 @@ def order_of(document: Document) -> Order:
 
 
 def beneficiary_document(beneficiary: Beneficiary) -> Document:
-    """Return the beneficiary's fields; how often it was told is the outbox's to count."""
+    """Return the beneficiary's fields; how often it was published is the outbox's to count."""
     fields = _BENEFICIARY.dump_python(beneficiary)
     del fields["sequence"]
     return {"_id": fields.pop("beneficiary_id"), **fields}

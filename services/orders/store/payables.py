@@ -10,7 +10,7 @@ from services.orders.domain.order.machine import RETIRED
 from shared.messaging.failures import LostRace
 from shared.mongodb import Database, Document, DuplicateKeyError
 
-# An order that has come to be retired bears NEW from the write that retired it, until its sums are written.
+# An order that has come to be retired is NEW from the write that retired it, until its sums are written.
 NEW, COUNTED = "new", "counted"
 
 

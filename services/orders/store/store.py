@@ -1,4 +1,4 @@
-"""Where orders and beneficiaries lie; beside them the copies of what others say."""
+"""Where orders and beneficiaries lie; beside them the copies of what other services publish."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from services.orders.domain.beneficiary.beneficiary import Beneficiary
-from services.orders.domain.order.claim import Known
+from services.orders.domain.order.claim import FootprintFacts
 from services.orders.domain.order.machine import ENDED, TIMED, State
 from services.orders.domain.order.order import Decision, Order
 from services.orders.store.chains import Chains
@@ -152,7 +152,7 @@ class Store:
         return found[0].value if found else None
 
     async def correctable(self, beneficiary_id: str, *, since: datetime, name_sequence: int) -> list[str]:
-        """Return the beneficiary's orders since then that bear an earlier name and have, or may get, a certificate."""
+        """Return the beneficiary's orders since then with an earlier name that have, or may get, a certificate."""
         found = self._orders.find(
             {
                 "buyer.beneficiary_id": beneficiary_id,
@@ -225,7 +225,7 @@ class Store:
         now: datetime,
         cause: Cause,
     ) -> None:
-        """Write a beneficiary, a new one if none was loaded, and tell of it. Raises LostRace when another was first."""
+        """Write a beneficiary, a new one if none was loaded, and publish it. Raises LostRace when another was first."""
         document = beneficiary_document(after)
         if loaded:
             fields = _changed(beneficiary_document(loaded.value), document)
@@ -248,16 +248,16 @@ class Store:
         found = await self._beneficiaries.find_one({"_id": beneficiary_id}, {"profile_hash": 1})
         return found["profile_hash"] if found else None
 
-    async def known(self, footprint_ids: Collection[str], *, order_id: str | None = None) -> Known:
-        """Return what is known of the footprints: themselves, which are replaced, which roots others cover.
+    async def footprint_facts(self, footprint_ids: Collection[str], *, order_id: str | None = None) -> FootprintFacts:
+        """Return the facts about footprints: themselves, which are replaced, which roots others cover.
 
-        `order_id` is the order that asks: it is no other, even if the same request has made it a moment ago.
+        `order_id` is the order in question: it is no other, even if the same request has made it a moment ago.
         """
         if not footprint_ids:
-            return Known({})
+            return FootprintFacts({})
         found = await self.copies.footprints(footprint_ids)
         covering = self._orders.find({"roots": {"$in": [one.root for one in found]}, "live": True}, {"roots": 1})
-        return Known(
+        return FootprintFacts(
             footprints={one.footprint_id: one for one in found},
             replaced=frozenset(await self.copies.replaced(footprint_ids)),
             covered=frozenset(

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.orders.domain.beneficiary.beneficiary import MANDATE_VERSION
-from services.orders.domain.order.claim import Known
-from services.orders.domain.order.decide import Answer, cancel, expire, hear, make, settle
+from services.orders.domain.order.claim import FootprintFacts
+from services.orders.domain.order.decide import Answer, apply_answer, cancel, expire, make, settle
 from services.orders.domain.order.order import Buyer, Decision, Offered, Order, Received, Wish
-from services.orders.domain.order.payments import Said, hear_provider
+from services.orders.domain.order.payments import Report, apply_report
 from services.orders.domain.order.payments import start as start_payment
 from services.orders.domain.order.refunds import refund_made
 from shared.contracts.calculator import FootprintCalculated
@@ -43,7 +43,7 @@ LISTING = ProjectListed(
     status="listed",
 )
 BUYER = Buyer(id_of("ben", "a"), "person", 1, MANDATE_VERSION)
-NOTHING = Known({})
+NOTHING = FootprintFacts({})
 
 
 def footprint(name: str = "a", **changes: Any) -> FootprintCalculated:
@@ -69,9 +69,11 @@ def footprint(name: str = "a", **changes: Any) -> FootprintCalculated:
     )
 
 
-def known(*footprints: FootprintCalculated, replaced: tuple[str, ...] = (), covered: tuple[str, ...] = ()) -> Known:
+def known(
+    *footprints: FootprintCalculated, replaced: tuple[str, ...] = (), covered: tuple[str, ...] = ()
+) -> FootprintFacts:
     """What orders has heard of footprints."""
-    return Known({one.footprint_id: one for one in footprints}, frozenset(replaced), frozenset(covered))
+    return FootprintFacts({one.footprint_id: one for one in footprints}, frozenset(replaced), frozenset(covered))
 
 
 def offered(*names: str, token: str = TOKEN) -> tuple[Offered, ...]:
@@ -79,7 +81,7 @@ def offered(*names: str, token: str = TOKEN) -> tuple[Offered, ...]:
     return tuple(Offered(one, hash_of("fp", one, token)) for one in (id_of("fp", name) for name in names))
 
 
-def made(wish: Wish | None = None, knows: Known = NOTHING, **changes: Any) -> Decision:
+def made(wish: Wish | None = None, knows: FootprintFacts = NOTHING, **changes: Any) -> Decision:
     """Make an order; by mass unless a wish is given."""
     given: dict[str, Any] = {
         "order_id": ORDER,
@@ -94,9 +96,9 @@ def made(wish: Wish | None = None, knows: Known = NOTHING, **changes: Any) -> De
     return make(wish, given.pop("listing", LISTING), knows, **given)
 
 
-def money(amount_fen: int = 2759, currency: str = "CNY", at: datetime = NOW) -> Said:
+def money(amount_fen: int = 2759, currency: str = "CNY", at: datetime = NOW) -> Report:
     """A provider's word that money came."""
-    return Said("paid", Received(amount_fen, currency, "ref-1", at))
+    return Report("paid", Received(amount_fen, currency, "ref-1", at))
 
 
 def paying(order: Order, payment_id: str = PAYMENT, now: datetime = NOW) -> Order:
@@ -137,28 +139,28 @@ CERTIFIED = CertificateIssued(
 )
 
 
-def set_aside(amount_fen: int = 2759, currency: str = "CNY", at: datetime = NOW) -> Said:
+def set_aside(amount_fen: int = 2759, currency: str = "CNY", at: datetime = NOW) -> Report:
     """A provider's word that money is set aside."""
-    return Said("authorised", Received(amount_fen, currency, "ref-1", at))
+    return Report("authorised", Received(amount_fen, currency, "ref-1", at))
 
 
 def in_every_state() -> dict[str, Order]:
     """An order in each state, brought there by the decisions themselves."""
     waiting = made(Wish(PROJECT, 3, offered=offered("a"))).order
     placed = settle(waiting, known(footprint()), now=NOW).order
-    held = paying(hear(placed, HELD, now=NOW).order)
-    purchased = hear_provider(held, PAYMENT, money(), now=NOW).order
-    retired = hear(purchased, RETIRED, now=NOW).order
-    refunding = hear(purchased, POST_REFUSED, now=NOW).order
+    held = paying(apply_answer(placed, HELD, now=NOW).order)
+    purchased = apply_report(held, PAYMENT, money(), now=NOW).order
+    retired = apply_answer(purchased, RETIRED, now=NOW).order
+    refunding = apply_answer(purchased, POST_REFUSED, now=NOW).order
     return {
         "waiting": waiting,
         "placed": placed,
         "held": held,
-        "capturing": hear_provider(held, PAYMENT, set_aside(), now=NOW).order,
+        "capturing": apply_report(held, PAYMENT, set_aside(), now=NOW).order,
         "purchased": purchased,
         "retired": retired,
-        "completed": hear(retired, CERTIFIED, now=NOW).order,
-        "refused": hear(placed, HOLD_REFUSED, now=NOW).order,
+        "completed": apply_answer(retired, CERTIFIED, now=NOW).order,
+        "refused": apply_answer(placed, HOLD_REFUSED, now=NOW).order,
         "expired": expire(held, now=NOW + 16 * MINUTE).order,
         "cancelled": cancel(held, now=NOW).order,
         "refunding": refunding,

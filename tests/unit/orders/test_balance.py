@@ -78,6 +78,7 @@ def test_a_strike_has_a_reason_stays_under_a_cover_and_falls_with_its_footprint(
     assert strike(struck, A, reason=None, now=NOW) == counts
     covered = chain(CHAIN[:1], A, struck)
     assert (covered.standing, covered.struck) == ("covered", struck.struck)
+    assert strike(covered, A, reason="a joke", now=NOW + MINUTE) == covered, "who lost the answer gets it again"
     assert chain(CHAIN[:1], None, covered) == struck, "when the order ends it is struck as before"
     assert chain(CHAIN[:2], None, struck).standing == "left", "changed answers are another footprint"
     with pytest.raises(FootprintCovered):

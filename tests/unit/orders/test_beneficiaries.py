@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from services.orders.domain.beneficiary import beneficiary as beneficiary_
+from services.orders.domain.beneficiary import beneficiary as decisions
 from services.orders.domain.beneficiary.alias import alias_of
 from services.orders.domain.beneficiary.beneficiary import (
     CORRECTS_MAX,
@@ -15,16 +15,14 @@ from services.orders.domain.beneficiary.beneficiary import (
     BeneficiaryErased,
     KindFixed,
     MandateOutdated,
-    NameInvalid,
     NameMissing,
-    NameUnprintable,
     Naming,
-    checked_name,
     erased,
     named,
     ordering,
 )
 from services.orders.domain.beneficiary.beneficiary import make as make_beneficiary
+from services.orders.domain.beneficiary.names import NameInvalid, NameUnprintable, checked_name
 from shared.web.idempotency import id_of
 from tests.unit.orders.examples import NOW, ORDER
 
@@ -110,7 +108,7 @@ def test_s23_a_name_that_the_certificate_cannot_print_is_refused_naming_the_char
     assert (refusal.value.field, refusal.value.facts) == ("beneficiary/name", {"characters": characters})
     assert f"U+{ord(characters[0]):04X}" in refusal.value.detail
     with pytest.raises(NameUnprintable) as refusal:
-        beneficiary_.renamed(beneficiary(), name=name, board=None)
+        decisions.renamed(beneficiary(), name=name, board=None)
     assert refusal.value.field == "name"
 
 
@@ -126,8 +124,8 @@ def test_another_mandate_than_the_one_in_force_is_refused_and_the_right_one_name
 
 def test_a_change_counts_up_what_is_told_and_no_change_does_not() -> None:
     made = beneficiary(Naming(name="Lin Yue"))
-    assert beneficiary_.renamed(made, name="Lin Yue", board=None) == made
-    renamed = beneficiary_.renamed(made, name="Lin Yun", board="named")
+    assert decisions.renamed(made, name="Lin Yue", board=None) == made
+    renamed = decisions.renamed(made, name="Lin Yun", board="named")
     assert (renamed.name, renamed.board, renamed.sequence) == ("Lin Yun", "named", 2)
     event = named(renamed, [ORDER])
     assert (event.name, event.board, event.corrects, event.erased) == ("Lin Yun", "named", (ORDER,), False)
@@ -136,20 +134,20 @@ def test_a_change_counts_up_what_is_told_and_no_change_does_not() -> None:
 def test_a_new_name_is_uncorrected_until_the_orders_that_follow_it_are_told() -> None:
     made = beneficiary(Naming(name="Lin Yue"))
     assert not made.uncorrected
-    assert not beneficiary_.renamed(made, name="Lin Yue", board="named").uncorrected
-    renamed = beneficiary_.renamed(made, name="Lin Yun", board=None)
+    assert not decisions.renamed(made, name="Lin Yue", board="named").uncorrected
+    renamed = decisions.renamed(made, name="Lin Yun", board=None)
     assert renamed.uncorrected
-    assert beneficiary_.renamed(renamed, name="Lin Yun", board="hidden").uncorrected
-    corrected, events = beneficiary_.corrected(renamed, [ORDER])
+    assert decisions.renamed(renamed, name="Lin Yun", board="hidden").uncorrected
+    corrected, events = decisions.corrected(renamed, [ORDER])
     assert (corrected.uncorrected, corrected.sequence) == (False, renamed.sequence + 1)
     assert [(event.name, event.corrects) for event in events] == [("Lin Yun", (ORDER,))]
     assert not erased(renamed).uncorrected
 
 
 def test_a_name_that_corrects_ten_thousand_orders_is_told_in_messages_that_a_broker_takes() -> None:
-    renamed = beneficiary_.renamed(beneficiary(Naming(name="Lin Yue")), name="Lin Yun", board=None)
+    renamed = decisions.renamed(beneficiary(Naming(name="Lin Yue")), name="Lin Yun", board=None)
     orders = [id_of("ord", str(number)) for number in range(10_001)]
-    corrected, events = beneficiary_.corrected(renamed, orders)
+    corrected, events = decisions.corrected(renamed, orders)
     assert [len(event.corrects) for event in events] == [CORRECTS_MAX] * 20 + [1]
     assert [order_id for event in events for order_id in event.corrects] == orders
     assert corrected.sequence == renamed.sequence + len(events), "each of them counts"
@@ -180,4 +178,4 @@ def test_an_erased_beneficiary_has_no_name_takes_no_order_and_no_name_and_stays_
     with pytest.raises(BeneficiaryErased):
         ordering(gone, None)
     with pytest.raises(BeneficiaryErased):
-        beneficiary_.renamed(gone, name="Lin Yue", board=None)
+        decisions.renamed(gone, name="Lin Yue", board=None)

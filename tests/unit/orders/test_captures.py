@@ -10,20 +10,20 @@ from typing import get_args
 import pytest
 
 from services.orders.domain.order import payments
-from services.orders.domain.order.decide import cancel, expire, hear
+from services.orders.domain.order.decide import apply_answer, cancel, expire
 from services.orders.domain.order.machine import DoesNotFit
 from services.orders.domain.order.order import Decision, Order, Payment, PaymentState
-from services.orders.domain.order.payments import HEARS, Outcome, Said, ask_at, asks_due, hear_provider
+from services.orders.domain.order.payments import ACCEPTED, Outcome, Report, apply_report, poll_at, polls_due
 from shared.contracts.orders import OffsetPurchased, OrderClosed
 from shared.web.idempotency import id_of
 from tests.unit.orders.examples import MINUTE, NOW, PAYMENT, RETIRED, in_every_state, money, paying, set_aside
 
 OTHER = id_of("pay", "b")
 SECOND = timedelta(seconds=1)
-SAYS: dict[str, Said] = {
+SAYS: dict[str, Report] = {
     "authorised": set_aside(),
     "paid": money(),
-    **{outcome: Said(outcome) for outcome in ("declined", "lapsed", "refused", "voided")},
+    **{outcome: Report(outcome) for outcome in ("declined", "lapsed", "refused", "voided")},
 }
 # payment state: {what the provider says: (payment state, order state, events told)}; all else changes nothing.
 # Written out anew on purpose, for an order that is held but where the payment stands at its capture or has bought it.
@@ -49,13 +49,13 @@ def payment_in(state: str) -> Order:
     """An order with a payment in the state."""
     held = in_every_state()["held"]
     if state in {"capturing", "refused"}:
-        held = hear_provider(held, PAYMENT, set_aside(), now=NOW).order
+        held = apply_report(held, PAYMENT, set_aside(), now=NOW).order
     if state == "paid":
-        held = hear_provider(held, PAYMENT, money(), now=NOW).order
+        held = apply_report(held, PAYMENT, money(), now=NOW).order
     if state in {"voiding", "voided"}:
-        held = hear_provider(held, PAYMENT, set_aside(1), now=NOW).order
+        held = apply_report(held, PAYMENT, set_aside(1), now=NOW).order
     if state in {"refused", "voided", "declined", "lapsed"}:
-        held = hear_provider(held, PAYMENT, SAYS[state], now=NOW).order
+        held = apply_report(held, PAYMENT, SAYS[state], now=NOW).order
     return held
 
 
@@ -72,34 +72,36 @@ def test_every_word_of_the_provider_does_in_every_state_of_a_payment_what_the_ta
 ) -> None:
     order = payment_in(state)
     assert of(order).state == state
-    decision = hear_provider(order, PAYMENT, SAYS[outcome], now=NOW)
+    decision = apply_report(order, PAYMENT, SAYS[outcome], now=NOW)
     expected = EXPECTED[state].get(outcome)
     if expected is None:
         assert decision == Decision(order)
         return
     assert (of(decision.order).state, decision.order.state) == expected[:2]
     assert [type(event) for event in decision.events] == expected[2]
-    assert hear_provider(decision.order, PAYMENT, SAYS[outcome], now=NOW) == Decision(decision.order)
+    assert apply_report(decision.order, PAYMENT, SAYS[outcome], now=NOW) == Decision(decision.order)
 
 
 def test_the_table_of_words_has_every_state_and_nothing_besides() -> None:
-    assert set(HEARS) == set(EXPECTED) == set(get_args(PaymentState))
-    assert {state: set(words) for state, words in EXPECTED.items()} == {state: set(HEARS[state]) for state in HEARS}
+    assert set(ACCEPTED) == set(EXPECTED) == set(get_args(PaymentState))
+    assert {state: set(words) for state, words in EXPECTED.items()} == {
+        state: set(ACCEPTED[state]) for state in ACCEPTED
+    }
 
 
 def test_s12_a_capture_that_says_yes_buys_once_and_one_that_says_no_leads_back_to_held() -> None:
     capturing = payment_in("capturing")
     assert (of(capturing).attempts, of(capturing).authorised, of(capturing).received) == (1, set_aside().received, None)
-    bought = hear_provider(capturing, PAYMENT, money(), now=NOW)
+    bought = apply_report(capturing, PAYMENT, money(), now=NOW)
     assert (bought.order.state, of(bought.order).credited) == ("purchased", True)
-    assert hear_provider(bought.order, PAYMENT, money(), now=NOW) == Decision(bought.order)
-    again = hear_provider(capturing, PAYMENT, Said("refused"), now=NOW + MINUTE).order
+    assert apply_report(bought.order, PAYMENT, money(), now=NOW) == Decision(bought.order)
+    again = apply_report(capturing, PAYMENT, Report("refused"), now=NOW + MINUTE).order
     assert (again.state, again.due, of(again).state) == ("held", NOW + 15 * MINUTE, "refused")
-    late = hear_provider(capturing, PAYMENT, Said("refused"), now=NOW + 20 * MINUTE).order
+    late = apply_report(capturing, PAYMENT, Report("refused"), now=NOW + 20 * MINUTE).order
     expired = expire(late, now=NOW + 20 * MINUTE)
     assert (expired.order.state, [type(event) for event in expired.events]) == ("expired", [OrderClosed])
     second = paying(again, OTHER, NOW + MINUTE)
-    assert hear_provider(second, OTHER, set_aside(), now=NOW + MINUTE).order.state == "capturing"
+    assert apply_report(second, OTHER, set_aside(), now=NOW + MINUTE).order.state == "capturing"
 
 
 def test_s12_neither_time_nor_the_buyer_ends_an_order_whose_money_is_being_asked_for() -> None:
@@ -130,11 +132,11 @@ def test_s12_neither_time_nor_the_buyer_ends_an_order_whose_money_is_being_asked
     ],
 )
 def test_s9_s10_money_set_aside_that_is_not_the_order_s_is_let_go_and_the_order_stays_as_it_was(
-    state: str, said: Said, why: str
+    state: str, said: Report, why: str
 ) -> None:
     other = Payment(OTHER, "sandbox_card", "2" * 64, started_at=NOW)
     order = in_every_state()[state].with_payment(other)
-    decision = hear_provider(order, OTHER, said, now=NOW)
+    decision = apply_report(order, OTHER, said, now=NOW)
     after = of(decision.order, OTHER)
     assert (after.state, after.void_why, after.received, after.refund) == ("voiding", why, None, None)
     assert decision.events == ()
@@ -144,24 +146,24 @@ def test_s9_s10_money_set_aside_that_is_not_the_order_s_is_let_go_and_the_order_
         order.deadline,
     )
     assert other in order.payments
-    assert [payment.payment_id for payment in asks_due(decision.order, now=NOW)] == [OTHER], "at once"
-    voided = hear_provider(decision.order, OTHER, Said("voided"), now=NOW).order
+    assert [payment.payment_id for payment in polls_due(decision.order, now=NOW)] == [OTHER], "at once"
+    voided = apply_report(decision.order, OTHER, Report("voided"), now=NOW).order
     assert of(voided, OTHER).state == "voided"
-    assert ask_at(of(voided, OTHER)) is None
+    assert poll_at(of(voided, OTHER)) is None
 
 
 def test_a_payment_that_pays_at_once_while_another_is_captured_is_second_whatever_becomes_of_that() -> None:
     order = payment_in("capturing").with_payment(Payment(OTHER, "sandbox", "2" * 64, started_at=NOW))
-    paid = hear_provider(order, OTHER, money(), now=NOW)
+    paid = apply_report(order, OTHER, money(), now=NOW)
     refund = of(paid.order, OTHER).refund
     assert refund is not None
     assert (paid.order.state, paid.events, refund.why) == ("capturing", (), "second")
-    for answer, state in ((money(), "purchased"), (Said("refused"), "held")):
-        assert hear_provider(paid.order, PAYMENT, answer, now=NOW).order.state == state
+    for answer, state in ((money(), "purchased"), (Report("refused"), "held")):
+        assert apply_report(paid.order, PAYMENT, answer, now=NOW).order.state == state
 
 
 def test_a_capture_of_another_amount_than_was_set_aside_goes_back_and_the_order_is_held_again() -> None:
-    decision = hear_provider(payment_in("capturing"), PAYMENT, money(2700), now=NOW)
+    decision = apply_report(payment_in("capturing"), PAYMENT, money(2700), now=NOW)
     refund = of(decision.order).refund
     assert refund is not None
     assert (decision.order.state, decision.events, refund.why) == ("held", (), "wrong_amount")
@@ -172,9 +174,9 @@ def test_an_answer_that_does_not_come_is_asked_for_ever_more_rarely(state: str) 
     order, now, asked = payment_in(state), NOW, []
     for second in range(1400):
         now = NOW + second * SECOND
-        if asks_due(order, now=now):
+        if polls_due(order, now=now):
             asked.append(second)
-            order = payments.asked(order, now=now).order
+            order = payments.polled(order, now=now).order
     waits = [after - before for before, after in itertools.pairwise(asked)]
     assert asked[0] == (4 if state == "capturing" else 0), "who writes `capturing` asks at once"
     assert waits[-3:] == [256, 300, 300]
@@ -184,14 +186,14 @@ def test_an_answer_that_does_not_come_is_asked_for_ever_more_rarely(state: str) 
 def test_notices_in_any_order_and_number_leave_the_same_bought_order() -> None:
     held = in_every_state()["held"]
     ends = set()
-    for line in itertools.permutations([set_aside(), money(), set_aside(), money(), Said("declined")]):
+    for line in itertools.permutations([set_aside(), money(), set_aside(), money(), Report("declined")]):
         order, told = held, list[object]()
         for said in line:
-            decision = hear_provider(order, PAYMENT, said, now=NOW)
+            decision = apply_report(order, PAYMENT, said, now=NOW)
             order, told = decision.order, [*told, *decision.events]
-        bought = replace(of(order), authorised=None, asked_at=None, attempts=0)
+        bought = replace(of(order), authorised=None, sent_at=None, attempts=0)
         ends.add((order.state, bought, tuple(type(event) for event in told)))
-        assert hear(order, RETIRED, now=NOW).order.state == "retired"
+        assert apply_answer(order, RETIRED, now=NOW).order.state == "retired"
     assert [(state, told) for state, _, told in ends] == [("purchased", (OffsetPurchased,))]
 
 
@@ -202,7 +204,7 @@ def test_m4_after_any_words_what_was_taken_is_what_bought_or_what_goes_back() ->
         for line in itertools.product([PAYMENT, OTHER], words, [PAYMENT, OTHER], words):
             order = base
             for payment_id, said in (line[:2], line[2:]):
-                order = hear_provider(order, payment_id, said, now=NOW).order
+                order = apply_report(order, payment_id, said, now=NOW).order
             for payment in order.payments:
                 returned = payment.refund is not None
                 assert (payment.received is not None) == (payment.credited != returned) == (payment.state == "paid")

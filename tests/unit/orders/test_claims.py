@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.orders.domain.order.claim import ClaimRefused, Known
+from services.orders.domain.order.claim import ClaimRefused, FootprintFacts
 from services.orders.domain.order.decide import as_made, cancel, settle
 from services.orders.domain.order.offers import PriceChanged, ProjectNotForSale, ProjectUnknown
 from services.orders.domain.order.order import Decision, Offered, Refused, Wish
@@ -71,7 +71,7 @@ def test_an_order_waits_until_the_last_of_its_footprints_has_come() -> None:
     ],
 )
 def test_a_claim_that_may_not_be_made_is_refused_when_ordering_and_while_waiting(
-    offers: tuple[Offered, ...], knows: Known, code: str
+    offers: tuple[Offered, ...], knows: FootprintFacts, code: str
 ) -> None:
     wish = Wish(PROJECT, 3, offered=offers)
     with pytest.raises(ClaimRefused) as refusal:

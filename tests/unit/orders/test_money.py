@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.orders.domain.order import offers as offers_
 from services.orders.domain.order.money import cost_fen, grams_for
-from services.orders.domain.order.offers import ORDER_GRAMS_MAX, ORDER_MONEY_FEN_MAX, AmountOutOfRange
+from services.orders.domain.order.offers import ORDER_GRAMS_MAX, ORDER_MONEY_FEN_MAX, AmountOutOfRange, price_list
 from services.orders.domain.order.order import Wish
 from shared.contracts.registry import ProjectListed
 from tests.unit.orders.examples import LISTING, PROJECT, made
@@ -89,10 +88,10 @@ def test_offers_show_cdcer_first_then_the_cheaper() -> None:
         listing("free", unit_price_fen=0),
         listing("dollars", currency="USD"),
     ]
-    offers = offers_.offers(listings, mass_g=1_000_000, money_fen=None, fee_fen=200)
+    offers = price_list(listings, mass_g=1_000_000, money_fen=None, fee_fen=200)
     assert [offer.listing.project_id for offer in offers] == ["prj_cheap", "prj_dear", "prj_gs"]
     assert [offer.total_fen for offer in offers] == [4700, 9200, 300]
-    by_money = offers_.offers(
+    by_money = price_list(
         [listing("a"), listing("huge", unit_price_fen=10**9)], mass_g=None, money_fen=500, fee_fen=200
     )
     assert [(offer.listing.project_id, offer.grams) for offer in by_money] == [("prj_a", 104_166)]

@@ -15,9 +15,9 @@ from deploy.audit.provider import payment_of
 from deploy.sandbox import payments as sandbox
 from deploy.sandbox.payments import Payment
 from deploy.sandbox.shapes import PaymentShown
-from services.orders.domain.order.decide import hear
+from services.orders.domain.order.decide import apply_answer
 from services.orders.domain.order.order import Order, Received, Settlement
-from services.orders.domain.order.payments import Said, hear_provider
+from services.orders.domain.order.payments import Report, apply_report
 from services.orders.domain.order.refunds import refund_made, settle_refund
 from services.orders.handlers.sandbox import read_payment
 from services.orders.store.documents import order_document
@@ -38,9 +38,9 @@ def told(payment: Payment) -> Payment:
 def heard(order: Order, payment: Payment) -> Order:
     """Orders asks the provider."""
     shown = PaymentShown.of(payment, now=NOW).model_dump_json()
-    said = read_payment(shown.encode()).said()
+    said = read_payment(shown.encode()).report()
     assert said is not None
-    return hear_provider(order, PAYMENT, said, now=NOW).order
+    return apply_report(order, PAYMENT, said, now=NOW).order
 
 
 def side_document(payment: Payment) -> Document:
@@ -68,19 +68,19 @@ def capturing() -> tuple[Order, Payment]:
 def refused() -> tuple[Order, Payment]:
     order, approved = capturing()
     after = sandbox.capture(replace(approved, faults=("capture_refused",)), now=NOW)
-    return hear_provider(order, PAYMENT, Said("refused"), now=NOW).order, after
+    return apply_report(order, PAYMENT, Report("refused"), now=NOW).order, after
 
 
 def voided() -> tuple[Order, Payment]:
     approved = told(sandbox.approve(CARD, now=NOW))
     late = heard(in_every_state()["expired"], approved)
-    after = hear_provider(late, PAYMENT, Said("voided"), now=NOW).order
+    after = apply_report(late, PAYMENT, Report("voided"), now=NOW).order
     return after, sandbox.void(approved, now=NOW)
 
 
 def refunding() -> tuple[Order, Payment]:
     order, paid = bought()
-    return hear(order, POST_REFUSED, now=NOW).order, paid
+    return apply_answer(order, POST_REFUSED, now=NOW).order, paid
 
 
 def refunded() -> tuple[Order, Payment]:
@@ -103,7 +103,7 @@ SOUND: dict[str, Callable[[], tuple[Order, Payment]]] = {
 def offences(orders: list[Document], side: list[Document]) -> list[str]:
     """What the audit says is broken about payments and the side record."""
     books = Books(collections={("orders", "orders"): orders}, payments=side)
-    return [found.said for found in check_money(books) if found.invariant in AS_TOLD and not found.holds]
+    return [found.report for found in check_money(books) if found.invariant in AS_TOLD and not found.holds]
 
 
 @pytest.mark.parametrize("story", SOUND)
@@ -175,6 +175,6 @@ def test_what_is_still_to_be_told_may_differ_and_what_is_never_found_out_may_not
     assert offences([order_document(held)], [side_document(soon)]) == []
     silent = replace(soon, faults=("silent",), notices=())
     assert offences([order_document(held)], [side_document(silent)]) == []
-    late = hear_provider(in_every_state()["expired"], PAYMENT, set_aside(), now=NOW + MINUTE).order
+    late = apply_report(in_every_state()["expired"], PAYMENT, set_aside(), now=NOW + MINUTE).order
     approved = told(sandbox.approve(CARD, now=NOW))
     assert offences([order_document(late)], [side_document(approved)]) == [], "it is being let go"

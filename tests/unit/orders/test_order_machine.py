@@ -21,18 +21,18 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from services.orders.domain.order import decide as decide_
-from services.orders.domain.order import payments as payments_
+from services.orders.domain.order import decide as decisions
+from services.orders.domain.order import payments as payment_decisions
 from services.orders.domain.order.decide import Answer, as_made, cancel, expire, latest_name, settle
 from services.orders.domain.order.machine import DoesNotFit
 from services.orders.domain.order.order import Decision, Order, Payment, Received, Settlement, Wish
-from services.orders.domain.order.payments import Said, asks_due, hear_provider
+from services.orders.domain.order.payments import Report, apply_report, polls_due
 from services.orders.domain.order.payments import start as start_payment
 from services.orders.domain.order.refunds import (
     RefundUnderWay,
-    refund_asked,
     refund_failed,
     refund_made,
+    refund_requested,
     refunds_due,
     settle_refund,
 )
@@ -70,7 +70,7 @@ class PlainOrder:
     name: int = 1
     payments: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def hear(self, word: str, now: datetime) -> list[str]:
+    def apply_answer(self, word: str, now: datetime) -> list[str]:
         """What registry and certificates say; what does not fit is passed over."""
         match self.state, word:
             case "placed", "held":
@@ -96,7 +96,9 @@ class PlainOrder:
         return ["placed"] if fits else []
 
     def end(self, state: str) -> list[str] | None:
-        """By the buyer or by time; none when it does not fit."""
+        """By the buyer, who may say so again, or by time; none when it does not fit."""
+        if self.state == state == "cancelled":
+            return []
         if self.state not in {"waiting", "placed", "held"}:
             return None
         before, self.state = self.state, state
@@ -154,7 +156,7 @@ class World:
     """
 
     accounts: dict[str, dict[str, Any]] = field(default_factory=dict)
-    notices: list[tuple[str, Said]] = field(default_factory=list)
+    notices: list[tuple[str, Report]] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
@@ -182,10 +184,10 @@ class World:
     def open(self, name: str, mode: str) -> None:
         self.accounts[name] = {"mode": mode, "state": "open", "money": (0, ""), "returned": 0, "outside": 0}
 
-    def tell(self, name: str, outcome: Any, at: datetime) -> Said:
+    def tell(self, name: str, outcome: Any, at: datetime) -> Report:
         """Send a notice, which may arrive any number of times, or never."""
         money, has_money = self.accounts[name]["money"], outcome in {"authorised", "paid"}
-        said = Said(outcome, Received(money[0], money[1], f"ref {name}", at) if has_money else None)
+        said = Report(outcome, Received(money[0], money[1], f"ref {name}", at) if has_money else None)
         self.notices.append((name, said))
         return said
 
@@ -197,13 +199,13 @@ class World:
             account["state"] = "taken" if account["mode"] == "direct" else "authorised"
         self.tell(name, {"taken": "paid"}.get(account["state"], account["state"]), at)
 
-    def capture(self, name: str, agrees: bool, at: datetime) -> Said:
+    def capture(self, name: str, agrees: bool, at: datetime) -> Report:
         account = self.accounts[name]
         if account["state"] == "authorised":
             account["state"] = "taken" if agrees else "refused"
         return self.tell(name, "paid" if account["state"] == "taken" else "refused", at)
 
-    def void(self, name: str, at: datetime) -> Said:
+    def void(self, name: str, at: datetime) -> Report:
         account = self.accounts[name]
         if account["state"] == "authorised":
             account["state"] = "voided"
@@ -381,7 +383,7 @@ class OrderMachine(RuleBasedStateMachine):
         self._refund(data.draw(st.sampled_from(self._refunds())), comes)
 
     def _refund(self, name: str, comes: str) -> None:
-        self._take(refund_asked(self.order, name, now=self.now), [])
+        self._take(refund_requested(self.order, name, now=self.now), [])
         if comes == "failed":
             self._take(refund_failed(self.order, name, now=self.now), self.plain.refund(name, "failed"))
             return
@@ -533,8 +535,8 @@ class OrderMachine(RuleBasedStateMachine):
         self._hears(word)
 
     def _hears(self, word: str) -> None:
-        expected = self.plain.hear(word, self.now)
-        self._take(decide_.hear(self.order, WORDS[word], now=self.now), expected)
+        expected = self.plain.apply_answer(word, self.now)
+        self._take(decisions.apply_answer(self.order, WORDS[word], now=self.now), expected)
 
     def _an_order_is_made(self, wish: str) -> None:
         claims = offered("a", token="X" * 26) if wish.endswith("else") else offered("a")
@@ -560,11 +562,11 @@ class OrderMachine(RuleBasedStateMachine):
             if payment["refund"] and payment["refund"][0] in {"requested", "failed"}
         ]
 
-    def _hear(self, name: str, said: Said) -> None:
+    def _hear(self, name: str, said: Report) -> None:
         received = said.received
         money = (received.amount_fen, received.currency) if received else (0, "")
         expected = self.plain.provider_says(name, said.outcome, money)
-        self._take(hear_provider(self.order, name, said, now=self.now), expected)
+        self._take(apply_report(self.order, name, said, now=self.now), expected)
 
     def _take(self, decision: Decision, expected: list[str]) -> None:
         if decision.order == self.order:
@@ -594,22 +596,22 @@ def _all_answer(order: Order, world: World, now: datetime) -> Order:
         world.registry_reads(word, agrees=True)
     world.certificates_issue()
     for word in world.words:
-        take(decide_.hear(order, WORDS[word], now=now))
+        take(decisions.apply_answer(order, WORDS[word], now=now))
     for name, said in [*world.notices]:
-        take(hear_provider(order, name, said, now=now))
-    due = asks_due(order, now=now)
-    take(payments_.asked(order, now=now))
+        take(apply_report(order, name, said, now=now))
+    due = polls_due(order, now=now)
+    take(payment_decisions.polled(order, now=now))
     for payment in due:
-        take(hear_provider(order, payment.payment_id, _asked(world, payment, now), now=now))
+        take(apply_report(order, payment.payment_id, _asked(world, payment, now), now=now))
     for payment in refunds_due(order, now=now):
-        take(refund_asked(order, payment.payment_id, now=now))
+        take(refund_requested(order, payment.payment_id, now=now))
         world.give_back(payment.payment_id)
         take(refund_made(order, payment.payment_id, reference="r", now=now))
     take(expire(order, now=now))
     return order
 
 
-def _asked(world: World, payment: Payment, now: datetime) -> Said:
+def _asked(world: World, payment: Payment, now: datetime) -> Report:
     name, account = payment.payment_id, world.accounts[payment.payment_id]
     if payment.state == "capturing":
         return world.capture(name, agrees=True, at=now)

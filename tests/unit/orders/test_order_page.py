@@ -10,7 +10,7 @@ import services.orders
 from services.orders.api.people import order_context
 from services.orders.domain.order import machine
 from services.orders.domain.order.order import Order, Payment, Refused, Settlement
-from services.orders.domain.order.payments import Said, hear_provider
+from services.orders.domain.order.payments import Report, apply_report
 from services.orders.domain.order.refunds import refund_failed, refund_made, settle_refund
 from services.orders.domain.order.steps import advance
 from services.orders.handlers.sandbox import Sandbox
@@ -50,7 +50,7 @@ def test_every_state_has_its_headline_and_every_step_its_time(state: machine.Sta
 
 
 def test_money_that_came_too_late_is_told_on_the_page() -> None:
-    late = hear_provider(in_every_state()["expired"], PAYMENT, money(), now=NOW + 17 * MINUTE).order
+    late = apply_report(in_every_state()["expired"], PAYMENT, money(), now=NOW + 17 * MINUTE).order
     assert "You get 27.59 CNY back" in page(late)
     back = refund_made(late, PAYMENT, reference="refund-1", now=NOW + 18 * MINUTE).order
     assert "refund-1" in page(back)
@@ -65,10 +65,12 @@ def test_money_that_came_too_late_is_told_on_the_page() -> None:
         ("completed", money(), "Another payment of this order came first.", "27.59 CNY"),
     ],
 )
-def test_a_refund_says_its_own_why_and_its_own_currency(state: machine.State, said: Said, why: str, back: str) -> None:
+def test_a_refund_says_its_own_why_and_its_own_currency(
+    state: machine.State, said: Report, why: str, back: str
+) -> None:
     order = in_every_state()[state]
     second = Payment(OTHER, "sandbox", "2" * 64, started_at=NOW)
-    text = page(hear_provider(order.with_payment(second), OTHER, said, now=NOW + 17 * MINUTE).order)
+    text = page(apply_report(order.with_payment(second), OTHER, said, now=NOW + 17 * MINUTE).order)
     assert why in text
     assert back in text
     others = ["order had ended", "another amount", "another currency", "came first", "could not be retired"]
@@ -95,9 +97,9 @@ def test_a_capture_is_told_while_it_waits_and_after_a_no() -> None:
     text = page(capturing)
     assert "The bank has set 27.59 CNY aside" in text
     assert "Cancel this order" not in text
-    held = hear_provider(capturing, PAYMENT, Said("refused"), now=NOW).order
+    held = apply_report(capturing, PAYMENT, Report("refused"), now=NOW).order
     assert "The bank said no." in page(held)
-    again = hear_provider(paying(held, OTHER), OTHER, money(), now=NOW).order
+    again = apply_report(paying(held, OTHER), OTHER, money(), now=NOW).order
     assert "Paid. The registry is cancelling your credits." in page(again)
 
 
@@ -109,18 +111,18 @@ def test_a_capture_is_told_while_it_waits_and_after_a_no() -> None:
         ("purchased", set_aside(), "Another payment of this order came first."),
     ],
 )
-def test_money_that_was_only_set_aside_and_let_go_says_why(state: machine.State, said: Said, why: str) -> None:
+def test_money_that_was_only_set_aside_and_let_go_says_why(state: machine.State, said: Report, why: str) -> None:
     second = Payment(OTHER, "sandbox_card", "2" * 64, started_at=NOW)
     order = in_every_state()[state].with_payment(second)
-    letting_go = hear_provider(order, OTHER, said, now=NOW).order
-    let_go = hear_provider(letting_go, OTHER, Said("voided"), now=NOW).order
+    letting_go = apply_report(order, OTHER, said, now=NOW).order
+    let_go = apply_report(letting_go, OTHER, Report("voided"), now=NOW).order
     for text in (page(letting_go), page(let_go)):
         assert f"was only set aside. {why}" in text
         assert "back</h1>" not in text
 
 
 def test_a_page_looks_again_while_money_is_on_its_way_back() -> None:
-    late = hear_provider(in_every_state()["expired"], PAYMENT, money(), now=NOW + 17 * MINUTE).order
+    late = apply_report(in_every_state()["expired"], PAYMENT, money(), now=NOW + 17 * MINUTE).order
     assert 'http-equiv="refresh"' in page(late)
     made = refund_made(late, PAYMENT, reference="r", now=NOW + 18 * MINUTE).order
     assert 'http-equiv="refresh"' not in page(made)

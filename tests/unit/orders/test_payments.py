@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from services.orders.domain.order import payments
-from services.orders.domain.order.decide import Answer, cancel, expire, hear
+from services.orders.domain.order.decide import Answer, apply_answer, cancel, expire
 from services.orders.domain.order.order import Decision, Order, Refund, Wish
-from services.orders.domain.order.payments import PaymentsExhausted, PaymentUnknown, Said, asks_due, hear_provider
+from services.orders.domain.order.payments import (
+    PaymentsExhausted,
+    PaymentUnknown,
+    PurchaseInvalid,
+    Report,
+    apply_report,
+    polls_due,
+)
 from services.orders.domain.order.refunds import refund_made
 from shared.contracts.orders import OffsetPurchased, OrderClosed
 from shared.web.idempotency import id_of
@@ -26,6 +34,7 @@ from tests.unit.orders.examples import (
     PROJECT,
     RETIRED,
     footprint,
+    in_every_state,
     known,
     made,
     money,
@@ -39,7 +48,7 @@ OTHER = id_of("pay", "b")
 def held() -> Order:
     """A held order by footprint, with a payment started."""
     placed = made(Wish(PROJECT, 3, offered=offered("a")), known(footprint())).order
-    return paying(hear(placed, HELD, now=NOW).order)
+    return paying(apply_answer(placed, HELD, now=NOW).order)
 
 
 def refund_of(order: Order, payment_id: str = PAYMENT) -> Refund | None:
@@ -49,7 +58,7 @@ def refund_of(order: Order, payment_id: str = PAYMENT) -> Refund | None:
 
 
 def test_a_paid_notice_buys_the_order_and_tells_the_whole_claim() -> None:
-    decision = hear_provider(held(), PAYMENT, money(), now=NOW)
+    decision = apply_report(held(), PAYMENT, money(), now=NOW)
     (event,) = decision.events
     assert isinstance(event, OffsetPurchased)
     assert (event.order_id, event.payment_id, event.order_hash) == (ORDER, PAYMENT, "1" * 64)
@@ -64,17 +73,17 @@ def test_a_paid_notice_buys_the_order_and_tells_the_whole_claim() -> None:
 
 
 def test_s9_a_notice_that_comes_twice_buys_once() -> None:
-    bought = hear_provider(held(), PAYMENT, money(), now=NOW).order
-    assert hear_provider(bought, PAYMENT, money(), now=NOW + MINUTE) == Decision(bought)
+    bought = apply_report(held(), PAYMENT, money(), now=NOW).order
+    assert apply_report(bought, PAYMENT, money(), now=NOW + MINUTE) == Decision(bought)
 
 
 @pytest.mark.parametrize(
     ("said", "why"),
     [(money(2758), "wrong_amount"), (money(2760), "wrong_amount"), (money(2759, "USD"), "wrong_currency")],
 )
-def test_s9_another_amount_or_currency_goes_back_and_leaves_the_order_as_it_was(said: Said, why: str) -> None:
+def test_s9_another_amount_or_currency_goes_back_and_leaves_the_order_as_it_was(said: Report, why: str) -> None:
     order = held()
-    decision = hear_provider(order, PAYMENT, said, now=NOW)
+    decision = apply_report(order, PAYMENT, said, now=NOW)
     refund = refund_of(decision.order)
     assert refund is not None
     assert (refund.state, refund.why) == ("requested", why)
@@ -85,13 +94,13 @@ def test_s9_another_amount_or_currency_goes_back_and_leaves_the_order_as_it_was(
         order.deadline,
     )
     again = paying(decision.order, OTHER)
-    assert hear_provider(again, OTHER, money(), now=NOW).order.state == "purchased"
+    assert apply_report(again, OTHER, money(), now=NOW).order.state == "purchased"
 
 
 @pytest.mark.parametrize("end", [cancel, lambda order, now: expire(order, now=now + 16 * MINUTE)])
 def test_s10_money_that_comes_after_the_end_goes_back_and_the_order_says_so(end: object) -> None:
     ended = end(held(), now=NOW).order  # type: ignore[operator]
-    decision = hear_provider(ended, PAYMENT, money(), now=NOW + 17 * MINUTE)
+    decision = apply_report(ended, PAYMENT, money(), now=NOW + 17 * MINUTE)
     refund = refund_of(decision.order)
     assert refund is not None
     assert refund.why == "late"
@@ -102,10 +111,10 @@ def test_s10_money_that_comes_after_the_end_goes_back_and_the_order_says_so(end:
 
 @pytest.mark.parametrize("until", [(), (RETIRED,), (RETIRED, CERTIFIED)])
 def test_a_second_payment_goes_back_whatever_became_of_the_first(until: tuple[Answer, ...]) -> None:
-    order = hear_provider(paying(held(), OTHER), PAYMENT, money(), now=NOW).order
+    order = apply_report(paying(held(), OTHER), PAYMENT, money(), now=NOW).order
     for said in until:
-        order = hear(order, said, now=NOW).order
-    decision = hear_provider(order, OTHER, money(), now=NOW)
+        order = apply_answer(order, said, now=NOW).order
+    decision = apply_report(order, OTHER, money(), now=NOW)
     refund = refund_of(decision.order, OTHER)
     assert refund is not None
     assert (refund.why, decision.order.state, decision.events) == ("second", order.state, ())
@@ -113,14 +122,14 @@ def test_a_second_payment_goes_back_whatever_became_of_the_first(until: tuple[An
 
 
 def test_a_declined_payment_leaves_the_order_held_and_another_may_be_started() -> None:
-    declined = hear_provider(held(), PAYMENT, Said("declined"), now=NOW).order
+    declined = apply_report(held(), PAYMENT, Report("declined"), now=NOW).order
     assert declined.state == "held"
-    assert hear_provider(paying(declined, OTHER), OTHER, money(), now=NOW).order.state == "purchased"
+    assert apply_report(paying(declined, OTHER), OTHER, money(), now=NOW).order.state == "purchased"
 
 
 def test_credits_that_cannot_be_posted_give_the_money_back_and_then_close_the_order_once() -> None:
-    bought = hear_provider(held(), PAYMENT, money(), now=NOW).order
-    refunding = hear(bought, POST_REFUSED, now=NOW)
+    bought = apply_report(held(), PAYMENT, money(), now=NOW).order
+    refunding = apply_answer(bought, POST_REFUSED, now=NOW)
     refund = refund_of(refunding.order)
     assert refund is not None
     assert (refunding.order.state, refund.why, refunding.events) == ("refunding", "credits_refused", ())
@@ -135,11 +144,11 @@ def test_a_provider_is_asked_once_a_minute_about_each_payment_until_it_has_said(
     asked = []
     for second in range(200):
         now = NOW + timedelta(seconds=second)
-        asked += [(second, payment.payment_id) for payment in asks_due(order, now=now)]
-        order = payments.asked(order, now=now).order
+        asked += [(second, payment.payment_id) for payment in polls_due(order, now=now)]
+        order = payments.polled(order, now=now).order
     assert asked == [(60, PAYMENT), (120, PAYMENT), (120, OTHER), (180, PAYMENT), (180, OTHER)]
-    declined = hear_provider(order, PAYMENT, Said("declined"), now=NOW).order
-    due = asks_due(declined, now=NOW + 60 * MINUTE)
+    declined = apply_report(order, PAYMENT, Report("declined"), now=NOW).order
+    due = polls_due(declined, now=NOW + 60 * MINUTE)
     assert [payment.payment_id for payment in due] == [OTHER]
 
 
@@ -153,18 +162,26 @@ def test_an_order_is_tried_to_be_paid_so_often_and_no_more() -> None:
 
 def test_a_payment_that_the_order_does_not_have_is_unknown() -> None:
     with pytest.raises(PaymentUnknown):
-        hear_provider(held(), OTHER, money(), now=NOW)
+        apply_report(held(), OTHER, money(), now=NOW)
 
 
 def test_s18_answers_heard_twice_in_any_order_leave_the_same_order_and_the_same_events() -> None:
-    bought = hear_provider(held(), PAYMENT, money(), now=NOW)
+    bought = apply_report(held(), PAYMENT, money(), now=NOW)
     ends = set()
     answers: list[Answer] = [HELD, RETIRED, CERTIFIED, RETIRED, CERTIFIED]
     for line in itertools.permutations(answers):
         order, told = bought.order, [*bought.events]
         for said in line:
-            decision = hear(order, said, now=NOW)
+            decision = apply_answer(order, said, now=NOW)
             order, told = decision.order, [*told, *decision.events]
         ends.add((order.state, order.certified, order.allocations, tuple(type(event) for event in told)))
     assert len(ends) == 1
     assert ends.pop()[0] == "completed"
+
+
+@pytest.mark.parametrize("fee_fen", [-300, 10**19])
+def test_no_payment_is_started_for_an_order_whose_purchase_would_not_validate(fee_fen: int) -> None:
+    order = replace(in_every_state()["held"], fee_fen=fee_fen)
+    with pytest.raises(PurchaseInvalid, match="nothing was charged") as refused:
+        paying(order, id_of("pay", "another"))
+    assert "fen" in str(refused.value.__cause__)

@@ -9,14 +9,14 @@ from typing import Any, get_args
 import pytest
 
 from services.orders.domain.order.order import Decision, Order, Refund, RefundState, Settlement
-from services.orders.domain.order.payments import hear_provider
+from services.orders.domain.order.payments import apply_report
 from services.orders.domain.order.refunds import (
     RefundNotOpen,
     RefundUnderWay,
     RefundUnknown,
-    refund_asked,
     refund_failed,
     refund_made,
+    refund_requested,
     refunds_due,
     settle_refund,
 )
@@ -31,7 +31,7 @@ def settle(order: Order, now: Any = NOW) -> Decision:
 
 
 ACTS: dict[str, Callable[[Order], Decision]] = {
-    "asked": lambda order: refund_asked(order, PAYMENT, now=NOW),
+    "asked": lambda order: refund_requested(order, PAYMENT, now=NOW),
     "made": lambda order: refund_made(order, PAYMENT, reference="r", now=NOW),
     "failed": lambda order: refund_failed(order, PAYMENT, now=NOW),
     "settled": settle,
@@ -83,7 +83,7 @@ def test_every_cell_of_the_refund_s_table(state: str, act: str) -> None:
 
 @pytest.mark.parametrize("act", ["made", "settled"])
 def test_a_refund_of_money_that_was_not_the_order_s_leaves_the_order_as_it_was(act: str) -> None:
-    late = hear_provider(in_every_state()["expired"], PAYMENT, money(), now=NOW + 17 * MINUTE).order
+    late = apply_report(in_every_state()["expired"], PAYMENT, money(), now=NOW + 17 * MINUTE).order
     after = ACTS[act](late)
     assert (after.order.state, after.events, after.order.history) == ("expired", (), late.history)
     assert refund_of(after.order).state in {"made", "settled_outside"}
@@ -94,7 +94,7 @@ def test_a_refund_that_fails_is_tried_again_ever_more_rarely_until_it_is_made() 
     now, waits = NOW, []
     assert len(refunds_due(order, now=now)) == 1
     for _ in range(12):
-        order = refund_asked(order, PAYMENT, now=now).order
+        order = refund_requested(order, PAYMENT, now=now).order
         assert refunds_due(order, now=now) == (), "it is asked for already"
         order = refund_failed(order, PAYMENT, now=now).order
         start = now
@@ -107,13 +107,13 @@ def test_a_refund_that_fails_is_tried_again_ever_more_rarely_until_it_is_made() 
 
 
 def test_an_attempt_without_an_answer_is_tried_again_later() -> None:
-    order = refund_asked(returning("requested"), PAYMENT, now=NOW).order
+    order = refund_requested(returning("requested"), PAYMENT, now=NOW).order
     assert refunds_due(order, now=NOW + timedelta(seconds=3)) == ()
     assert len(refunds_due(order, now=NOW + timedelta(seconds=4))) == 1
 
 
 def test_nobody_settles_what_the_provider_may_be_giving_back_at_this_moment() -> None:
-    asked = refund_asked(returning("failed"), PAYMENT, now=NOW).order
+    asked = refund_requested(returning("failed"), PAYMENT, now=NOW).order
     for seconds in (0, 29):
         with pytest.raises(RefundUnderWay) as refusal:
             settle(asked, NOW + timedelta(seconds=seconds))

@@ -17,7 +17,7 @@ from deploy.sandbox.provider import PaymentDiffers, Sandbox
 from deploy.sandbox.records import Records
 from deploy.sandbox.shapes import PaymentShown
 from services.orders.domain.order.order import Received
-from services.orders.domain.order.payments import NoticeForged, Said
+from services.orders.domain.order.payments import NoticeForged, Report
 from services.orders.handlers import sandbox as adapter
 from tests.unit.orders.examples import MINUTE, NOW, ORDER, PAYMENT
 
@@ -27,9 +27,9 @@ OPEN = Payment(PAYMENT, ORDER, {"en": "Linpan groves (demo)"}, 533_014, 2759, "C
 CARD = replace(OPEN, mode="authorise")
 
 
-def said(payment: Payment, now=NOW) -> Said | None:
+def said(payment: Payment, now=NOW) -> Report | None:
     """What orders makes of the sandbox's answer to a look-up."""
-    return adapter.read_payment(PaymentShown.of(payment, now=now).model_dump_json().encode()).said()
+    return adapter.read_payment(PaymentShown.of(payment, now=now).model_dump_json().encode()).report()
 
 
 def captured(payment: Payment, times: int = 1) -> tuple[Payment, list[bool]]:
@@ -60,7 +60,7 @@ def test_a_guest_decides_once(payment: Payment, decided: str) -> None:
 
 def test_an_old_payment_has_lapsed_and_cannot_be_approved() -> None:
     assert said(OPEN, NOW + 59 * MINUTE) is None
-    assert said(OPEN, NOW + 60 * MINUTE) == Said("lapsed")
+    assert said(OPEN, NOW + 60 * MINUTE) == Report("lapsed")
     with pytest.raises(PaymentDecided):
         sandbox.approve(OPEN, now=NOW + 60 * MINUTE)
 
@@ -73,7 +73,7 @@ def test_a_look_up_and_a_notice_report_the_same(payment: Payment) -> None:
         assert notice is not None
         body = body_of(decided, notice)
         taken = orders.notice(body, {SIGNATURE_HEADER: sign(KEY, body, now=NOW)})
-        assert (taken.payment_id, taken.said) == (PAYMENT, said(decided))
+        assert (taken.payment_id, taken.report) == (PAYMENT, said(decided))
 
 
 def test_money_of_a_card_moves_at_the_capture_once_and_is_notified_then() -> None:
@@ -82,7 +82,7 @@ def test_money_of_a_card_moves_at_the_capture_once_and_is_notified_then() -> Non
     taken, lost = captured(approved, times=3)
     assert (taken.taken_at, taken.captures, lost) == (NOW + MINUTE, 3, [False] * 3)
     assert [notice.outcome for notice in taken.notices] == ["authorised", "paid"]
-    assert said(taken, NOW + MINUTE) == Said("paid", Received(2759, "CNY", CARD.reference, NOW + MINUTE))
+    assert said(taken, NOW + MINUTE) == Report("paid", Received(2759, "CNY", CARD.reference, NOW + MINUTE))
     with pytest.raises(NotPossible):
         sandbox.void(taken, now=NOW)
     for other in (OPEN, sandbox.approve(OPEN, now=NOW), CARD, sandbox.decline(CARD, now=NOW)):
@@ -95,7 +95,7 @@ def test_money_that_is_let_go_once_cannot_be_taken_any_more() -> None:
     assert sandbox.void(voided, now=NOW + 2 * MINUTE) == voided
     after, _ = captured(voided)
     assert (after.taken_at, after.state(NOW)) == (None, "voided")
-    assert said(voided) == Said("lapsed")
+    assert said(voided) == Report("lapsed")
 
 
 def test_money_is_refunded_once_in_full_and_only_if_it_came() -> None:

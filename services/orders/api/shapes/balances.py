@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, Field
 
-from services.orders.api.shapes.requests import Asked, NameText
+from services.orders.api.shapes.requests import NameText, RequestBody
 from services.orders.domain.balance.balance import Balance, Chain, Share, Standing
 from services.orders.domain.beneficiary.beneficiary import Naming
 from shared.contracts.calculator import ScenePublished
@@ -15,7 +15,7 @@ from shared.contracts.event import ProjectId
 from shared.contracts.orders import Board
 
 
-class OrganiserNaming(Asked):
+class OrganiserNaming(RequestBody):
     """How the organiser is to be called on its certificates and shown on boards; the name is needed once."""
 
     name: NameText
@@ -27,7 +27,7 @@ class OrganiserNaming(Asked):
         return Naming("organiser", self.name, self.board)
 
 
-class RestAsked(Asked):
+class RestRequest(RequestBody):
     """An order over what is left of a closed scene. `listing_version` is what the organiser saw."""
 
     project_id: ProjectId
@@ -36,7 +36,7 @@ class RestAsked(Asked):
     mandate_version: Annotated[str, Field(description="the mandate that the organiser gives; quotes show it")]
 
 
-class StrikeAsked(Asked):
+class StrikeRequest(RequestBody):
     """Why the organiser does not answer for a footprint; no names of persons."""
 
     reason: Annotated[str, Field(min_length=1, max_length=200, examples=["entered for a joke"])]

@@ -16,20 +16,20 @@ from shared.contracts.orders import Board
 Mass = Annotated[int, Field(gt=0, le=ORDER_GRAMS_MAX, strict=True, description="whole grams")]
 Money = Annotated[int, Field(gt=0, le=ORDER_MONEY_FEN_MAX, strict=True, description="fen, for credits alone")]
 Token = Annotated[str, Field(min_length=1, max_length=64, description="the capability that came with the object")]
-# Longer texts are refused before anybody looks at them; what a name may be, the domain says.
+# Longer texts are refused before anybody looks at them; what a name may be, the domain decides.
 NameText = Annotated[str, Field(max_length=200, examples=["Lin Yue"])]
 
 METHODS = """`sandbox` is charged at once. `sandbox_card` is first authorised and then captured: the order is
 `capturing` until the bank has said yes or no."""
 
 
-class Asked(BaseModel):
+class RequestBody(BaseModel):
     """A body that is sent: unknown fields are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class QuoteAsked(Asked):
+class QuoteRequest(RequestBody):
     """What is to be priced: footprints, or a mass, or what money buys; exactly one of them."""
 
     footprint_ids: Annotated[list[FootprintId], Field(max_length=FOOTPRINTS_MAX)] = []
@@ -42,14 +42,14 @@ class QuoteAsked(Asked):
         return self
 
 
-class ClaimAsked(Asked):
+class ClaimRequest(RequestBody):
     """A footprint to be neutralised, with its capability."""
 
     footprint_id: FootprintId
     token: Token
 
 
-class NamingAsked(Asked):
+class NamingRequest(RequestBody):
     """How the beneficiary is to be called and shown; without a name, by an alias that is made for it."""
 
     kind: Literal["person", "company"] = "person"
@@ -62,16 +62,16 @@ class NamingAsked(Asked):
         return Naming(self.kind, self.name, self.board)
 
 
-class OrderAsked(Asked):
+class OrderRequest(RequestBody):
     """An order by footprints, by mass, or by money; exactly one of them. `listing_version` is what the buyer saw."""
 
     project_id: ProjectId
     listing_version: Annotated[int, Field(ge=1, strict=True)]
-    claims: Annotated[list[ClaimAsked], Field(max_length=FOOTPRINTS_MAX)] = []
+    claims: Annotated[list[ClaimRequest], Field(max_length=FOOTPRINTS_MAX)] = []
     mass_g: Mass | None = None
     money_fen: Money | None = None
     country: Annotated[Country, Field(description="whose rules the claim follows; footprints bring their own")] = "CN"
-    beneficiary: NamingAsked | None = None
+    beneficiary: NamingRequest | None = None
     beneficiary_id: Annotated[
         BeneficiaryId | None, Field(description="a profile made before; its capability goes into the header")
     ] = None
@@ -85,13 +85,13 @@ class OrderAsked(Asked):
         return self
 
 
-class PaymentAsked(Asked):
+class PaymentRequest(RequestBody):
     """How the order is to be paid."""
 
     method: Annotated[Method, Field(description=METHODS)] = "sandbox"
 
 
-class RefundSettled(Asked):
+class RefundSettled(RequestBody):
     """How staff gave money back that the provider would not."""
 
     reference: Annotated[
@@ -101,7 +101,7 @@ class RefundSettled(Asked):
     ]
 
 
-class ProfileChanged(Asked):
+class ProfileChanged(RequestBody):
     """How a beneficiary is to be called or shown from now on; what is absent stays."""
 
     name: NameText | None = None

@@ -74,7 +74,7 @@ class RefundShown(BaseModel):
 
 
 class PaymentShown(BaseModel):
-    """A payment of an order. `void_reason` says why money was only set aside and is let go: nothing was charged."""
+    """A payment of an order. `void_reason` is why money was only authorised and is voided: nothing was charged."""
 
     payment_id: str
     method: str
@@ -105,7 +105,7 @@ class PaymentStarted(BaseModel):
 
 
 class RefusalShown(BaseModel):
-    """Why an order was refused, and what the registry said beside it."""
+    """Why an order was refused, and what the registry added to it."""
 
     reason: str
     available_g: int | None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from services.orders.domain.order.claim import ClaimTooLarge, FootprintCovered, Known
+from services.orders.domain.order.claim import ClaimTooLarge, FootprintCovered, FootprintFacts
 from services.orders.domain.order.offers import ORDER_GRAMS_MAX
 from services.orders.domain.order.order import Offered
 from shared.contracts.calculator import FootprintCalculated, ScenePublished
@@ -17,7 +17,7 @@ Standing = Literal["left", "covered", "struck"]
 
 
 class SceneUnknown(Refusal):
-    """No scene of this id has been heard of (404)."""
+    """No scene of this id has arrived (404)."""
 
     code = "scene_unknown"
 
@@ -91,8 +91,8 @@ def chain(footprints: Iterable[FootprintCalculated], covering: str | None, befor
     The covered one counts, else the one that nobody replaced. What is struck is a footprint: another one that takes its
     place counts again.
     """
-    known = {one.footprint_id: one for one in footprints}
-    counting = known[covering or _last(known)]
+    facts = {one.footprint_id: one for one in footprints}
+    counting = facts[covering or _last(facts)]
     assert counting.scene_id is not None, "a footprint of no scene is in no balance"
     struck = before.struck if before and before.footprint_id == counting.footprint_id else None
     return Chain(
@@ -117,10 +117,11 @@ def strike(found: Chain | None, footprint_id: str, *, reason: str | None, now: d
         )
     if reason is None:
         return replace(found, standing="left" if found.standing == "struck" else found.standing, struck=None)
+    if found.struck and found.struck.reason == reason:
+        # Struck already, and perhaps neutralised since.
+        return found
     if found.standing == "covered":
         raise FootprintCovered(f"{footprint_id} is neutralised by an order already.", field="footprint_id")
-    if found.struck and found.struck.reason == reason:
-        return found
     return replace(found, standing="struck", struck=Struck(reason, now))
 
 
@@ -143,7 +144,7 @@ def check_closed(scene: ScenePublished) -> None:
         )
 
 
-def taken(left: Iterable[Chain], known: Known) -> tuple[Offered, ...]:
+def taken(left: Iterable[Chain], facts: FootprintFacts) -> tuple[Offered, ...]:
     """Return what one order takes of what is left: of one jurisdiction, and no more mass than an order may hold.
 
     What another order has taken, or an answer changed, meanwhile is left out, so that nothing may remain. The right is
@@ -152,9 +153,9 @@ def taken(left: Iterable[Chain], known: Known) -> tuple[Offered, ...]:
     free = [
         footprint
         for one in left
-        if (footprint := known.footprints.get(one.footprint_id))
-        and footprint.root not in known.covered
-        and footprint.footprint_id not in known.replaced
+        if (footprint := facts.footprints.get(one.footprint_id))
+        and footprint.root not in facts.covered
+        and footprint.footprint_id not in facts.replaced
     ]
     fitting = [footprint for footprint in free if footprint.grams <= ORDER_GRAMS_MAX]
     if free and not fitting:
@@ -167,7 +168,7 @@ def taken(left: Iterable[Chain], known: Known) -> tuple[Offered, ...]:
     return tuple(offered)
 
 
-def _last(known: Mapping[str, FootprintCalculated]) -> str:
+def _last(facts: Mapping[str, FootprintCalculated]) -> str:
     """Return the one that nobody replaced; while one between others has not come, a later one than the root."""
-    last = known.keys() - {one.replaces for one in known.values()}
-    return max(last, key=lambda footprint_id: (known[footprint_id].replaces is not None, footprint_id))
+    last = facts.keys() - {one.replaces for one in facts.values()}
+    return max(last, key=lambda footprint_id: (facts[footprint_id].replaces is not None, footprint_id))

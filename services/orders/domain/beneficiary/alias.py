@@ -17,7 +17,7 @@ _SECOND = (  # noqa: SIM905 -- likewise
 
 
 def alias_of(beneficiary_id: str) -> str:
-    """Return the alias; the same id always gives the same one, and it tells nothing of the id."""
+    """Return the alias; the same id always gives the same one, and it reveals nothing of the id."""
     digest = hashlib.sha256(f"alias:{beneficiary_id}".encode()).digest()
     first, second = _FIRST[digest[0] % len(_FIRST)], _SECOND[digest[1] % len(_SECOND)]
     return f"{first} {second} {10 + int.from_bytes(digest[2:4], 'big') % 90}"

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from services.orders.domain.beneficiary.alias import alias_of
+from services.orders.domain.beneficiary.names import checked_name
 from services.orders.domain.order.order import Buyer
 from shared.contracts.orders import BeneficiaryKind, BeneficiaryNamed, Board
-from shared.contracts.printable import spelled, unprintable
 from shared.refusal import Refusal
 from shared.sentence import Sentence
 
@@ -23,23 +22,6 @@ MANDATE_TEXT = Sentence(
 CORRECTION = timedelta(days=30)
 # As many orders as a claim has footprints: some 16 kB, far below what a broker refuses.
 CORRECTS_MAX = 500
-# A Chinese character is as wide as two Latin letters, so 40 of the one or 80 of the other fill the line.
-NAME_WIDTH_MAX = 80
-_NOT_WRITTEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-# These two are control characters that Indian scripts need.
-_JOINERS = "\u200c\u200d"
-
-
-class NameInvalid(Refusal):
-    """The name is empty, too long, or has signs that are not written (422)."""
-
-    code = "name_invalid"
-
-
-class NameUnprintable(Refusal):
-    """The name has characters that the certificate cannot print; `characters` are these (422)."""
-
-    code = "name_unprintable"
 
 
 class NameMissing(Refusal):
@@ -77,9 +59,9 @@ class Naming:
 
 @dataclass(frozen=True)
 class Beneficiary:
-    """Somebody who may claim. `sequence` counts how often the name was told; an erased one has no names.
+    """Somebody who may claim. `sequence` counts how often the name was published; an erased one has no names.
 
-    `uncorrected` since the name changed, until the earlier orders that follow it are told.
+    `uncorrected` since the name changed, until the earlier orders that follow it are published.
     """
 
     beneficiary_id: str
@@ -130,13 +112,13 @@ def renamed(beneficiary: Beneficiary, *, name: str | None, board: Board | None) 
         board=board or beneficiary.board,
         uncorrected=beneficiary.uncorrected or name != beneficiary.name,
     )
-    return after if after == beneficiary else _retold(after)
+    return after if after == beneficiary else _next_sequence(after)
 
 
 def corrected(beneficiary: Beneficiary, order_ids: Sequence[str]) -> tuple[Beneficiary, tuple[BeneficiaryNamed, ...]]:
-    """Return the beneficiary as it is told once more, with the earlier orders that follow its name.
+    """Return the beneficiary as it is published once more, with the earlier orders that follow its name.
 
-    It is told as often as needed for no message to name more than CORRECTS_MAX of them: each stands for itself.
+    It is published as often as needed for no message to name more than CORRECTS_MAX of them: each stands for itself.
     """
     after = replace(beneficiary, uncorrected=False)
     parts = [order_ids[at : at + CORRECTS_MAX] for at in range(0, len(order_ids), CORRECTS_MAX)]
@@ -160,11 +142,11 @@ def erased(beneficiary: Beneficiary) -> Beneficiary:
     """Return the beneficiary without any name, for ever."""
     if beneficiary.erased:
         return beneficiary
-    return _retold(replace(beneficiary, name=None, alias=None, board="hidden", erased=True, uncorrected=False))
+    return _next_sequence(replace(beneficiary, name=None, alias=None, board="hidden", erased=True, uncorrected=False))
 
 
 def named(beneficiary: Beneficiary, corrects: Iterable[str] = ()) -> BeneficiaryNamed:
-    """Return what is told of the beneficiary; `corrects` are the orders whose certificates take this name."""
+    """Return what is published of the beneficiary; `corrects` are the orders whose certificates take this name."""
     return BeneficiaryNamed(
         beneficiary_id=beneficiary.beneficiary_id,
         name=beneficiary.name,
@@ -200,43 +182,7 @@ def check_mandate(version: str) -> None:
         )
 
 
-def checked_name(name: str, *, field: str = "beneficiary/name") -> str:
-    """Return the name in its normal form (NFC, single spaces).
-
-    Raises NameInvalid when it is empty, wider than 40 Chinese characters or 80 Latin letters, or holds a control
-    character; NameUnprintable when it holds one that the certificate's fonts lack.
-    """
-    normal = " ".join(word for word in unicodedata.normalize("NFC", name).split(" ") if word)
-    for character in normal:
-        if unicodedata.category(character) in _NOT_WRITTEN and character not in _JOINERS:
-            raise NameInvalid(
-                Sentence(
-                    "The name holds the sign {sign}, which cannot be written. Leave it out.",
-                    sign=f"U+{ord(character):04X}",
-                ),
-                field=field,
-            )
-    if characters := unprintable(normal):
-        raise NameUnprintable(
-            Sentence(
-                "The certificate cannot print {signs}. Write the name in other letters.", signs=spelled(characters)
-            ),
-            field=field,
-            characters=list(characters),
-        )
-    if not any(unicodedata.category(character)[0] in "LN" for character in normal):
-        raise NameInvalid(Sentence("Write a name of at least one letter."), field=field)
-    if _width(normal) > NAME_WIDTH_MAX:
-        raise NameInvalid(
-            Sentence(
-                "The name is too long: at most 40 Chinese characters, or 80 letters and vowel signs of other scripts."
-            ),
-            field=field,
-        )
-    return normal
-
-
-def _retold(beneficiary: Beneficiary) -> Beneficiary:
+def _next_sequence(beneficiary: Beneficiary) -> Beneficiary:
     return replace(beneficiary, sequence=beneficiary.sequence + 1)
 
 
@@ -244,9 +190,5 @@ def _name(naming: Naming, alias: str | None) -> str | None:
     if naming.name is not None:
         return checked_name(naming.name)
     if naming.kind != "person":
-        raise NameMissing(f"The certificate of a {naming.kind} bears its name. Give it.", field="beneficiary/name")
+        raise NameMissing(f"The certificate of a {naming.kind} shows its name. Give it.", field="beneficiary/name")
     return alias
-
-
-def _width(text: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)

@@ -1,4 +1,4 @@
-"""Whether footprints may be neutralised by whoever asks: they are known, the token fits, nothing else covers them."""
+"""Whether footprints may be claimed: they have arrived, the token fits, nothing else covers them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FOOTPRINTS_MAX = 500
 
 
 class ClaimRefused(Refusal):
-    """The footprints cannot be claimed; each subclass says why."""
+    """The footprints cannot be claimed; each subclass names the reason."""
 
 
 class ClaimMismatch(ClaimRefused):
@@ -52,24 +52,24 @@ class ClaimTooLarge(ClaimRefused):
 
 
 @dataclass(frozen=True)
-class Known:
-    """What orders knows of footprints: those it has heard of, which of them are replaced, which roots are covered."""
+class FootprintFacts:
+    """What orders has of footprints: those that have arrived, which of them are replaced, which roots are covered."""
 
     footprints: Mapping[str, FootprintCalculated]
     replaced: frozenset[str] = frozenset()
     covered: frozenset[str] = frozenset()
 
 
-def claimed(offered: Sequence[Offered], known: Known) -> tuple[FootprintCalculated, ...] | None:
-    """Return the footprints when all may be claimed, none while one has not been heard of.
+def claimed(offered: Sequence[Offered], facts: FootprintFacts) -> tuple[FootprintCalculated, ...] | None:
+    """Return the footprints when all may be claimed, none while one has not arrived.
 
     Raises a ClaimRefused as soon as one that is known may not.
     """
-    found = [known.footprints.get(one.footprint_id) for one in offered]
+    found = [facts.footprints.get(one.footprint_id) for one in offered]
     footprints = tuple(one for one in found if one is not None)
     for token, footprint in zip(offered, found, strict=True):
         if footprint is not None:
-            _check(token, footprint, known)
+            _check(token, footprint, facts)
     if len({footprint.root for footprint in footprints}) < len(footprints):
         raise FootprintReplaced(
             Sentence("Two of the footprints are one chain of changes; keep the newest."), field="claims"
@@ -85,14 +85,14 @@ def claimed(offered: Sequence[Offered], known: Known) -> tuple[FootprintCalculat
     return footprints if len(footprints) == len(found) else None
 
 
-def priced(wish: Wish, listing: ProjectListed, known: Known) -> Priced | None:
-    """Return what the wish comes to at the frozen price, none while a footprint has not been heard of.
+def priced(wish: Wish, listing: ProjectListed, facts: FootprintFacts) -> Priced | None:
+    """Return what the wish comes to at the frozen price, none while a footprint has not arrived.
 
     Mass and jurisdiction of footprints are theirs, never the client's word. Raises ClaimRefused or AmountOutOfRange.
     """
     if not wish.offered:
         return Priced(*bought(listing, mass_g=wish.mass_g, money_fen=wish.money_fen), jurisdiction=wish.country)
-    footprints = claimed(wish.offered, known)
+    footprints = claimed(wish.offered, facts)
     if footprints is None:
         return None
     scenes = {footprint.scene_id for footprint in footprints}
@@ -105,7 +105,7 @@ def priced(wish: Wish, listing: ProjectListed, known: Known) -> Priced | None:
     )
 
 
-def _check(offered: Offered, footprint: FootprintCalculated, known: Known) -> None:
+def _check(offered: Offered, footprint: FootprintCalculated, facts: FootprintFacts) -> None:
     footprint_id = footprint.footprint_id
     if offered.token_hash is not None and not secrets.compare_digest(footprint.claim_hash, offered.token_hash):
         raise ClaimMismatch(
@@ -117,13 +117,13 @@ def _check(offered: Offered, footprint: FootprintCalculated, known: Known) -> No
             field="claims",
             footprint_id=footprint_id,
         )
-    if footprint.root in known.covered:
+    if footprint.root in facts.covered:
         raise FootprintCovered(
             Sentence("The footprint {footprint_id} is covered by another order already.", footprint_id=footprint_id),
             field="claims",
             footprint_id=footprint_id,
         )
-    if footprint_id in known.replaced:
+    if footprint_id in facts.replaced:
         raise FootprintReplaced(
             Sentence("A newer footprint has replaced {footprint_id}. Order that one.", footprint_id=footprint_id),
             field="claims",

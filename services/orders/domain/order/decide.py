@@ -1,4 +1,4 @@
-"""What becomes of an order by its buyer, by time, and by what other services say; payments.py has the money's part."""
+"""What becomes of an order by its buyer, by time and by other services' events; payments.py has the money's part."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.orders.domain.order import machine
-from services.orders.domain.order.claim import ClaimRefused, Known, priced
+from services.orders.domain.order.claim import ClaimRefused, FootprintFacts, priced
 from services.orders.domain.order.offers import seen
 from services.orders.domain.order.order import Buyer, Certified, Decision, Order, Refused, Wish
 from services.orders.domain.order.refunds import returned
@@ -20,7 +20,7 @@ Answer = CreditsHeld | CreditsRefused | CreditsRetired | CertificateIssued
 def make(
     wish: Wish,
     listing: ProjectListed | None,
-    known: Known,
+    facts: FootprintFacts,
     *,
     order_id: str,
     request_hash: str,
@@ -29,7 +29,7 @@ def make(
     fee_fen: int,
     now: datetime,
 ) -> Decision:
-    """Make an order, placed when all that it names is known, else waiting; its price and fee are frozen.
+    """Make an order, placed when all that it names has arrived, else waiting; its price and fee are frozen.
 
     Raises ProjectUnknown, ProjectNotForSale, PriceChanged, AmountOutOfRange, or a ClaimRefused.
     """
@@ -43,7 +43,7 @@ def make(
         buyer=buyer,
         created_at=now,
     )
-    comes_to = priced(wish, order.listing, known)
+    comes_to = priced(wish, order.listing, facts)
     return begin(order, "claim_fits" if comes_to else "claim_awaited", now=now, priced=comes_to)
 
 
@@ -65,12 +65,12 @@ def as_made(order: Order) -> Order:
     )
 
 
-def settle(order: Order, known: Known, *, now: datetime) -> Decision:
+def settle(order: Order, facts: FootprintFacts, *, now: datetime) -> Decision:
     """Place or refuse a waiting order as soon as its footprints allow; any other order stays as it is."""
     if order.state != "waiting":
         return Decision(order)
     try:
-        comes_to = priced(order.wish, order.listing, known)
+        comes_to = priced(order.wish, order.listing, facts)
     except ClaimRefused as refusal:
         return advance(order, "claim_refused", now=now, refused=Refused(refusal.code))
     return advance(order, "claim_fits", now=now, priced=comes_to) if comes_to else Decision(order)
@@ -83,28 +83,28 @@ def latest_name(order: Order, name_sequence: int) -> Order:
     return replace(order, buyer=replace(order.buyer, name_sequence=name_sequence))
 
 
-def hear(order: Order, said: Answer, *, now: datetime) -> Decision:
-    """Take in what registry or certificates say; what does not fit the state changes nothing."""
-    match said:
+def apply_answer(order: Order, answer: Answer, *, now: datetime) -> Decision:
+    """Apply what registry or certificates publish; what does not fit the state changes nothing."""
+    match answer:
         case CreditsHeld():
             return advance_if_fits(order, "credits_held", now=now)
         case CreditsRefused(phase="hold"):
-            refused = Refused(said.reason, said.available_grams, said.unit_price_fen, said.listing_version)
+            refused = Refused(answer.reason, answer.available_grams, answer.unit_price_fen, answer.listing_version)
             return advance_if_fits(order, "hold_refused", now=now, refused=refused)
         case CreditsRefused():
-            return _post_refused(order, Refused(said.reason), now)
+            return _post_refused(order, Refused(answer.reason), now)
         case CreditsRetired():
-            retired = advance_if_fits(order, "credits_retired", now=now, allocations=said.allocations)
-            # The certificate may have been heard of first.
+            retired = advance_if_fits(order, "credits_retired", now=now, allocations=answer.allocations)
+            # The certificate may have arrived first.
             return advance_if_fits(retired.order, "certificate_issued", now=now) if order.certified else retired
         case CertificateIssued():
-            certified = Certified(said.certificate_id, said.number)
+            certified = Certified(answer.certificate_id, answer.number)
             return advance_if_fits(order, "certificate_issued", now=now, certified=certified)
 
 
 def cancel(order: Order, *, now: datetime) -> Decision:
-    """End the order as its buyer wishes. Raises DoesNotFit from the point of no return on."""
-    return advance(order, "cancel", now=now)
+    """End the order as its buyer wishes; one that is cancelled stays so. Raises DoesNotFit where it is too late."""
+    return Decision(order) if order.state == "cancelled" else advance(order, "cancel", now=now)
 
 
 def expire(order: Order, *, now: datetime) -> Decision:

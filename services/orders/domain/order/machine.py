@@ -1,4 +1,4 @@
-"""The life of an order as one table: in which state what may happen, where it leads, and what is told of it."""
+"""The life of an order as one table: in which state what may happen, where it leads, and which event it has."""
 
 from __future__ import annotations
 
@@ -60,13 +60,13 @@ class DoesNotFit(Refusal):
 
 @dataclass(frozen=True)
 class Step:
-    """Where a happening leads: the next state, the event that is told, and how long the order may stay there.
+    """Where a happening leads: the next state, its event, and how long the order may stay there.
 
     Without `lasts` a deadline that is set stays as it is. A step to the same state notes a fact and nothing more.
     """
 
     to: State
-    tells: type[Event] | None = None
+    event: type[Event] | None = None
     lasts: timedelta | None = None
 
 
@@ -114,7 +114,7 @@ TABLE: Mapping[State, Mapping[Happening, Step]] = {
     "refunded": {},
 }
 
-SAID: dict[State, Sentence] = {
+STATE_NAMES: dict[State, Sentence] = {
     "waiting": Sentence("waiting"),
     "placed": Sentence("placed"),
     "held": Sentence("held"),
@@ -144,10 +144,10 @@ def fits(state: State, happening: Happening) -> bool:
 def step(state: State, happening: Happening) -> Step:
     """Return where the happening leads. Raises DoesNotFit, which names the state."""
     if not fits(state, happening):
-        where = [SAID[named] for named in STATES if fits(named, happening)] or [Sentence("another one")]
+        where = [STATE_NAMES[named] for named in STATES if fits(named, happening)] or [Sentence("another one")]
         only = reduce(lambda one, other: Sentence("{one} or {other}", one=one, other=other), where)
-        told = Sentence(
-            "The order is {state}; this can be done only while it is {where}.", state=SAID[state], where=only
+        detail = Sentence(
+            "The order is {state}; this can be done only while it is {where}.", state=STATE_NAMES[state], where=only
         )
-        raise DoesNotFit(told, state=state)
+        raise DoesNotFit(detail, state=state)
     return TABLE[state][happening]

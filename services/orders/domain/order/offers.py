@@ -12,7 +12,7 @@ from shared.refusal import Refusal
 from shared.sentence import Money, Sentence
 
 CURRENCY = "CNY"
-# After that a price list should be asked for again; it promises nothing meanwhile.
+# After that a price list should be requested again; it promises nothing meanwhile.
 QUOTE_LIFE = timedelta(minutes=5)
 # A million tonnes in one order: far more than anybody buys, and what it costs still fits the contract.
 ORDER_GRAMS_MAX = 10**12
@@ -21,7 +21,7 @@ FIRST_STANDARD = "CDCER"
 
 
 class ProjectUnknown(Refusal):
-    """No listing of this project has been heard of (404)."""
+    """No listing of this project has arrived (404)."""
 
     code = "project_unknown"
 
@@ -39,7 +39,7 @@ class PriceChanged(Refusal):
 
 
 class AmountOutOfRange(Refusal):
-    """What is asked for comes to less than a gram, or to more than one order may hold (422)."""
+    """What is wanted comes to less than a gram, or to more than one order may hold (422)."""
 
     code = "amount_out_of_range"
 
@@ -75,7 +75,7 @@ def bought(listing: ProjectListed, *, mass_g: int | None, money_fen: int | None)
     return grams, subtotal_fen
 
 
-def offers(
+def price_list(
     listings: Iterable[ProjectListed], *, mass_g: int | None, money_fen: int | None, fee_fen: int
 ) -> tuple[Offer, ...]:
     """Return the price of each project on sale that can serve the wish, CDCER first, then by price and id."""

@@ -13,7 +13,7 @@ from shared.contracts.registry import Allocation, ProjectListed
 
 PaymentState = Literal["started", "capturing", "voiding", "declined", "lapsed", "refused", "voided", "paid"]
 RefundState = Literal["requested", "made", "failed", "settled_outside"]
-# Why money is not the order's: what was taken goes back, what was only set aside is let go.
+# Why money is not the order's: what was captured is refunded, what was only authorised is voided.
 NotOurs = Literal["late", "second", "wrong_amount", "wrong_currency"]
 RefundReason = Literal[NotOurs, "credits_refused"]
 
@@ -31,7 +31,7 @@ class Offered:
 
 @dataclass(frozen=True)
 class Wish:
-    """What a buyer asks for: footprints, or a mass, or what an amount of money buys; one of the three."""
+    """What a buyer wants: footprints, or a mass, or what an amount of money buys; one of the three."""
 
     project_id: str
     seen_version: int
@@ -58,7 +58,7 @@ class Buyer:
 
 @dataclass(frozen=True)
 class Priced:
-    """What is bought, once all that the wish names is known; it never changes."""
+    """What is bought, once all that the wish names has arrived; it never changes."""
 
     grams: int
     subtotal_fen: int
@@ -80,7 +80,7 @@ class Settlement:
 class Refund:
     """Money on its way back, always in full.
 
-    `asked_at` is set while the provider has been asked and nobody knows what it did; `tried_at` is when it last said.
+    `sent_at` is set while a request is at the provider without an answer; `tried_at` is when it last answered.
     """
 
     state: RefundState
@@ -89,7 +89,7 @@ class Refund:
     attempts: int = 0
     tried_at: datetime | None = None
     reference: str = ""
-    asked_at: datetime | None = None
+    sent_at: datetime | None = None
     settlement: Settlement | None = None
 
     @property
@@ -105,7 +105,7 @@ class Refund:
 
 @dataclass(frozen=True)
 class Received:
-    """The money that came for a payment, or that is set aside for it, as the provider tells it."""
+    """The money that came for a payment, or is authorised for it, as the provider reports it."""
 
     amount_fen: int
     currency: str
@@ -117,9 +117,9 @@ class Received:
 class Payment:
     """One attempt to pay an order in full; `credited` when it is the one that bought the credits.
 
-    `provider` is the method that the buyer chose. `authorised` is what was set aside, `received` what was taken;
-    `void_why` says why what was set aside is let go. `asked_at` is when the provider was last asked about it, and
-    `attempts` how often it was asked to do what is under way.
+    `provider` is the method that the buyer chose. `authorised` is what was set aside, `received` what was captured;
+    `void_why` is why an authorisation is voided. `sent_at` is when a request about it was last sent to the provider,
+    and `attempts` how often, for what is under way.
     """
 
     payment_id: str
@@ -130,7 +130,7 @@ class Payment:
     received: Received | None = None
     credited: bool = False
     refund: Refund | None = None
-    asked_at: datetime | None = None
+    sent_at: datetime | None = None
     authorised: Received | None = None
     void_why: NotOurs | None = None
     attempts: int = 0
@@ -138,7 +138,7 @@ class Payment:
 
 @dataclass(frozen=True)
 class Refused:
-    """Why an order was refused, with what the registry said beside its reason."""
+    """Why an order was refused, with what the registry added to its reason."""
 
     reason: str
     available_grams: int | None = None
@@ -185,17 +185,17 @@ class Order:
 
     @property
     def grams(self) -> int | None:
-        """The mass bought, none while it is not known."""
+        """The mass bought, none while that is open."""
         return self.priced.grams if self.priced else None
 
     @property
     def subtotal_fen(self) -> int | None:
-        """What goes to the project's owner, none while it is not known."""
+        """What goes to the project's owner, none while that is open."""
         return self.priced.subtotal_fen if self.priced else None
 
     @property
     def total_fen(self) -> int | None:
-        """What is to be paid, none while it is not known."""
+        """What is to be paid, none while that is open."""
         return self.priced.subtotal_fen + self.fee_fen if self.priced else None
 
     @property
@@ -234,7 +234,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Decision:
-    """What is decided of an order: how it stands after it, and what is told."""
+    """What is decided of an order: how it stands after it, and its events."""
 
     order: Order
     events: tuple[Event, ...] = ()

@@ -1,4 +1,4 @@
-"""How money goes back: asked for until the provider has made it, or until staff say that it went another way."""
+"""How money goes back: requested until the provider has made it, or until staff note that it went another way."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shared.refusal import Refusal
 
 RETRY_SECONDS = 2
 RETRY_SECONDS_MAX = 300
-# Longer than a provider is listened to: after that an attempt without an answer is over, whatever came of it.
+# Longer than a provider is waited for: after that an attempt without an answer is over, whatever came of it.
 UNDER_WAY = timedelta(seconds=30)
 
 
@@ -28,7 +28,7 @@ class RefundNotOpen(Refusal):
 
 
 class RefundUnderWay(RefundNotOpen):
-    """The provider is asked for the refund at this moment, and may make it (409)."""
+    """The request for the refund is at the provider at this moment (409)."""
 
     code = "refund_under_way"
 
@@ -40,7 +40,7 @@ def wait(attempts: int) -> timedelta:
 
 
 def returned(order: Order, payment: Payment, why: RefundReason, *, now: datetime) -> Order:
-    """Return the order with a refund of the whole payment asked for."""
+    """Return the order with a refund of the whole payment requested."""
     return order.with_payment(replace(payment, refund=Refund("requested", why, requested_at=now)))
 
 
@@ -49,7 +49,7 @@ def refund_at(payment: Payment) -> datetime | None:
     refund = payment.refund
     if refund is None or not refund.is_open:
         return None
-    return (refund.asked_at or refund.tried_at or refund.requested_at) + wait(refund.attempts)
+    return (refund.sent_at or refund.tried_at or refund.requested_at) + wait(refund.attempts)
 
 
 def refunds_due(order: Order, *, now: datetime) -> tuple[Payment, ...]:
@@ -57,12 +57,12 @@ def refunds_due(order: Order, *, now: datetime) -> tuple[Payment, ...]:
     return tuple(payment for payment in order.payments if (at := refund_at(payment)) and at <= now)
 
 
-def refund_asked(order: Order, payment_id: str, *, now: datetime) -> Decision:
-    """Note that the provider is asked for the refund, before it is: until it has said, nobody settles it otherwise."""
+def refund_requested(order: Order, payment_id: str, *, now: datetime) -> Decision:
+    """Note that the refund is requested, before it is: until the answer, nobody settles it otherwise."""
     payment, refund = _refund(order, payment_id)
     if not refund.is_open:
         return Decision(order)
-    return _noted(order, payment, replace(refund, attempts=refund.attempts + 1, asked_at=now))
+    return _noted(order, payment, replace(refund, attempts=refund.attempts + 1, sent_at=now))
 
 
 def refund_made(order: Order, payment_id: str, *, reference: str, now: datetime) -> Decision:
@@ -78,27 +78,27 @@ def refund_failed(order: Order, payment_id: str, *, now: datetime) -> Decision:
     payment, refund = _refund(order, payment_id)
     if not refund.is_open:
         return Decision(order)
-    return _noted(order, payment, replace(refund, state="failed", tried_at=now, asked_at=None))
+    return _noted(order, payment, replace(refund, state="failed", tried_at=now, sent_at=None))
 
 
 def settle_refund(order: Order, payment_id: str, *, reference: str, settlement: Settlement, now: datetime) -> Decision:
-    """Note that staff gave the money back by another way; then the provider is not asked any more.
+    """Note that staff gave the money back by another way; then it is not requested any more.
 
     Raises RefundUnknown, RefundNotOpen when it went back already, or RefundUnderWay while it may be going back.
     """
     payment, refund = _refund(order, payment_id)
     if not refund.is_open:
         raise RefundNotOpen(f"This refund is {refund.state} already. Do not pay it a second time.", state=refund.state)
-    if refund.asked_at and now < refund.asked_at + UNDER_WAY:
+    if refund.sent_at and now < refund.sent_at + UNDER_WAY:
         raise RefundUnderWay(
-            "The provider is being asked for this refund right now. Try again in half a minute.", state=refund.state
+            "The request for this refund is at the provider right now. Try again in half a minute.", state=refund.state
         )
     settled = replace(refund, state="settled_outside", reference=reference, settlement=settlement)
     return _closed(order, payment, settled, now)
 
 
 def _closed(order: Order, payment: Payment, refund: Refund, now: datetime) -> Decision:
-    after = _noted(order, payment, replace(refund, tried_at=now, asked_at=None)).order
+    after = _noted(order, payment, replace(refund, tried_at=now, sent_at=None)).order
     return advance_if_fits(after, "refund_made", now=now) if payment.credited else Decision(after)
 
 

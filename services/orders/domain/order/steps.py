@@ -37,16 +37,16 @@ def _take(order: Order, step: Step, now: datetime, facts: dict[str, Any]) -> Dec
         history=(*order.history, Passed(step.to, now)) if comes_new else order.history,
         **facts,
     )
-    return Decision(after, (told(step.tells, after),) if step.tells else ())
+    return Decision(after, (event_of(step.event, after),) if step.event else ())
 
 
-def told(event: type[Event], order: Order) -> Event:
+def event_of(event: type[Event], order: Order) -> Event:
     """Return the event of this kind about the order as it stands."""
-    assert order.priced is not None, "an order that tells something is priced"
+    assert order.priced is not None, "an order with events is priced"
     about = {"order_id": order.order_id, "project_id": order.listing.project_id}
     if event is OrderPlaced:
-        asked = {"grams": order.priced.grams, "listing_version": order.listing.listing_version}
-        return OrderPlaced.model_validate({**about, **asked})
+        wanted = {"grams": order.priced.grams, "listing_version": order.listing.listing_version}
+        return OrderPlaced.model_validate({**about, **wanted})
     if event is OrderClosed:
         # The states in which an order closes are the words that say why.
         return OrderClosed.model_validate({**about, "why": order.state})
