@@ -18,8 +18,8 @@ from services.registry.api.retirements import (
 from services.registry.domain.commands import Cancellation, ListingContent, Report
 from services.registry.domain.ledger import Batch, Listing, Page
 from services.registry.domain.recount import Proof
-from services.registry.handlers import Answer, Handlers
-from services.registry.store import Store
+from services.registry.handlers.ledger import Answer, Handlers
+from services.registry.store.store import Store
 from shared.refusal import Refusal
 from shared.sentence import Sentence
 from shared.web.app import cause_of
@@ -77,12 +77,22 @@ class Pages(BaseModel):
     next_cursor: str | None
 
 
+class Requested(BaseModel):
+    """The request is recorded."""
+
+    livemode: bool
+
+
 class Reserves(BaseModel):
-    """The last finished recount of all projects, and how far the one after it, or the first, has come."""
+    """The last finished recount of all projects, and how many pages it, or the one under way, has counted.
+
+    A recount goes on from the pages that are proven; once a day, and on request, it reads all pages again.
+    """
 
     livemode: bool
     recounted_at: Annotated[datetime | None, Field(description="none until the first recount has finished")]
-    seconds: Annotated[float | None, Field(description="how long it took")]
+    reread_at: Annotated[datetime | None, Field(description="when all pages had last been read again from the first")]
+    seconds: Annotated[float | None, Field(description="how long that reading took")]
     pages_counted: Annotated[int, Field(description="by the recount under way, or by the last one")]
     data: tuple[Proof, ...]
 
@@ -94,7 +104,7 @@ def api_router(store: Store, handlers: Handlers, *, livemode: bool) -> APIRouter
     @routes.get("/v1/projects", operation_id="list_projects")
     async def list_projects() -> Projects:
         """List all projects with price, status and figures."""
-        return Projects(data=[project_shown(page, livemode=livemode) for page in await store.projects()])
+        return Projects(data=[project_shown(page, livemode=livemode) for page in await store.heads()])
 
     @routes.get("/v1/projects/{project_id}", operation_id="get_project")
     async def get_project(project_id: ProjectPath, response: Response) -> Project:
@@ -176,14 +186,21 @@ def api_router(store: Store, handlers: Handlers, *, livemode: bool) -> APIRouter
     @routes.get("/v1/proof", operation_id="get_proof")
     async def get_proof() -> Reserves:
         """Return the last finished recount: per batch issued = available + held + allocated + cancelled."""
-        proof = handlers.proof
+        proof, pages_counted = await store.recounts.last()
         return Reserves(
             livemode=livemode,
             recounted_at=proof.recounted_at if proof else None,
+            reread_at=proof.reread_at if proof else None,
             seconds=proof.seconds if proof else None,
-            pages_counted=handlers.pages_counted,
+            pages_counted=pages_counted,
             data=proof.projects if proof else (),
         )
+
+    @routes.post("/v1/proof/recounts", operation_id="request_recount", status_code=202)
+    async def request_recount() -> Requested:
+        """Let all pages be read again from the first; `GET /v1/proof` shows a later `reread_at` when that is done."""
+        await store.recounts.request()
+        return Requested(livemode=livemode)
 
     return routes
 
@@ -203,8 +220,8 @@ def project_shown(page: Page, *, livemode: bool) -> Project:
 
 
 async def project_page(store: Store, project_id: str) -> Page:
-    """Return the newest page of a listed project. Raises NothingThere."""
-    page = await store.last_page(project_id)
+    """Return the newest page of a listed project, without its entries. Raises NothingThere."""
+    page = await store.head(project_id)
     if page is None or page.listing is None:
         raise NothingThere(
             Sentence("There is no project {project}. See /projects for those that are listed.", project=project_id)
