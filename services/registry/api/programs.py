@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -40,6 +41,9 @@ KEYED: dict[int | str, dict[str, Any]] = {
     409: {"model": Problem, "description": "it does not fit what is issued; nothing was done"},
     422: {"model": Problem, "description": "`idempotency_key_reused`: the key came with another body, or project"},
 }
+# No chain has more pages, nor a listing more versions.
+SEQUENCE_MAX = 10**12
+_VERSION = re.compile(r'"?([0-9]{1,12})"?')
 ProjectPath = Annotated[str, Path(pattern=r"^prj_[0-9A-HJKMNP-TV-Z]{26}$", examples=["prj_" + "0" * 25 + "1"])]
 
 
@@ -117,7 +121,7 @@ def api_router(store: Store, handlers: Handlers, *, livemode: bool) -> APIRouter
     @routes.get("/v1/projects/{project_id}/pages", operation_id="list_pages")
     async def list_pages(
         project_id: ProjectPath,
-        after: Annotated[int, Query(ge=0)] = 0,
+        after: Annotated[int, Query(ge=0, le=SEQUENCE_MAX)] = 0,
         limit: Annotated[int, Query(ge=1, le=100)] = 20,
     ) -> Pages:
         """Return pages of the ledger after a sequence, as stored, so that anybody can count them again."""
@@ -128,15 +132,17 @@ def api_router(store: Store, handlers: Handlers, *, livemode: bool) -> APIRouter
     @routes.post("/v1/projects/{project_id}/listings", operation_id="change_listing", status_code=201)
     async def change_listing(
         request: Request,
+        response: Response,
         project_id: ProjectPath,
         content: ListingContent,
         if_match: Annotated[str | None, Header(description='the version looked at, "0" before the first')] = None,
     ) -> Project:
-        """Make the next version of a project's listing: names, owner, price, status."""
-        seen = (if_match or "").strip('"')
-        if not seen.isdecimal():
+        """Make the next version of a listing; the same content again gets the first answer, as it was then."""
+        seen = _VERSION.fullmatch(if_match or "")
+        if seen is None:
             raise VersionMissing('Send If-Match with the listing version that you looked at, "0" for a new project.')
-        answer = await handlers.change_listing(project_id, content, seen=int(seen), cause=cause_of(request))
+        answer = await handlers.change_listing(project_id, content, seen=int(seen[1]), cause=cause_of(request))
+        _mark(response, answer)
         return project_shown(answer.page, livemode=livemode)
 
     @routes.post("/v1/projects/{project_id}/batches", operation_id="issue_batch", status_code=201, responses=KEYED)
