@@ -16,8 +16,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from services.registry import app, stream
 from services.registry.domain.commands import ListingContent, Report
-from services.registry.handlers import Handlers
-from services.registry.store import Store
+from services.registry.handlers.ledger import Handlers
+from services.registry.store.store import Store
 from shared.contracts.event import Cause, Envelope, to_record
 from shared.contracts.orders import OrderPlaced
 from shared.messaging import broker
@@ -90,7 +90,7 @@ async def _ours(kafka: str, database: Any, producer: Producer) -> AsyncIterator[
         consumer.resume(*consumer.assignment())
         await handlers.done.wait()
         taken = time.perf_counter() - began
-        last = await store.last_page(project_id)
+        last = await store.head(project_id)
         assert last is not None
         assert last.batches[0].held == HOLDS
         return HOLDS / taken

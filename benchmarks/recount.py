@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 from benchmarks.holds import CAUSE, CONCERNS
-from services.registry.domain.at_hand import AtHand
 from services.registry.domain.commands import ChangeListing, Command, Hold, Issue, ListingContent, Post, Report
 from services.registry.domain.decide import next_page
 from services.registry.domain.ledger import Page
-from services.registry.handlers import Handlers
-from services.registry.store import Store
+from services.registry.domain.open_holds import OpenHolds
+from services.registry.handlers.recount import Recounter
+from services.registry.store.store import Store
 from shared.messaging.outbox import clock
 from shared.mongodb import connect
 from shared.web.idempotency import id_of
@@ -43,12 +43,13 @@ async def running(mongodb: str) -> AsyncIterator[Seconds]:
                 await database["pages"].insert_many(pages)
                 pages = []
         await database["pages"].insert_many(pages)
-        handlers = Handlers(store, clock)
+        await store.recounts.prepare()
         began = time.perf_counter()
-        await handlers.prove()
+        await Recounter(store, clock).recount()
         taken = time.perf_counter() - began
-        assert handlers.proof is not None
-        (proof,) = handlers.proof.projects
+        last, _ = await store.recounts.last()
+        assert last is not None
+        (proof,) = last.projects
         assert proof.wrong is None
         assert proof.batches[0].allocated == allocations * GRAMS
         await client.drop_database(database.name)
@@ -65,12 +66,12 @@ def _pages(project_id: str, allocations: int) -> Iterator[Page]:
         unit_price_fen=1,
     )  # fmt: skip
     report = Report(report="1", verifier="bench", verified_tonnes=10**6, tonnes=10**6, vintage=2024)
-    hand = AtHand(None)
+    open_holds = OpenHolds(None)
 
     def turned(*commands: Command) -> Page:
-        page = next_page(project_id, hand.last, hand.known(commands), commands, day="2026-11-24")
+        page = next_page(project_id, open_holds.last, open_holds.entries(commands), commands, day="2026-11-24")
         assert page is not None
-        hand.turn(page)
+        open_holds.advance(page)
         return page
 
     yield turned(ChangeListing(content=content, seen=0, cause=CAUSE))

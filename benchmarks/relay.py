@@ -15,8 +15,8 @@ from typing import Any, Literal
 
 from benchmarks.holds import CONCERNS
 from services.registry.domain.commands import ListingContent, Report
-from services.registry.handlers import Handlers
-from services.registry.store import Store
+from services.registry.handlers.ledger import Handlers
+from services.registry.store.store import Store
 from shared.contracts.event import Cause, Envelope, Event, Record, to_record
 from shared.contracts.orders import OrderPlaced
 from shared.contracts.registry import CreditsHeld

@@ -9,8 +9,9 @@ import services.registry as card
 from services.registry import api, stream
 from services.registry.api.people import page_router
 from services.registry.api.programs import api_router
-from services.registry.handlers import Handlers
-from services.registry.store import Store
+from services.registry.handlers.ledger import Handlers
+from services.registry.handlers.recount import Recounter
+from services.registry.store.store import Store
 from shared.messaging.outbox import clock
 from shared.messaging.service import Messaging
 from shared.settings import Settings, load
@@ -19,8 +20,6 @@ from shared.web.pages import Pages
 from shared.web.periodic import Periodic
 
 RECOUNT_SECONDS = 10
-# A recount takes as long as the ledger is; so it may take a tenth of the time, and not all of it.
-RECOUNT_RESTS = 10
 # A poll makes some ten thousand values that live until its page is written. With the interpreter's usual 700 they are
 # looked through for cycles again and again, which takes a third of the time.
 VALUES_BETWEEN_COLLECTIONS = 20_000
@@ -33,7 +32,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     mongodb = database(settings)
     messaging = Messaging(settings, service="registry", database=mongodb)
     store = Store(mongodb, livemode=settings.livemode, wake=messaging.wake)
-    handlers = Handlers(store, clock)
+    store.recounts.lease.owner = settings.replica
+    handlers, recounter = Handlers(store, clock), Recounter(store, clock)
     pages = Pages(Path(__file__).parent / "pages", service="registry", livemode=settings.livemode)
     messaging.consume(stream.consumes(handlers))
     messaging.publish(store)
@@ -43,11 +43,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description=card.__doc__ or "",
         routers=[
             api_router(store, handlers, livemode=settings.livemode),
-            page_router(store, handlers, pages, livemode=settings.livemode),
+            page_router(store, pages, livemode=settings.livemode),
         ],
         access=api.ACCESS,
         statuses=api.STATUSES,
         store=store,
         pages=pages,
-        parts=[messaging, Periodic("recount", handlers.prove, seconds=RECOUNT_SECONDS, rests=RECOUNT_RESTS)],
+        parts=[messaging, Periodic("recount", recounter.recount, seconds=RECOUNT_SECONDS)],
     )

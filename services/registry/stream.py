@@ -1,6 +1,6 @@
 """What the registry hears, and by whom; what it says."""
 
-from services.registry.handlers import Handlers
+from services.registry.handlers.ledger import Handlers
 from shared.contracts.orders import OffsetPurchased, OrderClosed, OrderPlaced
 from shared.contracts.registry import CreditsHeld, CreditsRefused, CreditsRetired, ProjectListed
 from shared.messaging.delivery import Subscriptions

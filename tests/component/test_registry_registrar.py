@@ -177,3 +177,31 @@ async def test_the_reference_names_the_key_and_the_mark_of_a_replay(registry: ht
         assert key["description"]
         assert REPLAYED in operation["responses"]["201"]["headers"]
         assert {"409", "422"} <= set(operation["responses"])
+
+
+async def test_acts_of_a_registrar_that_are_done_get_their_first_answer_whatever_came_since(
+    registry: httpx.AsyncClient,
+) -> None:
+    project_id, code = new_id("prj"), secrets.token_hex(4).upper()
+
+    async def lists(price: int, seen: int) -> httpx.Response:
+        content = {**LISTING, "code": code, "unit_price_fen": price}
+        return await registry.post(
+            f"/v1/projects/{project_id}/listings", json=content, headers={"If-Match": f'"{seen}"'}
+        )
+
+    key, report = new_key(), f"MR {code}"
+    listing = await lists(4_800, 0)
+    batch = await issue(registry, project_id, report)
+    cancelled = await cancel(registry, project_id, batch.json()["batch_id"], 2, key)
+    assert [answer.status_code for answer in (listing, batch, cancelled)] == [201] * 3
+    await lists(5_000, 1)
+    await cancel(registry, project_id, batch.json()["batch_id"], 1, new_key())
+    again = [
+        await lists(4_800, 0),
+        await issue(registry, project_id, report),
+        await cancel(registry, project_id, batch.json()["batch_id"], 2, key),
+    ]
+    assert [answer.json() for answer in again] == [answer.json() for answer in (listing, batch, cancelled)]
+    assert {(answer.status_code, answer.headers[REPLAYED]) for answer in again} == {(201, "true")}
+    assert (await lists(4_900, 0)).status_code == 412

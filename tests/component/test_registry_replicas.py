@@ -20,8 +20,8 @@ from services.registry.domain.commands import Command, Hold, ListingChanged, Lis
 from services.registry.domain.events import business_day
 from services.registry.domain.ledger import Page
 from services.registry.domain.recount import Proof, Recount
-from services.registry.handlers import Handlers
-from services.registry.store import PAGES_PER_CLAIM, Store
+from services.registry.handlers.ledger import Handlers
+from services.registry.store.store import PAGES_PER_CLAIM, Store
 from shared.contracts.event import Cause, Envelope
 from shared.contracts.orders import OffsetPurchased, OrderClosed, OrderPlaced
 from shared.messaging.failures import LostRace
@@ -126,7 +126,7 @@ async def test_c1_an_order_that_another_replica_holds_meanwhile_is_posted_from_t
     with pytest.raises(LostRace):
         await registry.poll([enveloped(purchased(order), sequence=2)])
     await registry.poll([enveloped(purchased(order), sequence=2)])
-    last = await store.last_page(PROJECT)
+    last = await store.page(PROJECT, 4)
     assert last is not None
     assert [entry.kind for entry in last.entries] == ["post"]
     assert [(batch.held, batch.allocated) for batch in last.batches] == [(0, 400_000)]
@@ -158,14 +158,14 @@ async def test_c6_a_page_that_another_writes_between_reading_and_writing_is_deci
     assert proof.batches[0].held == 600_000
 
 
-async def test_c4_what_the_other_replica_held_closed_or_posted_is_known_to_one_that_has_it_otherwise_at_hand(
+async def test_c4_what_the_other_replica_held_closed_or_posted_is_known_to_one_whose_memory_says_otherwise(
     store: Interleaved, stores: Callable[[], Interleaved]
 ) -> None:
     one, other = Handlers(store, clock), Handlers(stores(), clock)
     await listed(one)
     orders = [placed(PROJECT, 100_000) for _ in range(4)]
     await poll(one, *(enveloped(order) for order in orders))
-    # At hand of `one` all four are open; it learns of each end only from the pages that `other` has written.
+    # In the memory of `one` all four are open; it learns of each end only from the pages that `other` has written.
     await poll(other, enveloped(closed(orders[0]), sequence=2), enveloped(purchased(orders[1]), sequence=2))
     await poll(
         one, *(enveloped(purchased(order), sequence=2) for order in orders), *(enveloped(order) for order in orders)
@@ -192,7 +192,9 @@ async def test_an_order_that_another_replica_closed_before_it_was_placed_is_not_
     assert proof.wrong is None
 
 
-async def test_c7_a_repeat_whose_hold_is_not_at_hand_costs_one_more_try_and_changes_nothing(store: Interleaved) -> None:
+async def test_c7_a_repeat_of_a_hold_not_in_memory_costs_one_more_try_and_changes_nothing(
+    store: Interleaved,
+) -> None:
     registry = Handlers(store, clock)
     await listed(registry)
     refused, new = placed(PROJECT, 10**9), placed(PROJECT, 1)
@@ -205,7 +207,7 @@ async def test_c7_a_repeat_whose_hold_is_not_at_hand_costs_one_more_try_and_chan
     assert proof.wrong is None
 
 
-async def test_posts_and_releases_of_what_is_at_hand_ask_for_nothing_and_new_orders_for_one_key(
+async def test_posts_and_releases_of_open_holds_look_up_nothing_and_new_orders_one_key(
     store: Interleaved,
 ) -> None:
     registry = Handlers(store, clock)
@@ -218,7 +220,7 @@ async def test_posts_and_releases_of_what_is_at_hand_ask_for_nothing_and_new_ord
     await poll(registry, *(enveloped(purchased(order), sequence=2) for order in orders[:50]))
     await poll(registry, *(enveloped(closed(order), sequence=2) for order in orders[50:]))
     assert store.asked == 100
-    assert len(registry._hands[PROJECT].holds) == 1
+    assert len(registry._open_holds[PROJECT].holds) == 1
 
 
 async def test_a_replica_that_is_many_pages_behind_begins_from_the_newest(

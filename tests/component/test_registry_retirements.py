@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import httpx
@@ -14,12 +14,13 @@ import pytest_asyncio
 from services.registry import api
 from services.registry.api.people import page_router
 from services.registry.api.programs import api_router
-from services.registry.domain.at_hand import AtHand
 from services.registry.domain.commands import Cancel, Cancellation, Command
 from services.registry.domain.decide import next_page
 from services.registry.domain.ledger import Page
-from services.registry.handlers import Handlers
-from services.registry.store import Store
+from services.registry.domain.open_holds import OpenHolds
+from services.registry.handlers.ledger import Handlers
+from services.registry.handlers.recount import Recounter
+from services.registry.store.store import Store
 from shared.messaging.outbox import clock
 from shared.settings import Settings
 from shared.web.app import create, database
@@ -45,13 +46,17 @@ class Counting(Store):
         self.reads += 1
         return await super().page(project_id, sequence)
 
+    async def _read_heads(self, newest: Mapping[str, int]) -> None:
+        self.reads += len(newest)
+        await super()._read_heads(newest)
+
     async def _allocated(self, project_id: str, sequence: int, batch_id: str) -> int:
         self.reads += 1
         return await super()._allocated(project_id, sequence, batch_id)
 
 
 @pytest_asyncio.fixture(scope="module")
-async def long(infra: Any) -> AsyncIterator[tuple[Counting, httpx.AsyncClient, Handlers]]:
+async def long(infra: Any) -> AsyncIterator[tuple[Counting, httpx.AsyncClient, Recounter]]:
     """A ledger of 4 t: each order held on a page of its own, most posted two to a page, 1 t cancelled from the end."""
     settings = Settings(
         kafka_bootstrap_servers=infra.kafka,
@@ -69,7 +74,7 @@ async def long(infra: Any) -> AsyncIterator[tuple[Counting, httpx.AsyncClient, H
         description="",
         routers=[
             api_router(store, handlers, livemode=False),
-            page_router(store, handlers, pages := Pages(PAGES, service="registry", livemode=False), livemode=False),
+            page_router(store, pages := Pages(PAGES, service="registry", livemode=False), livemode=False),
         ],
         access=api.ACCESS,
         statuses=api.STATUSES,
@@ -78,17 +83,17 @@ async def long(infra: Any) -> AsyncIterator[tuple[Counting, httpx.AsyncClient, H
     )
     async with served(app) as client:
         await listed(handlers, tonnes=4)
-        hand = AtHand(await store.last_page(PROJECT))
+        open_holds = OpenHolds(await store.head(PROJECT))
         wanted = Cancellation(batch_id=id_of("bat", "1"), tonnes=1, reason="reversal")
         polls: list[list[Command]] = [[held(number, GRAMS)] for number in range(ORDERS)]
         polls += [[post(number), post(number + 1)] for number in range(0, POSTED, 2)]
         polls += [[Cancel(cancellation=wanted, cancellation_id="can", cause=BECAUSE)]]
         for commands in polls:
-            page = next_page(PROJECT, hand.last, hand.known(commands), commands, day="2026-11-24")
+            page = next_page(PROJECT, open_holds.last, open_holds.entries(commands), commands, day="2026-11-24")
             assert page is not None
-            hand.turn(page)
+            open_holds.advance(page)
             await store.append(page)
-        yield store, client, handlers
+        yield store, client, Recounter(store, clock)
 
 
 async def told(client: httpx.AsyncClient, serials: str, **query: int) -> dict[str, Any]:
@@ -98,7 +103,7 @@ async def told(client: httpx.AsyncClient, serials: str, **query: int) -> dict[st
 
 
 async def test_a_serial_in_a_long_ledger_costs_as_many_reads_as_its_length_has_digits(
-    long: tuple[Counting, httpx.AsyncClient, Handlers],
+    long: tuple[Counting, httpx.AsyncClient, Recounter],
 ) -> None:
     store, client, _ = long
     pages = 2 + ORDERS + POSTED // 2 + 1
@@ -117,7 +122,7 @@ async def test_a_serial_in_a_long_ledger_costs_as_many_reads_as_its_length_has_d
 
 @pytest.mark.parametrize("limit", [1, 3, 30, 100])
 async def test_the_claims_of_a_range_come_once_each_and_in_order_in_answers_of_any_size(
-    long: tuple[Counting, httpx.AsyncClient, Handlers], limit: int
+    long: tuple[Counting, httpx.AsyncClient, Recounter], limit: int
 ) -> None:
     _, client, _ = long
     ranges: list[tuple[int, int]] = []
@@ -137,7 +142,7 @@ async def test_the_claims_of_a_range_come_once_each_and_in_order_in_answers_of_a
 
 
 async def test_serials_that_are_retired_still_for_sale_or_cancelled_are_told_apart(
-    long: tuple[Counting, httpx.AsyncClient, Handlers],
+    long: tuple[Counting, httpx.AsyncClient, Recounter],
 ) -> None:
     _, client, _ = long
     states = {serial: await told(client, serial) for serial in ("1", "1-2", "2-3", "3", "4")}
@@ -160,14 +165,14 @@ async def test_serials_that_are_retired_still_for_sale_or_cancelled_are_told_apa
 
 
 async def test_a_proof_is_shown_as_being_counted_until_the_first_recount_has_finished(
-    long: tuple[Counting, httpx.AsyncClient, Handlers],
+    long: tuple[Counting, httpx.AsyncClient, Recounter],
 ) -> None:
-    _, client, handlers = long
+    _, client, recounter = long
     before, page = (await client.get("/v1/proof")).json(), await client.get("/proof")
     assert (before["recounted_at"], before["seconds"], before["data"], before["pages_counted"]) == (None, None, [], 0)
     assert page.status_code == 200
     assert "Being counted" in page.text
-    await handlers.prove()
+    await recounter.recount()
     after, page = (await client.get("/v1/proof")).json(), await client.get("/proof")
     (proof,) = after["data"]
     assert after["pages_counted"] == proof["pages"] == 2 + ORDERS + POSTED // 2 + 1

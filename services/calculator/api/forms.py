@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping
 from typing import Any
@@ -16,21 +17,23 @@ from services.calculator.domain.engine import compute
 from services.calculator.domain.factors import NoFactor
 from services.calculator.domain.footprint import ZeroFootprint
 from services.calculator.domain.scenes import must_be_open
-from services.calculator.handlers import HOME, Handlers
+from services.calculator.handlers import HOME, Handlers, UnknownFootprint
 from services.calculator.pages.form import DEFAULTS, FormWrong, read_questions
 from services.calculator.pages.occasion import Occasion
 from services.calculator.pages.refined import Typed
 from services.calculator.store.store import Store
+from shared.sentence import Sentence
 from shared.web import languages
 from shared.web.app import cause_of, keep_capability
 from shared.web.auth import hash_of, presented
 from shared.web.figures import Figures
-from shared.web.idempotency import checked
+from shared.web.idempotency import checked, id_of
 from shared.web.pages import Pages
 
 # What a form asks for; of the refined form anything else changes its legs.
 SHOW, REFINE = "show", "refine"
 Form = Mapping[str, str]
+_FOOTPRINT_ID = re.compile(r"fp_[0-9A-HJKMNP-TV-Z]{26}")
 
 
 def form_router(store: Store, handlers: Handlers, pages: Pages, *, secret: str, secure: bool) -> APIRouter:
@@ -67,7 +70,9 @@ def form_router(store: Store, handlers: Handlers, pages: Pages, *, secret: str, 
     @routes.post("/s/{code}/footprints")
     async def calculate(request: Request, code: str) -> Response:
         """Take the form of a visit."""
-        return await forms.made(request, await forms.visit(code), await _fields(request))
+        form = await _fields(request)
+        occasion = await forms.visit(code, also_when_closed=await forms.is_made(request, form))
+        return await forms.made(request, occasion, form)
 
     @routes.post("/life/footprints")
     async def calculate_life(request: Request) -> Response:
@@ -96,11 +101,17 @@ class _Forms:
         self._store, self._handlers, self._pages = store, handlers, pages
         self._secret, self._secure = secret, secure
 
-    async def visit(self, code: str) -> Occasion:
+    async def visit(self, code: str, *, also_when_closed: bool = False) -> Occasion:
         """Return the visit to an open scene. Raises UnknownScene or SceneNotOpen."""
         _, scene = await self._handlers.scene(code)
-        must_be_open(scene)
+        if not also_when_closed:
+            must_be_open(scene)
         return Occasion.visit(scene)
+
+    async def is_made(self, request: Request, form: Form) -> bool:
+        """Whether the key of the form has made a footprint: who sends it again is led there, whatever came since."""
+        footprint_id = id_of("fp", request.state.caller, checked(form.get("idempotency_key")))
+        return await self._store.claim_hash(footprint_id) is not None
 
     async def every_leg_of(self, request: Request, occasion: Occasion, replaces: str) -> HTMLResponse:
         """Show the refined form, with the answers of the footprint that is to be replaced if it is this browser's."""
@@ -118,7 +129,7 @@ class _Forms:
 
     async def made(self, request: Request, occasion: Occasion, form: Form) -> Response:
         """Make the footprint of a form, or show the form again: with what is wrong, refined, or with other legs."""
-        key, replaces, do = checked(form.get("idempotency_key")), form.get("replaces", ""), form.get("do", SHOW)
+        key, replaces, do = checked(form.get("idempotency_key")), _replaces(form), form.get("do", SHOW)
         if do not in {SHOW, REFINE}:
             return self._every_leg(occasion, Typed.of_form(form).changed(do), key=key, replaces=replaces)
         try:
@@ -193,6 +204,14 @@ class _Forms:
 
 async def _fields(request: Request) -> dict[str, str]:
     return {name: str(value) for name, value in (await request.form()).items()}
+
+
+def _replaces(form: Form) -> str:
+    """Return the footprint that the form changes, if any. Raises UnknownFootprint for what is no id of one."""
+    replaces = form.get("replaces", "")
+    if replaces and not _FOOTPRINT_ID.fullmatch(replaces):
+        raise UnknownFootprint(Sentence("There is no such footprint of this scene to change."), field="replaces")
+    return replaces
 
 
 def _year(form: Form) -> Occasion:

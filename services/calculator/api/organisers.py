@@ -19,6 +19,7 @@ from services.calculator.domain.answers import Answers
 from services.calculator.domain.scenes import Scene
 from services.calculator.handlers import Handlers
 from services.calculator.store.store import Store
+from shared.contracts.event import FootprintId
 from shared.web.app import cause_of
 from shared.web.auth import Forbidden
 from shared.web.idempotency import Key, checked
@@ -32,7 +33,7 @@ class AccountAsked(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     answers: Answers
-    replaces: Annotated[str | None, Field(description="the account whose answers change")] = None
+    replaces: Annotated[FootprintId | None, Field(description="the account whose answers change")] = None
 
 
 def organiser_of(request: Request) -> str | None:

@@ -17,7 +17,7 @@ from services.calculator.domain.scenes import COUNTED, LEFT_OUT, Scene, Source
 from services.calculator.handlers import HOME, Handlers, UnknownFootprint, Wanted
 from services.calculator.pages import places
 from services.calculator.store.store import Store, StoredFootprint
-from shared.contracts.event import Country
+from shared.contracts.event import Country, FootprintId
 from shared.sentence import Sentence
 from shared.web import languages
 from shared.web.app import cause_of
@@ -52,11 +52,16 @@ class FootprintAsked(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     scene: Annotated[
-        str | None, Field(description="the code of the scene; none for a year of life", examples=["FORUM26"])
+        str | None,
+        Field(
+            pattern=r"^[0-9A-Za-z]{1,40}$",
+            description="the code of the scene; none for a year of life",
+            examples=["FORUM26"],
+        ),
     ] = None
     country: Annotated[Country, Field(description="ISO 3166-1 alpha-2, where the year was lived")] = HOME
     answers: Answers
-    replaces: Annotated[str | None, Field(description="the footprint whose answers change")] = None
+    replaces: Annotated[FootprintId | None, Field(description="the footprint whose answers change")] = None
 
 
 class PartShown(BaseModel):

@@ -29,6 +29,7 @@ ACCESS: dict[str, Access] = {
     "GET /v1/retirements/orders/{order_id}": PUBLIC,
     "GET /v1/retirements/{serial}": PUBLIC,
     "GET /v1/proof": PUBLIC,
+    "POST /v1/proof/recounts": REGISTRAR,
     "GET /projects": PUBLIC,
     "GET /projects/{project_id}": PUBLIC,
     "GET /retirements/{about}": PUBLIC,

@@ -21,22 +21,21 @@ from services.registry.domain.claims import shares
 from services.registry.domain.ledger import Batch
 from services.registry.domain.registrar import identity_key
 from services.registry.domain.serials import parse
-from services.registry.handlers import Handlers
 from services.registry.pages import words
-from services.registry.store import Store
+from services.registry.store.store import Store
 from shared.sentence import Sentence
 from shared.web.pages import Pages
 
 CLAIMS_PER_PAGE = 100
 
 
-def page_router(store: Store, handlers: Handlers, pages: Pages, *, livemode: bool) -> APIRouter:
+def page_router(store: Store, pages: Pages, *, livemode: bool) -> APIRouter:
     """Build the routes for people."""
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/projects")
     async def projects() -> HTMLResponse:
-        shown = [project_shown(page, livemode=livemode) for page in await store.projects()]
+        shown = [project_shown(page, livemode=livemode) for page in await store.heads()]
         return HTMLResponse(pages.render("projects.html", projects=shown, statuses=words.STATUSES))
 
     @routes.get("/projects/{project_id}")
@@ -48,7 +47,7 @@ def page_router(store: Store, handlers: Handlers, pages: Pages, *, livemode: boo
     async def retirement(about: str, cursor: FromGram = 0) -> HTMLResponse:
         if of_order := about.startswith("ord_"):
             found = await retirement_of_order(store, about, livemode=livemode)
-            page = await store.last_page(found.data[0].project_id)
+            page = await store.head(found.data[0].project_id)
         else:
             serials = parse(about)
             if serials.first != serials.last:
@@ -56,7 +55,7 @@ def page_router(store: Store, handlers: Handlers, pages: Pages, *, livemode: boo
                 raise NothingThere(Sentence("This page is for one serial, such as {serial}.", serial=first))
             found = await retirement_of_serial(store, about, livemode=livemode, cursor=cursor, limit=CLAIMS_PER_PAGE)
             identity = identity_key(serials.standard, serials.place, serials.project)
-            page = await store.page_of_identity(identity)
+            page = await store.head_of_identity(identity)
         assert page is not None
         assert page.listing is not None
         claims = [
@@ -79,13 +78,14 @@ def page_router(store: Store, handlers: Handlers, pages: Pages, *, livemode: boo
 
     @routes.get("/proof")
     async def proof() -> HTMLResponse:
-        found = handlers.proof
-        names = {page.project_id: page.listing.names for page in await store.projects() if page.listing}
+        found, pages_counted = await store.recounts.last()
+        names = {page.project_id: page.listing.names for page in await store.heads() if page.listing}
         return HTMLResponse(
             pages.render(
                 "proof.html",
                 recounted_at=found.recounted_at if found else None,
-                pages_counted=handlers.pages_counted,
+                reread_at=found.reread_at if found else None,
+                pages_counted=pages_counted,
                 projects=[
                     {"names": names[proof.project_id], "proof": proof}
                     for proof in (found.projects if found else ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -18,8 +19,8 @@ from services.registry.api.retirements import (
 from services.registry.domain.commands import Cancellation, ListingContent, Report
 from services.registry.domain.ledger import Batch, Listing, Page
 from services.registry.domain.recount import Proof
-from services.registry.handlers import Answer, Handlers
-from services.registry.store import Store
+from services.registry.handlers.ledger import Answer, Handlers
+from services.registry.store.store import Store
 from shared.refusal import Refusal
 from shared.sentence import Sentence
 from shared.web.app import cause_of
@@ -40,6 +41,9 @@ KEYED: dict[int | str, dict[str, Any]] = {
     409: {"model": Problem, "description": "it does not fit what is issued; nothing was done"},
     422: {"model": Problem, "description": "`idempotency_key_reused`: the key came with another body, or project"},
 }
+# No chain has more pages, nor a listing more versions.
+SEQUENCE_MAX = 10**12
+_VERSION = re.compile(r'"?([0-9]{1,12})"?')
 ProjectPath = Annotated[str, Path(pattern=r"^prj_[0-9A-HJKMNP-TV-Z]{26}$", examples=["prj_" + "0" * 25 + "1"])]
 
 
@@ -77,12 +81,22 @@ class Pages(BaseModel):
     next_cursor: str | None
 
 
+class Requested(BaseModel):
+    """The request is recorded."""
+
+    livemode: bool
+
+
 class Reserves(BaseModel):
-    """The last finished recount of all projects, and how far the one after it, or the first, has come."""
+    """The last finished recount of all projects, and how many pages it, or the one under way, has counted.
+
+    A recount goes on from the pages that are proven; once a day, and on request, it reads all pages again.
+    """
 
     livemode: bool
     recounted_at: Annotated[datetime | None, Field(description="none until the first recount has finished")]
-    seconds: Annotated[float | None, Field(description="how long it took")]
+    reread_at: Annotated[datetime | None, Field(description="when all pages had last been read again from the first")]
+    seconds: Annotated[float | None, Field(description="how long that reading took")]
     pages_counted: Annotated[int, Field(description="by the recount under way, or by the last one")]
     data: tuple[Proof, ...]
 
@@ -94,7 +108,7 @@ def api_router(store: Store, handlers: Handlers, *, livemode: bool) -> APIRouter
     @routes.get("/v1/projects", operation_id="list_projects")
     async def list_projects() -> Projects:
         """List all projects with price, status and figures."""
-        return Projects(data=[project_shown(page, livemode=livemode) for page in await store.projects()])
+        return Projects(data=[project_shown(page, livemode=livemode) for page in await store.heads()])
 
     @routes.get("/v1/projects/{project_id}", operation_id="get_project")
     async def get_project(project_id: ProjectPath, response: Response) -> Project:
@@ -107,7 +121,7 @@ def api_router(store: Store, handlers: Handlers, *, livemode: bool) -> APIRouter
     @routes.get("/v1/projects/{project_id}/pages", operation_id="list_pages")
     async def list_pages(
         project_id: ProjectPath,
-        after: Annotated[int, Query(ge=0)] = 0,
+        after: Annotated[int, Query(ge=0, le=SEQUENCE_MAX)] = 0,
         limit: Annotated[int, Query(ge=1, le=100)] = 20,
     ) -> Pages:
         """Return pages of the ledger after a sequence, as stored, so that anybody can count them again."""
@@ -118,15 +132,17 @@ def api_router(store: Store, handlers: Handlers, *, livemode: bool) -> APIRouter
     @routes.post("/v1/projects/{project_id}/listings", operation_id="change_listing", status_code=201)
     async def change_listing(
         request: Request,
+        response: Response,
         project_id: ProjectPath,
         content: ListingContent,
         if_match: Annotated[str | None, Header(description='the version looked at, "0" before the first')] = None,
     ) -> Project:
-        """Make the next version of a project's listing: names, owner, price, status."""
-        seen = (if_match or "").strip('"')
-        if not seen.isdecimal():
+        """Make the next version of a listing; the same content again gets the first answer, as it was then."""
+        seen = _VERSION.fullmatch(if_match or "")
+        if seen is None:
             raise VersionMissing('Send If-Match with the listing version that you looked at, "0" for a new project.')
-        answer = await handlers.change_listing(project_id, content, seen=int(seen), cause=cause_of(request))
+        answer = await handlers.change_listing(project_id, content, seen=int(seen[1]), cause=cause_of(request))
+        _mark(response, answer)
         return project_shown(answer.page, livemode=livemode)
 
     @routes.post("/v1/projects/{project_id}/batches", operation_id="issue_batch", status_code=201, responses=KEYED)
@@ -176,14 +192,21 @@ def api_router(store: Store, handlers: Handlers, *, livemode: bool) -> APIRouter
     @routes.get("/v1/proof", operation_id="get_proof")
     async def get_proof() -> Reserves:
         """Return the last finished recount: per batch issued = available + held + allocated + cancelled."""
-        proof = handlers.proof
+        proof, pages_counted = await store.recounts.last()
         return Reserves(
             livemode=livemode,
             recounted_at=proof.recounted_at if proof else None,
+            reread_at=proof.reread_at if proof else None,
             seconds=proof.seconds if proof else None,
-            pages_counted=handlers.pages_counted,
+            pages_counted=pages_counted,
             data=proof.projects if proof else (),
         )
+
+    @routes.post("/v1/proof/recounts", operation_id="request_recount", status_code=202)
+    async def request_recount() -> Requested:
+        """Let all pages be read again from the first; `GET /v1/proof` shows a later `reread_at` when that is done."""
+        await store.recounts.request()
+        return Requested(livemode=livemode)
 
     return routes
 
@@ -203,8 +226,8 @@ def project_shown(page: Page, *, livemode: bool) -> Project:
 
 
 async def project_page(store: Store, project_id: str) -> Page:
-    """Return the newest page of a listed project. Raises NothingThere."""
-    page = await store.last_page(project_id)
+    """Return the newest page of a listed project, without its entries. Raises NothingThere."""
+    page = await store.head(project_id)
     if page is None or page.listing is None:
         raise NothingThere(
             Sentence("There is no project {project}. See /projects for those that are listed.", project=project_id)

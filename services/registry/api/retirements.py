@@ -12,7 +12,7 @@ from services.registry.domain.claims import end_of, grams_of, is_cancelled, is_r
 from services.registry.domain.ledger import Entry, Page
 from services.registry.domain.registrar import identity_key
 from services.registry.domain.serials import parse
-from services.registry.store import Store
+from services.registry.store.store import Store
 from shared.contracts.registry import Allocation
 from shared.refusal import Refusal
 from shared.sentence import Sentence
@@ -65,7 +65,7 @@ async def retirement_of_serial(store: Store, text: str, *, livemode: bool, curso
     Raises NotASerial, or NothingThere for one never issued.
     """
     serials = parse(text)
-    last = await store.page_of_identity(identity_key(serials.standard, serials.place, serials.project))
+    last = await store.head_of_identity(identity_key(serials.standard, serials.place, serials.project))
     batch = next((batch for batch in last.batches if batch.prefix == serials.prefix), None) if last else None
     grams = grams_of(batch, serials) if batch else None
     if last is None or batch is None or grams is None:

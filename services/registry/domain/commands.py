@@ -129,7 +129,7 @@ class Report(Asked):
 class Cancellation(Asked):
     """Whole tonnes to be cancelled without a claim, from the end of a batch's line."""
 
-    batch_id: str
+    batch_id: Annotated[str, Field(min_length=1, max_length=40)]
     tonnes: Tonnes
     reason: Literal["reversal", "compliance", "buffer", "registry_correction"]
 

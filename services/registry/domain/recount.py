@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 
 from shared.sentence import Sentence
 
 TONNE = 1_000_000
-# By the kind of an order's entry the name of its key, and the bit that says that it is there.
-ANSWERS = {
-    "hold": ("hold", 1),
-    "hold_refused": ("hold", 1),
-    "burn": ("hold", 1),
-    "post": ("end", 2),
-    "release": ("end", 2),
-    "post_refused": ("postrefused", 4),
+# By the kind of an order's entry the name of its key.
+NAMES = {
+    "hold": "hold",
+    "hold_refused": "hold",
+    "burn": "hold",
+    "post": "end",
+    "release": "end",
+    "post_refused": "postrefused",
 }
 # Of whole numbers, texts and names of ASCII, which is all that a page may hold, this writes the RFC 8785 form.
 CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -78,18 +79,39 @@ class Proof:
     wrong: WrongPage | None
 
 
+@dataclass(frozen=True)
+class ReservesProof:
+    """A finished recount of all projects.
+
+    `recounted_at` is when it had counted all that was written; `reread_at` is when all pages had last been read again,
+    from the first on, which took `seconds`.
+    """
+
+    recounted_at: datetime
+    reread_at: datetime
+    seconds: float
+    projects: tuple[Proof, ...]
+
+
+class Seen(Protocol):
+    """The keys of all entries that were counted, of all projects: a set, or a filter that may take more for seen."""
+
+    def add(self, key: str, /) -> None:
+        """Remember a key."""
+
+    def __contains__(self, key: str, /) -> bool: ...
+
+
 @dataclass
 class _Count:
-    """The recount of one project while it runs.
+    """The recount of one project while it runs: a line for each batch, and what each open hold has taken.
 
-    It keeps a line for each batch, what each open hold has taken, and which keys of each order are there: some 120
-    bytes for an order that has ended.
+    `earlier` are the keys on the page at hand that must not be there, since they were counted before.
     """
 
     lines: dict[str, _Line] = field(default_factory=dict)
     holds: dict[str, dict[str, int]] = field(default_factory=dict)
-    answers: dict[str, int] = field(default_factory=dict)
-    keys: set[str] = field(default_factory=set)
+    earlier: set[str] = field(default_factory=set)
 
 
 class _Mismatch(Exception):
@@ -101,37 +123,63 @@ class _Mismatch(Exception):
 
 
 class Recount:
-    """The recount of one project, page by page, with no more memory than C4 and unique keys take."""
+    """The recount of one project, page by page, in memory that grows with its batches and open holds.
 
-    def __init__(self, project_id: str) -> None:
+    `seen` is shared by the recounts of all projects, since no key may be twice in the whole ledger.
+    """
+
+    def __init__(self, project_id: str, seen: Seen | None = None) -> None:
         self._project_id = project_id
+        self._seen: Seen = set() if seen is None else seen
         self._count = _Count()
-        self._head, self._sequence = "0" * 64, 0
+        self._head, self.sequence = "0" * 64, 0
         self._batches: list[Mapping[str, Any]] = []
-        self._wrong: WrongPage | None = None
+        self.wrong: WrongPage | None = None
 
-    def take(self, page: Mapping[str, Any]) -> bool:
-        """Count the next page as it is stored; False from the first wrong page on."""
-        if self._wrong:
+    def doubtful(self, page: Mapping[str, Any]) -> set[str]:
+        """Return the keys that must be on no page before this one, and for all that `seen` says may be on one."""
+        try:
+            return {key for entry in page["entries"] for key in _new_keys(entry) if key in self._seen}
+        except (KeyError, TypeError):
+            # Counting it will say what is wrong with it.
+            return set()
+
+    def take(self, page: Mapping[str, Any], earlier: Collection[str] | None = None) -> bool:
+        """Count the next page as it is stored; False from the first wrong page on.
+
+        `earlier` are those of its doubtful keys that are indeed on a page before; all of them when it is not given,
+        as is right where `seen` is a set.
+        """
+        if self.wrong:
             return False
         try:
-            _check_chain(self._project_id, page, self._sequence + 1, self._head)
+            self._count.earlier = self.doubtful(page) if earlier is None else set(earlier)
+            _check_chain(self._project_id, page, self.sequence + 1, self._head)
             for entry in page["entries"]:
                 _apply(self._count, page, entry)
             _check_state(self._count, page)
         except (_Mismatch, KeyError, TypeError, ValueError, AttributeError, StopIteration) as wrong:
             unreadable = Sentence("it cannot be read: {failure}", failure=repr(wrong))
             reason = wrong.reason if isinstance(wrong, _Mismatch) else unreadable
-            self._wrong = WrongPage(self._project_id, self._sequence + 1, reason)
+            self.wrong = WrongPage(self._project_id, self.sequence + 1, reason)
             return False
-        self._head, self._sequence, self._batches = page["hash"], self._sequence + 1, page["batches"]
+        for entry in page["entries"]:
+            self._seen.add(entry["key"])
+        self._head, self.sequence, self._batches = page["hash"], self.sequence + 1, page["batches"]
         return True
 
     def proof(self) -> Proof:
         """Return what has been found so far."""
         lines = self._count.lines
-        batches = tuple(_proof(batch, lines[batch["batch_id"]]) for batch in self._batches) if not self._wrong else ()
-        return Proof(self._project_id, self._sequence, self._head, batches, self._wrong)
+        batches = tuple(_proof(batch, lines[batch["batch_id"]]) for batch in self._batches) if not self.wrong else ()
+        return Proof(self._project_id, self.sequence, self._head, batches, self.wrong)
+
+
+def _new_keys(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the keys that are on no page before the entry's: its own, and of a hold the end of its order."""
+    if entry["kind"] != "hold":
+        return (entry["key"],)
+    return (entry["key"], *(f"{name}:{entry['order_id']}" for name in ("end", "postrefused")))
 
 
 def _check_chain(project_id: str, page: Mapping[str, Any], sequence: int, head: str) -> None:
@@ -145,31 +193,26 @@ def _check_chain(project_id: str, page: Mapping[str, Any], sequence: int, head: 
 
 
 def _apply(count: _Count, page: Mapping[str, Any], entry: Mapping[str, Any]) -> None:
-    kind, order = entry["kind"], entry["order_id"]
-    if kind not in ANSWERS:
-        if entry["key"] in count.keys:
-            raise _Mismatch(Sentence("the key {key} is there twice", key=entry["key"]))
-        count.keys.add(entry["key"])
-        if kind == "batch":
+    kind, order, key = entry["kind"], entry["order_id"], entry["key"]
+    name = NAMES.get(kind)
+    if name is not None and key != f"{name}:{order}":
+        raise _Mismatch(Sentence("the {kind} of {order} has the key {key}", kind=kind, order=order, key=key))
+    if key in count.earlier:
+        raise _Mismatch(Sentence("the key {key} is there twice", key=key))
+    if any(key in count.earlier for key in _new_keys(entry)):
+        raise _Mismatch(Sentence("{order} is held after its end", order=order))
+    count.earlier.add(key)
+    match kind:
+        case "batch":
             _issue(count, page, entry)
-        elif kind == "cancel":
+        case "cancel":
             _cancel(count, entry)
-        return
-    name, answer = ANSWERS[kind]
-    before = count.answers.get(order, 0)
-    if entry["key"] != f"{name}:{order}":
-        raise _Mismatch(Sentence("the {kind} of {order} has the key {key}", kind=kind, order=order, key=entry["key"]))
-    if before & answer:
-        raise _Mismatch(Sentence("the key {key} is there twice", key=entry["key"]))
-    count.answers[order] = before | answer
-    if kind == "hold":
-        if before:
-            raise _Mismatch(Sentence("{order} is held after its end", order=order))
-        _hold(count, order, entry)
-    elif kind == "post":
-        _post(count, order, entry)
-    elif kind == "release":
-        _release(count, order)
+        case "hold":
+            _hold(count, order, entry)
+        case "post":
+            _post(count, order, entry)
+        case "release":
+            _release(count, order)
 
 
 def _hold(count: _Count, order: str, entry: Mapping[str, Any]) -> None:

@@ -19,7 +19,6 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from services.registry.domain.at_hand import AtHand
 from services.registry.domain.book import Known
 from services.registry.domain.commands import (
     Cancel,
@@ -36,6 +35,7 @@ from services.registry.domain.commands import (
 from services.registry.domain.decide import keys_of, next_page
 from services.registry.domain.events import events_of
 from services.registry.domain.ledger import Page
+from services.registry.domain.open_holds import OpenHolds
 from services.registry.domain.recount import Recount
 from shared.contracts.event import Cause
 from shared.contracts.registry import CreditsHeld, CreditsRefused, CreditsRetired, ProjectListed
@@ -43,7 +43,7 @@ from shared.refusal import Refusal
 from shared.web.idempotency import id_of
 
 TONNE = 1_000_000
-# Once for a place that is taken, once for a key of which what is at hand knows nothing.
+# Once for a place that is taken, once for a key that is not among the open holds.
 TRIES_MAX = 3
 BECAUSE = Cause(id="evt_1", traceparent=None)
 GROVES, STOVES = id_of("prj", "groves"), id_of("prj", "stoves")
@@ -290,49 +290,51 @@ class Turn:
         self.read_the_last_page()
 
     def read_the_last_page(self) -> None:
-        self.hand = self.replica.caught_up(self.project_id)
-        self.last, self.at_hand = self.hand.last, self.hand.known(self.commands)
+        self.open_holds = self.replica.caught_up(self.project_id)
+        self.last, self.from_memory = self.open_holds.last, self.open_holds.entries(self.commands)
         self.found: dict[str, Known] | None = None
 
     def read_the_entries(self) -> None:
-        first = self.hand.asks(self.project_id, self.commands, {})
+        first = self.open_holds.keys_to_look_up(self.project_id, self.commands, {})
         self.found = self.replica.stored.entries(first)
-        self.found |= self.replica.stored.entries(self.hand.asks(self.project_id, self.commands, self.found) - first)
+        self.found |= self.replica.stored.entries(
+            self.open_holds.keys_to_look_up(self.project_id, self.commands, self.found) - first
+        )
 
     def write(self) -> Page | None:
         """Decide and insert. Raises LostRace, or a Refusal."""
         if self.found is None:
             self.read_the_entries()
-        known = self.at_hand | (self.found or {})
+        known = self.from_memory | (self.found or {})
         here = max((one.sequence for one in known.values() if one.project_id == self.project_id), default=0)
         if here > (self.last.sequence if self.last else 0):
             raise LostRace
         page = next_page(self.project_id, self.last, known, self.commands, day=self.day)
         if page is not None:
-            self.replica.append(page, self.hand)
+            self.replica.append(page, self.open_holds)
         return page
 
 
 class Replica:
-    """One of several that write the same ledger; it keeps at hand what it saw being written, until it loses a race."""
+    """One of several that write the same ledger; it keeps the open holds until it loses a race."""
 
     def __init__(self, stored: Stored) -> None:
         self.stored = stored
-        self.hands: dict[str, AtHand] = {}
+        self.hands: dict[str, OpenHolds] = {}
 
-    def caught_up(self, project_id: str) -> AtHand:
-        hand = self.hands.get(project_id)
-        if hand is None:
-            return AtHand(self.stored.last(project_id))
-        for page in self.stored.pages[project_id][hand.last.sequence if hand.last else 0 :]:
-            hand.turn(page)
-        return hand
+    def caught_up(self, project_id: str) -> OpenHolds:
+        open_holds = self.hands.get(project_id)
+        if open_holds is None:
+            return OpenHolds(self.stored.last(project_id))
+        for page in self.stored.pages[project_id][open_holds.last.sequence if open_holds.last else 0 :]:
+            open_holds.advance(page)
+        return open_holds
 
-    def append(self, page: Page, hand: AtHand) -> None:
+    def append(self, page: Page, open_holds: OpenHolds) -> None:
         self.hands.pop(page.project_id, None)
         self.stored.append(page)
-        hand.turn(page)
-        self.hands[page.project_id] = hand
+        open_holds.advance(page)
+        self.hands[page.project_id] = open_holds
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -471,7 +473,7 @@ class LedgerMachine(RuleBasedStateMachine):
             assert sequences == list(range(1, len(sequences) + 1))
 
     def teardown(self) -> None:
-        """C7: the same polls on the same days give the same pages, byte for byte, whatever was at hand."""
+        """C7: the same polls on the same days give the same pages, byte for byte, whatever was in memory."""
         again = Stored()
         for project_id, commands, day in self.written:
             every = {key for command in commands for key in keys_of(project_id, command)}

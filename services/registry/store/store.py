@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from services.registry.domain.book import Known
 from services.registry.domain.events import events_of
 from services.registry.domain.ledger import Entry, Page
+from services.registry.store.recounts import Recounts
 from shared.contracts.event import Envelope, Event
 from shared.messaging.failures import LostRace
 from shared.messaging.lease import Lease, ended
@@ -43,10 +44,14 @@ class Store:
         self._since: dict[str, datetime] = {}
         # By project the newest page that was seen; there may be newer ones.
         self._newest: dict[str, int] = {}
+        # By project a page without its entries, which is the newest if it has that sequence.
+        self._heads: dict[str, Page] = {}
+        self.recounts = Recounts(database, clock)
 
     async def prepare(self) -> None:
         """Create the one index that pages have beside their place: no decision is made twice."""
         await self._pages.create_index("entries.key", unique=True)
+        await self.recounts.prepare()
 
     async def ping(self) -> None:
         """Raise MongoError when the database does not answer."""
@@ -56,10 +61,35 @@ class Store:
         """Let the database go."""
         self._database.client.close()
 
-    async def last_page(self, project_id: str) -> Page | None:
-        """Return the newest page of a project."""
+    async def head(self, project_id: str) -> Page | None:
+        """Return the newest page of a project without its entries."""
         sequence = await self._newest_of(project_id)
-        return await self.page(project_id, sequence) if sequence else None
+        if not sequence:
+            return None
+        if (head := self._heads.get(project_id)) is None or head.sequence < sequence:
+            await self._read_heads({project_id: sequence})
+        return self._heads.get(project_id)
+
+    async def heads(self) -> list[Page]:
+        """Return the newest page of every listed project without its entries, by id.
+
+        Two queries, however many pages there are: pages never change, so only those are read that are new here.
+        """
+        async for place in self._places.find({}, {"next": 1}):
+            self._newest[place["_id"]] = max(place["next"] - 1, self._newest.get(place["_id"], 0))
+        ahead = {_page_id(project_id, newest + 1): project_id for project_id, newest in self._newest.items()}
+        async for page in self._pages.find({"_id": {"$in": list(ahead)}}, {"_id": 1}):
+            await self._newest_of(ahead[page["_id"]])
+        newest = {project_id: sequence for project_id, sequence in self._newest.items() if sequence}
+        await self._read_heads(
+            {
+                project_id: sequence
+                for project_id, sequence in newest.items()
+                if project_id not in self._heads or self._heads[project_id].sequence < sequence
+            }
+        )
+        heads = (self._heads.get(project_id) for project_id in sorted(newest))
+        return [head for head in heads if head and head.listing]
 
     async def page(self, project_id: str, sequence: int) -> Page | None:
         """Return one page."""
@@ -96,11 +126,6 @@ class Store:
         """Return the ids of all projects that have a chain, in order."""
         return sorted(place["_id"] for place in await self._places.find({}, {"_id": 1}).to_list(None))
 
-    async def projects(self) -> list[Page]:
-        """Return the newest page of every listed project, by id."""
-        pages = await asyncio.gather(*(self.last_page(project_id) for project_id in await self.project_ids()))
-        return [page for page in pages if page and page.listing]
-
     async def open_place(self, project_id: str) -> None:
         """Let the relay know of a project; called before its first page is written."""
         await self._places.update_one({"_id": project_id}, {"$setOnInsert": {"next": 1}}, upsert=True)
@@ -131,10 +156,22 @@ class Store:
         found = await self._pages.find_one({"entries.key": key})
         return _page(found) if found else None
 
-    async def page_of_identity(self, key: str) -> Page | None:
-        """Return the newest page of the project whose serials begin with what this entry key says."""
+    async def head_of_identity(self, key: str) -> Page | None:
+        """Return the head of the project whose serials begin with what this entry key says."""
         first = await self._pages.find_one({"entries.key": key}, {"project_id": 1})
-        return await self.last_page(first["project_id"]) if first else None
+        return await self.head(first["project_id"]) if first else None
+
+    async def earlier(self, keys: Collection[str], project_id: str, sequence: int) -> set[str]:
+        """Return those of the keys that are on another page: of the project before this one, or of another project."""
+        found = self._pages.find(
+            {"entries.key": {"$in": list(keys)}}, {"project_id": 1, "sequence": 1, "entries.key": 1}
+        )
+        return {
+            entry["key"]
+            async for page in found
+            if page["project_id"] != project_id or page["sequence"] < sequence
+            for entry in page["entries"]
+        } & set(keys)
 
     async def page_allocating(self, project_id: str, batch_id: str, gram: int, *, after: int = 0) -> Page | None:
         """Return the page behind `after` that allocates a gram of the batch's line; none when it is not allocated.
@@ -157,6 +194,14 @@ class Store:
         figures = {"batches.batch_id": 1, "batches.allocated": 1}
         found = await self._pages.find_one({"_id": _page_id(project_id, sequence)}, figures)
         return sum(batch["allocated"] for batch in (found or {})["batches"] if batch["batch_id"] == batch_id)
+
+    async def _read_heads(self, newest: Mapping[str, int]) -> None:
+        ids = [_page_id(project_id, sequence) for project_id, sequence in newest.items()]
+        async for document in self._pages.find({"_id": {"$in": ids}}, {"entries": 0}):
+            head = _page({**document, "entries": []})
+            there = self._heads.get(head.project_id)
+            if there is None or there.sequence < head.sequence:
+                self._heads[head.project_id] = head
 
     async def _read(self, project_id: str, first: int, beyond: int) -> list[Document]:
         found = self._pages.find(_these(project_id, first, beyond)).sort("_id", 1)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.registry.domain.at_hand import AtHand
 from services.registry.domain.book import Known
 from services.registry.domain.commands import (
     Cancel,
@@ -25,23 +23,14 @@ from services.registry.domain.commands import (
 from services.registry.domain.decide import keys_of, next_page
 from services.registry.domain.events import business_day
 from services.registry.domain.ledger import Page
-from services.registry.domain.recount import Proof, Recount
-from services.registry.store import PAGES_PER_CLAIM, Store
+from services.registry.domain.open_holds import OpenHolds
+from services.registry.store.store import PAGES_PER_CLAIM, Store
 from shared.contracts.event import Cause, Envelope
 from shared.contracts.orders import OffsetPurchased, OrderClosed, OrderPlaced
 from shared.messaging.failures import LostRace
 from shared.messaging.retries import retry_lost_race
 
 OrderEvent = OrderPlaced | OffsetPurchased | OrderClosed
-
-
-@dataclass(frozen=True)
-class ReservesProof:
-    """The last finished recount of all projects, and how long it took."""
-
-    recounted_at: datetime
-    seconds: float
-    projects: tuple[Proof, ...]
 
 
 @dataclass(frozen=True)
@@ -58,10 +47,7 @@ class Handlers:
     def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
         self._store = store
         self._clock = clock
-        self._hands: dict[str, AtHand] = {}
-        self.proof: ReservesProof | None = None
-        # By the recount under way; when none is, by the last one.
-        self.pages_counted = 0
+        self._open_holds: dict[str, OpenHolds] = {}
 
     async def poll(self, events: Sequence[Envelope[OrderEvent]]) -> None:
         """Decide all commands of a poll, one page per project. Raises LostRace when another replica was first."""
@@ -90,22 +76,6 @@ class Handlers:
         command = Cancel(cancellation=cancellation, cancellation_id=cancellation_id, cause=cause)
         return await self._command(project_id, command)
 
-    async def prove(self) -> None:
-        """Recount every project from its stored pages, and keep what was found until the next time.
-
-        It is always the whole ledger, since an edit of an old page must be found; others get their turn at every page.
-        """
-        began, proofs, self.pages_counted = time.monotonic(), [], 0
-        for project_id in await self._store.project_ids():
-            recount = Recount(project_id)
-            async for page in self._store.raw_pages(project_id):
-                if not recount.take(page):
-                    break
-                self.pages_counted += 1
-                await asyncio.sleep(0)
-            proofs.append(recount.proof())
-        self.proof = ReservesProof(self._clock(), round(time.monotonic() - began, 3), tuple(proofs))
-
     async def _command(self, project_id: str, command: Command) -> Answer:
         return await retry_lost_race(lambda: self._answer(project_id, command))
 
@@ -118,9 +88,9 @@ class Handlers:
 
     async def _write(self, project_id: str, commands: Sequence[Command]) -> Page | None:
         """Load, decide, record; return the page that was written, none when all was answered before."""
-        hand = await self._caught_up(project_id)
-        last, known = hand.last, hand.known(commands)
-        known |= await self._look_up(project_id, hand, commands)
+        holds = await self._caught_up(project_id)
+        last, known = holds.last, holds.entries(commands)
+        known |= await self._look_up(project_id, holds, commands)
         # Entries and figures must be of one moment: else a repeat may be refused, for what it has taken itself.
         here = max((found.sequence for found in known.values() if found.project_id == project_id), default=0)
         if here > (last.sequence if last else 0):
@@ -130,27 +100,27 @@ class Handlers:
             return None
         if last is None:
             await self._store.open_place(project_id)
-        # Gone until it is known to be true again: whoever loses a race, or meets a repeat, begins afresh.
-        self._hands.pop(project_id, None)
+        # Dropped until they are valid again: whoever loses a race, or meets a repeat, begins afresh.
+        self._open_holds.pop(project_id, None)
         await self._store.append(page)
-        hand.turn(page)
-        self._hands[project_id] = hand
+        holds.advance(page)
+        self._open_holds[project_id] = holds
         return page
 
-    async def _caught_up(self, project_id: str) -> AtHand:
-        """Return what is at hand of the project, with the pages that others have written since."""
-        if hand := self._hands.get(project_id):
-            missed = await self._store.pages_from(project_id, hand.last.sequence + 1 if hand.last else 1)
+    async def _caught_up(self, project_id: str) -> OpenHolds:
+        """Return the open holds of the project, with the pages that others have written since."""
+        if holds := self._open_holds.get(project_id):
+            missed = await self._store.pages_from(project_id, holds.last.sequence + 1 if holds.last else 1)
             for page in missed:
-                hand.turn(page)
+                holds.advance(page)
             if len(missed) < PAGES_PER_CLAIM:
-                return hand
-        return AtHand(await self._store.last_page(project_id))
+                return holds
+        return OpenHolds(await self._store.head(project_id))
 
-    async def _look_up(self, project_id: str, hand: AtHand, commands: Sequence[Command]) -> dict[str, Known]:
-        first = hand.asks(project_id, commands, {})
+    async def _look_up(self, project_id: str, holds: OpenHolds, commands: Sequence[Command]) -> dict[str, Known]:
+        first = holds.keys_to_look_up(project_id, commands, {})
         known = await self._store.entries(first)
-        return known | await self._store.entries(hand.asks(project_id, commands, known) - first)
+        return known | await self._store.entries(holds.keys_to_look_up(project_id, commands, known) - first)
 
 
 def _command(event: Envelope[OrderEvent]) -> Command:

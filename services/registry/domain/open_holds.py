@@ -1,4 +1,4 @@
-"""What a replica keeps at hand of a project, so that it reads no old page for what it has seen being written."""
+"""The open holds of a project that a replica keeps in memory, so that it reads no old page for their orders."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from services.registry.domain.decide import end_key, keys_of
 from services.registry.domain.ledger import Page
 
 
-class AtHand:
-    """The newest page, without its entries, and the open holds that were written before this replica's eyes.
+class OpenHolds:
+    """The newest page, without its entries, and the open holds on pages that this replica has read since it began.
 
-    It is true of that page alone: who writes the next one finds out by its place whether there was another. Of orders
-    that are not at hand it knows nothing, so their entries are asked for; of a new order only the end, since the unique
-    key of its hold tells a repeat. Where that has happened one begins again from a fresh one, which asks for all.
+    They are valid for that page alone: who writes the next one finds out by its place whether there was another. The
+    entries of other orders are looked up; of a new order only the end, since the unique key of its hold tells a repeat.
+    Where that has happened one begins again from a fresh one, which looks up all.
     """
 
     def __init__(self, last: Page | None) -> None:
@@ -23,13 +23,13 @@ class AtHand:
         self.holds: dict[str, Known] = {}
         self._fresh = True
 
-    def known(self, commands: Iterable[ask.Command]) -> dict[str, Known]:
-        """Return the entries that are at hand of those that matter to the commands."""
+    def entries(self, commands: Iterable[ask.Command]) -> dict[str, Known]:
+        """Return the open holds that matter to the commands, by key."""
         mine = (self.holds.get(command.order_id) for command in commands if isinstance(command, ask.OrderCommand))
-        return {known.entry.key: known for known in mine if known}
+        return {hold.entry.key: hold for hold in mine if hold}
 
-    def asks(self, project_id: str, commands: Iterable[ask.Command], known: Mapping[str, Known]) -> set[str]:
-        """Return the keys of the entries that must be looked up; `known` is what that has brought so far."""
+    def keys_to_look_up(self, project_id: str, commands: Iterable[ask.Command], known: Mapping[str, Known]) -> set[str]:
+        """Return the keys of the entries that must be looked up; `known` is what has been found so far."""
         keys: set[str] = set()
         for command in commands:
             if isinstance(command, ask.OrderCommand) and command.order_id in self.holds:
@@ -40,8 +40,8 @@ class AtHand:
                 keys.update(keys_of(project_id, command))
         return keys
 
-    def turn(self, page: Page) -> None:
-        """Go on to the next page; one that was turned already changes nothing."""
+    def advance(self, page: Page) -> None:
+        """Go on to the next page; an earlier one changes nothing."""
         if page.sequence != (self.last.sequence if self.last else 0) + 1:
             return
         for entry in page.entries:
