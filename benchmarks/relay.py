@@ -182,7 +182,7 @@ async def _of_pages(database: Any, producer: _Noting) -> Timed:
                 [Envelope(id="-", time=clock(), sequence=1, livemode=False, data=order) for order in orders]
             )
         relay = Relay(producer, owner="bench")
-        relay.add(store)
+        relay.add(store.source)
         producer.at.clear()
         began = time.perf_counter()
         work = asyncio.create_task(relay.run())

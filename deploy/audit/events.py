@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from deploy.audit.books import AGGREGATES, Books, Message
 from deploy.audit.findings import Finding, finding
@@ -20,6 +21,8 @@ COMPACTED = frozenset(event.topic for event in EVENTS if event.kept == "compacte
 # Whoever reads only one of them finds no gap between its messages, because there is one message a subject at most.
 ONCE = frozenset(event.topic for event in EVENTS if sharing_sequence(event))
 NAME_LENGTH_MIN = 4
+# The times of the ledger's events are those of publishing, which pages do not hold.
+NOT_COMPARED = datetime.fromtimestamp(0, UTC)
 
 
 def check_events(books: Books) -> Iterator[Finding]:
@@ -64,7 +67,7 @@ def _said(books: Books, *, published: bool) -> dict[tuple[str, str], int]:
     for project_id, pages in books.pages.items():
         sent = books.places.get(project_id, 1) - 1
         for page in pages[:sent] if published else pages:
-            for envelope in events_of(Page.model_validate(page), livemode=False):
+            for envelope in events_of(Page.model_validate(page), livemode=False, now=NOT_COMPARED):
                 place = ("registry", envelope.subject)
                 said[place] = max(said.get(place, 0), envelope.sequence)
     return said

@@ -26,12 +26,12 @@ def headers(event: type[Event], seen: dict[str, Any] | None) -> dict[str, Any]:
             "pattern": subject["pattern"],
             "description": f"What it is about: the {event.subject} of the value.",
         },
-        "ce_time": {"format": "date-time", "description": _TIMES.get(event.publisher, _TIME)},
+        "ce_time": {"format": "date-time", "description": _TIME},
         "content-type": {"const": "application/json", "description": "What the value is."},
         "ce_dataschema": {
             "format": "uri-reference",
             "pattern": rf"/schemas/{name_of(event).replace('.', '[.]')}$",
-            "description": "Where the gateway answers the schema of the value; a path is relative to its address.",
+            "description": "Where the schema of the value answers. A path, of old messages, is relative to the gateway.",
         },
         "ce_sequence": {"pattern": "^[1-9][0-9]*$", "description": f"A whole number. {sequence_rule(event)}"},
         "ce_livemode": {"enum": ["true", "false"], "description": "Whether it is about real money and credits."},
@@ -56,6 +56,3 @@ def headers(event: type[Event], seen: dict[str, Any] | None) -> dict[str, Any]:
 
 
 _TIME = "When it happened, by the publisher's clock. Clocks of two publishers differ: do not order by it."
-_TIMES = {
-    "registry": "The day of the ledger's page at 00:00 in Asia/Shanghai, earlier than its cause: do not order by it."
-}

@@ -36,7 +36,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     handlers, recounter = Handlers(store, clock), Recounter(store, clock)
     pages = Pages(Path(__file__).parent / "pages", service="registry", livemode=settings.livemode)
     messaging.consume(stream.consumes(handlers))
-    messaging.publish(store)
+    messaging.publish(store.source)
     return create(
         settings,
         service="registry",

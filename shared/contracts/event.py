@@ -135,8 +135,8 @@ _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _REQUIRED = ("ce_specversion", "ce_type", "ce_id", "ce_time", "ce_sequence", "ce_livemode", "ce_subject")
 
 
-def to_record(envelope: Envelope[Event]) -> Record:
-    """Return key, value and headers of the envelope.
+def to_record(envelope: Envelope[Event], *, site: str = "") -> Record:
+    """Return key, value and headers of the envelope; `site` is the address at which our schemas answer.
 
     Source of the form: CloudEvents 1.0.2, Kafka protocol binding, binary mode.
     """
@@ -149,7 +149,7 @@ def to_record(envelope: Envelope[Event]) -> Record:
         ("ce_subject", envelope.subject.encode()),
         ("ce_time", envelope.time.astimezone(UTC).isoformat().replace("+00:00", "Z").encode()),
         ("content-type", b"application/json"),
-        ("ce_dataschema", f"/schemas/{event.topic}.v{event.version}.json".encode()),
+        ("ce_dataschema", f"{site}/schemas/{event.topic}.v{event.version}.json".encode()),
         ("ce_sequence", b"%d" % envelope.sequence),
         ("ce_livemode", b"true" if envelope.livemode else b"false"),
     ]

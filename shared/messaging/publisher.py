@@ -58,8 +58,9 @@ class _Line:
 class Publisher:
     """Sends events and notes in what was given what became of them."""
 
-    def __init__(self, producer: Producer) -> None:
+    def __init__(self, producer: Producer, *, site: str = "") -> None:
         self._producer = producer
+        self._site = site
         self._trials: Producer | None = None
         self._breakers: dict[str, Breaker] = {}
 
@@ -109,7 +110,9 @@ class Publisher:
         try:
             for line in lines:
                 try:
-                    under_way[await self._producer.send(line.next.data.topic, to_record(line.next))] = line
+                    under_way[
+                        await self._producer.send(line.next.data.topic, to_record(line.next, site=self._site))
+                    ] = line
                 except Exception as failure:
                     failed.append((line, failure))
                     if not _is_of_the_record(failure):
@@ -136,7 +139,7 @@ class Publisher:
                 pending.refusal = Refusal(topic, breaker.failure, retry_at=breaker.retry_at)
                 return
             try:
-                await (await (await self._for_trials()).send(topic, to_record(envelope)))
+                await (await (await self._for_trials()).send(topic, to_record(envelope, site=self._site)))
             except Exception as failure:
                 if not _is_of_the_record(failure):
                     raise

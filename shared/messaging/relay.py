@@ -41,8 +41,8 @@ RETRIED = Gauge("diandian_outbox_retried", "Aggregates whose events Kafka refuse
 class Relay:
     """Publishes the events of one replica's sources; several replicas may work on the same sources."""
 
-    def __init__(self, producer: Producer, *, owner: str) -> None:
-        self._publisher = Publisher(producer)
+    def __init__(self, producer: Producer, *, owner: str, site: str = "") -> None:
+        self._publisher = Publisher(producer, site=site)
         self._owner = owner
         self._woken: dict[Source, asyncio.Event] = {}
         self._under_way: dict[asyncio.Task[None], datetime | None] = {}

@@ -38,7 +38,7 @@ class Messaging:
         self._producer = broker.Producer(settings.kafka_bootstrap_servers, replica=settings.replica)
         self._broker = broker.reader(settings.kafka_bootstrap_servers, replica=settings.replica)
         self._replica = Replica(database, settings.replica)
-        self.relay = Relay(self._producer, owner=settings.replica)
+        self.relay = Relay(self._producer, owner=settings.replica, site=settings.public_url)
         self.delivery: Delivery | None = None
         self.subscriber: BatchSubscriber | None = None
         self._heartbeats: list[str] = []

@@ -172,7 +172,7 @@ async def test_a_ledger_that_cannot_publish_the_pages_of_some_projects_publishes
         relay = Relay(producer, owner="one")
         store = Store(ledger, livemode=False, wake=relay.wake)
         await store.prepare()
-        relay.add(store)
+        relay.add(store.source)
         handlers = Handlers(store, clock)
         events: list[str] = []
 
@@ -224,7 +224,7 @@ async def test_a_project_with_a_page_that_cannot_be_read_is_named_and_tried_agai
         relay = Relay(producer, owner="one")
         store = Store(ledger, livemode=False, wake=relay.wake)
         await store.prepare()
-        relay.add(store)
+        relay.add(store.source)
         handlers = Handlers(store, clock)
         bad, good = (id_of("prj", secrets.token_hex(8)) for _ in range(2))
         for project_id in (bad, good):

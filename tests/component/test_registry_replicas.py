@@ -21,7 +21,8 @@ from services.registry.domain.events import business_day
 from services.registry.domain.ledger import Page
 from services.registry.domain.recount import Proof, Recount
 from services.registry.handlers.ledger import Handlers
-from services.registry.store.store import PAGES_PER_CLAIM, Store
+from services.registry.store.pages import PAGES_PER_CLAIM
+from services.registry.store.store import Store
 from shared.contracts.event import Cause, Envelope
 from shared.contracts.orders import OffsetPurchased, OrderClosed, OrderPlaced
 from shared.messaging.failures import LostRace

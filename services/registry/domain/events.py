@@ -1,8 +1,8 @@
-"""What a page says aloud: its events follow from the page alone, so that the ledger is its own outbox."""
+"""What a page publishes: its events follow from the page alone, so that the ledger is its own outbox."""
 
 from __future__ import annotations
 
-from datetime import date, datetime, time
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from services.registry.domain.ledger import Entry, Listing, Page
@@ -17,16 +17,16 @@ def business_day(moment: datetime) -> str:
     return moment.astimezone(BUSINESS_ZONE).date().isoformat()
 
 
-def events_of(page: Page, *, livemode: bool) -> list[Envelope[Event]]:
+def events_of(page: Page, *, livemode: bool, now: datetime) -> list[Envelope[Event]]:
     """Return the events of a page in the order of its entries.
 
-    The id is `<project>.<page>.<entry>`; the time is the page's day at 00:00 and orders nothing.
+    The id is `<project>.<page>.<entry>`. `now` is when the publishing replica first saw the page, which
+    itself holds the day alone; what is published twice may have two times, and has one id.
     """
-    midnight = datetime.combine(date.fromisoformat(page.day), time(), BUSINESS_ZONE)
     return [
         Envelope(
             id=f"{page.project_id}.{page.sequence}.{index}",
-            time=midnight,
+            time=now,
             sequence=entry.sequence,
             livemode=livemode,
             data=event,
@@ -39,9 +39,9 @@ def events_of(page: Page, *, livemode: bool) -> list[Envelope[Event]]:
 
 
 def listed(project_id: str, listing: Listing) -> ProjectListed:
-    """Return the listing as it is told."""
-    told = set(ProjectListed.model_fields)
-    fields = {name: value for name, value in listing.model_dump().items() if name in told}
+    """Return the listing as it is published."""
+    published = set(ProjectListed.model_fields)
+    fields = {name: value for name, value in listing.model_dump().items() if name in published}
     return ProjectListed(project_id=project_id, listing_version=listing.version, **fields)
 
 

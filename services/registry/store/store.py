@@ -1,32 +1,21 @@
-"""What the registry remembers in MongoDB: pages, never changed, and how far each project's pages are published."""
+"""What the registry remembers in MongoDB: pages, never changed."""
 
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_right
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 
 from services.registry.domain.book import Known
-from services.registry.domain.events import events_of
 from services.registry.domain.ledger import Entry, Page
+from services.registry.store.pages import PAGES_PER_CLAIM, page_id, page_of, read, these
 from services.registry.store.recounts import Recounts
-from shared.contracts.event import Envelope, Event
+from services.registry.store.source import PageSource
 from shared.messaging.failures import LostRace
-from shared.messaging.lease import Lease, ended
 from shared.messaging.outbox import clock
-from shared.messaging.source import Pending
 from shared.mongodb import Database, Document, DuplicateKeyError
 
-# Pages that a relay takes on at once: many enough to keep Kafka busy, few enough for a lease.
-PAGES_PER_CLAIM = 20
 # Pages that are decoded at once, while nothing else can run: five of 500 entries each take some 5 ms.
 PAGES_PER_READ = 5
-
-
-def _page_id(project_id: str, sequence: int) -> str:
-    return f"{project_id}.{sequence:012d}"
 
 
 class Store:
@@ -36,16 +25,12 @@ class Store:
         self._pages = database["pages"]
         self._places = database["places"]
         self._database = database
-        self._livemode = livemode
         self._wake = wake
-        self.lease = Lease(self._places, clock)
-        # By project the pages that are being published, and since when some are not.
-        self._taken: dict[str, _Taken] = {}
-        self._since: dict[str, datetime] = {}
         # By project the newest page that was seen; there may be newer ones.
         self._newest: dict[str, int] = {}
         # By project a page without its entries, which is the newest if it has that sequence.
         self._heads: dict[str, Page] = {}
+        self.source = PageSource(database, livemode=livemode, newest=self._newest)
         self.recounts = Recounts(database, clock)
 
     async def prepare(self) -> None:
@@ -77,7 +62,7 @@ class Store:
         """
         async for place in self._places.find({}, {"next": 1}):
             self._newest[place["_id"]] = max(place["next"] - 1, self._newest.get(place["_id"], 0))
-        ahead = {_page_id(project_id, newest + 1): project_id for project_id, newest in self._newest.items()}
+        ahead = {page_id(project_id, newest + 1): project_id for project_id, newest in self._newest.items()}
         async for page in self._pages.find({"_id": {"$in": list(ahead)}}, {"_id": 1}):
             await self._newest_of(ahead[page["_id"]])
         newest = {project_id: sequence for project_id, sequence in self._newest.items() if sequence}
@@ -93,8 +78,8 @@ class Store:
 
     async def page(self, project_id: str, sequence: int) -> Page | None:
         """Return one page."""
-        found = await self._pages.find_one({"_id": _page_id(project_id, sequence)})
-        return _page(found) if found else None
+        found = await self._pages.find_one({"_id": page_id(project_id, sequence)})
+        return page_of(found) if found else None
 
     async def entries(self, keys: Iterable[str]) -> dict[str, Known]:
         """Return the entries of all projects that exist under these keys."""
@@ -114,12 +99,12 @@ class Store:
         """Insert the next page. Raises LostRace when its place or one of its keys is taken."""
         try:
             await self._pages.insert_one(
-                {"_id": _page_id(page.project_id, page.sequence), **page.model_dump(mode="json")}
+                {"_id": page_id(page.project_id, page.sequence), **page.model_dump(mode="json")}
             )
         except DuplicateKeyError:
             raise LostRace(f"page {page.sequence} of {page.project_id} was written by another") from None
         self._newest[page.project_id] = page.sequence
-        self._since.setdefault(page.project_id, clock())
+        self.source.note_unpublished(page.project_id)
         self._wake()
 
     async def project_ids(self) -> list[str]:
@@ -137,7 +122,7 @@ class Store:
         pages: list[Document] = []
         for first in range(after + 1, end + 1, PAGES_PER_READ):
             beyond = min(first + PAGES_PER_READ, end + 1)
-            reading = asyncio.ensure_future(self._read(project_id, first, beyond))
+            reading = asyncio.ensure_future(read(self._pages, project_id, first, beyond))
             try:
                 for page in pages:
                     yield page
@@ -149,12 +134,12 @@ class Store:
 
     async def pages_from(self, project_id: str, sequence: int) -> list[Page]:
         """Return the pages from a sequence on, at most PAGES_PER_CLAIM of them."""
-        return [_page(page) for page in await self._read(project_id, sequence, sequence + PAGES_PER_CLAIM)]
+        return [page_of(page) for page in await read(self._pages, project_id, sequence, sequence + PAGES_PER_CLAIM)]
 
     async def page_with(self, key: str) -> Page | None:
         """Return the page that holds the entry of this key."""
         found = await self._pages.find_one({"entries.key": key})
-        return _page(found) if found else None
+        return page_of(found) if found else None
 
     async def head_of_identity(self, key: str) -> Page | None:
         """Return the head of the project whose serials begin with what this entry key says."""
@@ -192,80 +177,16 @@ class Store:
 
     async def _allocated(self, project_id: str, sequence: int, batch_id: str) -> int:
         figures = {"batches.batch_id": 1, "batches.allocated": 1}
-        found = await self._pages.find_one({"_id": _page_id(project_id, sequence)}, figures)
+        found = await self._pages.find_one({"_id": page_id(project_id, sequence)}, figures)
         return sum(batch["allocated"] for batch in (found or {})["batches"] if batch["batch_id"] == batch_id)
 
     async def _read_heads(self, newest: Mapping[str, int]) -> None:
-        ids = [_page_id(project_id, sequence) for project_id, sequence in newest.items()]
+        ids = [page_id(project_id, sequence) for project_id, sequence in newest.items()]
         async for document in self._pages.find({"_id": {"$in": ids}}, {"entries": 0}):
-            head = _page({**document, "entries": []})
+            head = page_of({**document, "entries": []})
             there = self._heads.get(head.project_id)
             if there is None or there.sequence < head.sequence:
                 self._heads[head.project_id] = head
-
-    async def _read(self, project_id: str, first: int, beyond: int) -> list[Document]:
-        found = self._pages.find(_these(project_id, first, beyond)).sort("_id", 1)
-        pages: list[Document] = await found.to_list(None)
-        for page in pages:
-            del page["_id"]
-        return pages
-
-    # The ledger as the source of its own events.
-
-    async def take(self, *, now: datetime) -> list[Pending]:
-        """Lease the projects with unpublished pages, and return the events of these pages in order."""
-        free = {"$or": [{"lease": None}, ended(now)]}
-        unpublished = await self._with_unpublished(await self._places.find(free).to_list(None))
-        taken = await self.lease.take([place["_id"] for place in unpublished], free=free)
-        return [await self._pending(place) for place in taken]
-
-    async def settle(self, published: Sequence[Pending]) -> None:
-        """Move the places past what was published, and end the leases."""
-        for pending in published:
-            project_id = pending.aggregate_id
-            await self.lease.give_back([project_id], update={"$set": {"next": self._taken[project_id].after(pending)}})
-            self._since.pop(project_id, None)
-
-    async def retry_later(self, refused: Sequence[Pending], *, until: datetime) -> None:
-        """Move the places past whole pages that were published, and let the rest be taken again then."""
-        for pending in refused:
-            project_id = pending.aggregate_id
-            update = {"$set": {"next": self._taken[project_id].after(pending)}}
-            await self.lease.give_back([project_id], until=until, update=update)
-
-    async def oldest(self) -> tuple[str, datetime] | None:
-        """Return the project whose unpublished page was seen here first; pages themselves have a day and no time."""
-        unpublished = await self._with_unpublished(await self._places.find().to_list(None))
-        self._since = {place["_id"]: self._since.get(place["_id"], clock()) for place in unpublished}
-        return min(self._since.items(), key=lambda seen: seen[1], default=None)
-
-    async def release(self) -> None:
-        """End all leases of this owner."""
-        await self.lease.end_all()
-
-    async def _pending(self, place: Document) -> Pending:
-        """Return the events of the project's next pages, up to the first that cannot be read."""
-        project_id, until = place["_id"], place["lease"]["until"].replace(tzinfo=UTC)
-        pages = await self._read(project_id, place["next"], place["next"] + PAGES_PER_CLAIM)
-        envelopes: list[Envelope[Event]] = []
-        self._taken[project_id] = taken = _Taken(first=place["next"])
-        unreadable = None
-        for page in pages:
-            try:
-                envelopes += events_of(_page(page), livemode=self._livemode)
-            except Exception as failure:
-                unreadable = None if taken.ends else failure
-                break
-            taken.ends.append(len(envelopes))
-        since = self._since.setdefault(project_id, clock())
-        return Pending(project_id, tuple(envelopes), until=until, since=since, unreadable=unreadable)
-
-    async def _with_unpublished(self, places: Sequence[Document]) -> list[Document]:
-        """Return the places whose next page is there; of those that this replica has written or seen it knows it."""
-        known = [place for place in places if place["next"] <= self._newest.get(place["_id"], 0)]
-        others = {_page_id(place["_id"], place["next"]): place for place in places if place not in known}
-        found = self._pages.find({"_id": {"$in": list(others)}}, {"_id": 1})
-        return known + [others[page["_id"]] async for page in found]
 
     async def _newest_of(self, project_id: str) -> int:
         """Return the sequence of the newest page, 0 without one: from one that is known to be there on, by name."""
@@ -275,31 +196,9 @@ class Store:
             place = await self._places.find_one({"_id": project_id})
             newest = place["next"] - 1 if place else 0
         while True:
-            ahead = _these(project_id, newest + 1, newest + 1 + PAGES_PER_CLAIM)
+            ahead = these(project_id, newest + 1, newest + 1 + PAGES_PER_CLAIM)
             found = await self._pages.find(ahead, {"_id": 1}).to_list(None)
             newest += len(found)
             if len(found) < PAGES_PER_CLAIM:
                 self._newest[project_id] = newest
                 return newest
-
-
-@dataclass
-class _Taken:
-    """Pages from `first` on, and behind how many events each of them ends."""
-
-    first: int
-    ends: list[int] = field(default_factory=list)
-
-    def after(self, pending: Pending) -> int:
-        """Return the sequence of the first page that is not published whole."""
-        return self.first + bisect_right(self.ends, pending.published)
-
-
-def _these(project_id: str, first: int, beyond: int) -> Document:
-    """The pages by name: SecantusDB reads a whole collection for a range of ids, and sorts before it limits."""
-    return {"_id": {"$in": [_page_id(project_id, sequence) for sequence in range(first, beyond)]}}
-
-
-def _page(document: Document) -> Page:
-    document.pop("_id", None)
-    return Page.model_validate(document)

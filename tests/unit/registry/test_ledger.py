@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ from services.registry.domain.recount import Proof, Recount
 from shared.contracts.event import Cause
 from shared.contracts.registry import CreditsHeld, CreditsRefused, CreditsRetired
 from shared.web.idempotency import id_of
+
+NOW = datetime(2026, 9, 7, 4, tzinfo=UTC)
 
 PROJECT = id_of("prj", "unit")
 BECAUSE = Cause(id="evt_1", traceparent=None)
@@ -76,7 +79,7 @@ class Chain:
 
     @property
     def told(self) -> list[Any]:
-        return [event for page in self.pages for event in events_of(page, livemode=False)]
+        return [event for page in self.pages for event in events_of(page, livemode=False, now=NOW)]
 
     def proof(self) -> Proof:
         recount = Recount(self.project_id)

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, ClassVar, cast
 
 from hypothesis import settings
@@ -41,6 +42,8 @@ from shared.contracts.event import Cause
 from shared.contracts.registry import CreditsHeld, CreditsRefused, CreditsRetired, ProjectListed
 from shared.refusal import Refusal
 from shared.web.idempotency import id_of
+
+NOW = datetime(2026, 9, 7, 4, tzinfo=UTC)
 
 TONNE = 1_000_000
 # Once for a place that is taken, once for a key that is not among the open holds.
@@ -556,7 +559,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
 
 def _events(page: Page | None) -> list[Any]:
-    return events_of(page, livemode=False) if page else []
+    return events_of(page, livemode=False, now=NOW) if page else []
 
 
 def _plain(event: object) -> tuple[Any, ...]:
