@@ -151,7 +151,7 @@ ORDERS = Stored(
         "order_hash": lambda store: store.order_hash(NOBODY["ord"]),
         "profile_hash": lambda store: store.profile_hash(NOBODY["ben"]),
         "covering": lambda store: store.covering(NOBODY["fp"]),
-        "known": lambda store: store.footprint_facts([NOBODY["fp"], NOBODY["scn"]], order_id=NOBODY["ord"]),
+        "footprint_facts": lambda store: store.footprint_facts([NOBODY["fp"], NOBODY["scn"]], order_id=NOBODY["ord"]),
         "copies.footprints": lambda store: store.copies.footprints([NOBODY["fp"]]),
         "copies.replaced": lambda store: store.copies.replaced([NOBODY["fp"]]),
         "copies.listing": lambda store: store.copies.listing(PROJECT),

@@ -38,6 +38,7 @@ REST: Final[Mapping[str, str]] = {
 }
 ADD_LEG, REMOVE_LEG = "add-leg", "remove-leg-"
 _LEG_FIELD = re.compile(r"legs-([0-9]{1,2})-([a-z]+)")
+_LEG_NUMBER = re.compile(r"[0-9]{1,2}")
 _PLAIN = re.compile(r"[0-9]{1,4}")
 _BACK: Final = 2
 
@@ -85,7 +86,7 @@ class Typed:
         number = do.removeprefix(REMOVE_LEG)
         if do == ADD_LEG and len(legs) < LEGS_MAX:
             legs.append(dict(LEG))
-        elif number.isdecimal() and int(number) < len(legs):
+        elif _LEG_NUMBER.fullmatch(number) and int(number) < len(legs):
             del legs[int(number)]
         return Typed(legs, self.rest)
 
