@@ -31,7 +31,7 @@ def headers(event: type[Event], seen: dict[str, Any] | None) -> dict[str, Any]:
         "ce_dataschema": {
             "format": "uri-reference",
             "pattern": rf"/schemas/{name_of(event).replace('.', '[.]')}$",
-            "description": "Where the schema of the value answers. A path, of old messages, is relative to the gateway.",
+            "description": "Where the schema of the value answers; old messages have a path, relative to the gateway.",
         },
         "ce_sequence": {"pattern": "^[1-9][0-9]*$", "description": f"A whole number. {sequence_rule(event)}"},
         "ce_livemode": {"enum": ["true", "false"], "description": "Whether it is about real money and credits."},

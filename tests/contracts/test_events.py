@@ -36,10 +36,15 @@ def examples() -> list[tuple[type[Event], dict[str, Any]]]:
     ]
 
 
+def published_ms(message: dict[str, Any]) -> int:
+    """The timestamp of its record: examples are of a moment that had come."""
+    return int(datetime.fromisoformat(message["headers"]["ce_time"]).timestamp() * 1000)
+
+
 def read(contract: type[Event], message: dict[str, Any], *, livemode: bool = False) -> Envelope[Event]:
     headers = [(name, text.encode()) for name, text in message["headers"].items()]
     return from_record(
-        contract, json.dumps(message["value"]).encode(), headers, livemode=livemode, timestamp_ms=PUBLISHED_MS
+        contract, json.dumps(message["value"]).encode(), headers, livemode=livemode, timestamp_ms=published_ms(message)
     )
 
 
