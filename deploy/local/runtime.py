@@ -62,7 +62,7 @@ class Local:
         return self.place.url
 
     def env(self, part: str) -> dict[str, str]:
-        """Return what the part is told beside our own environment."""
+        """Return the environment of the part beside our own."""
         return PARTS[part].environment(self.place)
 
     def up(self, say: Say = print) -> None:
