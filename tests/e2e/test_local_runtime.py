@@ -179,7 +179,7 @@ def test_a_stranger_that_has_a_recorded_pid_is_not_killed(tmp_path: Path) -> Non
 
 def test_what_was_started_outlives_the_command_and_its_terminal(tmp_path: Path) -> None:
     port = free_port()
-    code = f"from pathlib import Path; from deploy.local import Local; Local(Path({str(tmp_path)!r}), {port}"
+    code = f"from pathlib import Path; from deploy.local.runtime import Local; Local(Path({str(tmp_path)!r}), {port}"
     code += ", parts=['mongodb']).up(); input()"
     command = [sys.executable, "-c", code]
     with subprocess.Popen(
