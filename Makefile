@@ -3,6 +3,10 @@
 .PHONY: help ready demo up down clean logs test lint bench
 
 PYTHON := .local/venv/bin/python
+# More lanes than cores: most tests wait for something most of the time. The few that do not need no more than cores.
+LANES ?= $(if $(FAST),auto,5)
+# How many times as long as on an idle machine a test waits before it is red.
+PATIENCE ?= 4
 
 help: ## Say what there is to say to make
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name what; do printf '%-14s %s\n' "$$name" "$$what"; done
@@ -27,10 +31,10 @@ clean: down ## Stop, and remove .local with all data
 logs: ready ## Follow the logs of all parts
 	@$(PYTHON) -m deploy.local logs
 
-test: ready ## Run every test; installs what they need beyond the lock, or names it
+test: ready ## Run every test in LANES=5 at once, or with FAST=1 those that start no service; names or installs tools
 	@sh deploy/local/tools.sh tests pdftotext:poppler-utils qpdf:qpdf zbarimg:zbar-tools git:git chromium:chromium node:nodejs npm:npm
 	@sh tests/contracts/node/install.sh
-	@$(PYTHON) -m pytest
+	@PATIENCE=$(PATIENCE) $(PYTHON) -m pytest --numprocesses $(LANES) --durations 10 $(if $(FAST),-m fast)
 
 lint: ready ## Check style, types, who imports whom, and that pages are whole in every language
 	@.local/venv/bin/ruff check .

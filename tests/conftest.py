@@ -8,8 +8,10 @@ import functools
 import http.server
 import os
 import secrets
+import subprocess
 import threading
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,16 +21,41 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
+from aiokafka import ConsumerRecord
 from fastapi import FastAPI
 
 from deploy.issuer import LocalIssuer
 from deploy.log import whole
-from shared.contracts.event import Cause, Envelope, Event, from_record, to_record
+from shared.contracts.event import Cause, Envelope, Event, MalformedEvent, from_record, to_record
 from shared.contracts.topics import EVENTS
 from shared.messaging import broker
 from shared.settings import Settings
+from tests.lanes import Lanes, arrange
+from tests.watcher import watched
 
+# Every deadline is so many times as long: a machine that is busy, or slow, makes tests slow and not red.
+PATIENCE = float(os.environ.get("PATIENCE", "1"))
 PATIENCE_SECONDS = 20.0
+WATCHER = pytest.StashKey[subprocess.Popen[bytes]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # A lane is a process of the session, so it has its mark already.
+    if not hasattr(config, "workerinput"):
+        config.stash[WATCHER] = watched()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if watcher := config.stash.get(WATCHER, None):
+        watcher.communicate()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    arrange(items)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Lanes:
+    return Lanes(config, log)
 
 
 @dataclass(frozen=True)
@@ -82,15 +109,20 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def settings(infra: Infra, issuer: tuple[LocalIssuer, str, str]) -> Callable[..., Any]:
-    """A factory: settings of a service with a database and a replica name of its own; `kind` for a subclass."""
+    """A factory: settings of a service with a database of its own; `kind` for a subclass.
+
+    The first replica of a service has the same name in every test: so it takes its place in the group over from the one
+    before. Under another name it would wait for ten seconds, until the group no longer expects that one back.
+    """
+    names: Counter[str] = Counter()
 
     def make(service: str, *, kind: type[Settings] = Settings, **more: Any) -> Settings:
-        mark = secrets.token_hex(4)
+        names[service] += 1
         given = {
             "kafka_bootstrap_servers": infra.kafka,
-            "mongodb_url": infra.mongodb_url(f"{service}_{mark}"),
+            "mongodb_url": infra.mongodb_url(f"{service}_{secrets.token_hex(4)}"),
             "secret": f"secret of {service}".ljust(32, "."),
-            "replica": f"{service}-{mark}",
+            "replica": f"{service}-test" if names[service] == 1 else f"{service}-test-{names[service]}",
             "issuer": issuer[1],
             "jwks_url": issuer[2],
             **more,
@@ -115,7 +147,8 @@ async def served(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def until(condition: Callable[[], Awaitable[Any]], *, seconds: float = PATIENCE_SECONDS) -> Any:
-    """Return the condition's first true result. Raises AssertionError when there is none in time."""
+    """Return the condition's first true result. Raises AssertionError when there is none in `seconds` by PATIENCE."""
+    seconds *= PATIENCE
     deadline = time.monotonic() + seconds
     while True:
         result = await condition()
@@ -153,10 +186,18 @@ async def publish(infra: Infra) -> AsyncIterator[Callable[..., Awaitable[None]]]
 
 
 async def consumed(infra: Infra, *contracts: type[Event]) -> list[Envelope[Event]]:
-    """Return all that lies on the topics of the contracts (all when none is named), in order within a partition."""
+    """Return the events on the topics of the contracts (all when none is named), in order within a partition.
+
+    What is no event is passed over: tests of other files put such records there, and run in any order.
+    """
     by_topic = {contract.topic: contract for contract in contracts or EVENTS}
-    return [
-        from_record(by_topic[record.topic], record.value, record.headers, livemode=False, timestamp_ms=record.timestamp)
-        async for record in whole(infra.kafka, *by_topic)
-        if record.value is not None
-    ]
+    found = []
+    async for record in whole(infra.kafka, *by_topic):
+        if record.value is not None:
+            with contextlib.suppress(MalformedEvent):
+                found.append(_event_of(by_topic[record.topic], record))
+    return found
+
+
+def _event_of(contract: type[Event], record: ConsumerRecord) -> Envelope[Event]:
+    return from_record(contract, record.value, record.headers, livemode=False, timestamp_ms=record.timestamp)

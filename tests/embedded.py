@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import random
 import socket
 from collections.abc import Iterator
@@ -13,14 +14,18 @@ from deploy.local.runtime import Local
 from deploy.topics import create
 
 PORTS_NEEDED = 20
+# Lanes beyond so many share the ports of others.
+LANES = 20
 
 
 def free_port() -> int:
     """Return a port from which on as many are free as a whole system takes.
 
-    By chance, so that two sessions on one machine hardly choose the same; below those that clients get by themselves.
+    By chance, so that two sessions on one machine hardly choose the same, and of the share of this lane, so that two
+    lanes never do; below those that clients get by themselves.
     """
-    candidates = list(range(12_000, 32_000, PORTS_NEEDED))
+    lane = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    candidates = list(range(12_000, 32_000, PORTS_NEEDED))[lane % LANES :: LANES]
     random.shuffle(candidates)
     for first in candidates:
         if all(_free(first + offset) for offset in range(PORTS_NEEDED)):

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
 from deploy.audit.provider import Provider, payments_of
 from deploy.log import whole
-from shared.contracts.event import MalformedEvent, from_record
+from shared.contracts.event import PARTITIONS, MalformedEvent, from_record
 from shared.contracts.topics import EVENTS
 from shared.mongodb import Document, connect
 
+TOPICS = tuple(event.topic for event in EVENTS)
+POLL_TIMEOUT_MS = 100
 # Where aggregates lie that tell events: the publisher's database, the collection, and what its ids are called.
 AGGREGATES = (
     ("calculator", "scenes"),
@@ -64,13 +69,61 @@ class Books:
         """All certificates, issued or awaiting."""
         return self.of("certificates", "certificates")
 
+    def take(self, record: Any) -> None:
+        """Take a record as it lies on its topic."""
+        if record.value is None:
+            return
+        if (message := _message(record)) is None:
+            self.foreign += 1
+        else:
+            self.messages.append(message)
+
     def told(self, *topics: str) -> Iterable[Message]:
         """Return the messages of these topics."""
         return (message for message in self.messages if message.topic in topics)
 
 
-async def read(kafka: str, mongodb: str, provider: Provider) -> Books:
-    """Read everything; what is written meanwhile may be seen in one place and not yet in the other."""
+async def read(kafka: str, mongodb: str, provider: Provider | None = None) -> Books:
+    """Read everything, without a provider all but its record of payments; what is written meanwhile may be seen in one place and not yet in the other."""
+    books = await _stored(mongodb, provider)
+    async for record in whole(kafka, *TOPICS):
+        books.take(record)
+    return books
+
+
+class Follower:
+    """Reads the books again and again, each time only those messages that have come since, from where it stopped."""
+
+    def __init__(self, kafka: str, mongodb: str, provider: Provider | None = None) -> None:
+        self._mongodb, self._provider = mongodb, provider
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=kafka, enable_auto_commit=False, auto_offset_reset="earliest"
+        )
+        self._told = Books()
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[Follower]:
+        """Connect, and disconnect in the end."""
+        await self._consumer.start()
+        self._consumer.assign([TopicPartition(topic, number) for topic in TOPICS for number in range(PARTITIONS)])
+        try:
+            yield self
+        finally:
+            await self._consumer.stop()
+
+    async def read(self) -> Books:
+        """Read every document, then every message up to the end that each partition has by then."""
+        books = await _stored(self._mongodb, self._provider)
+        ends = await self._consumer.end_offsets(self._consumer.assignment())
+        while any([await self._consumer.position(partition) < end for partition, end in ends.items()]):
+            for records in (await self._consumer.getmany(timeout_ms=POLL_TIMEOUT_MS)).values():
+                for record in records:
+                    self._told.take(record)
+        books.messages, books.foreign = list(self._told.messages), self._told.foreign
+        return books
+
+
+async def _stored(mongodb: str, provider: Provider | None) -> Books:
     books = Books()
     client = connect(f"{mongodb}/?readConcernLevel=majority", selection_timeout_ms=5_000)
     try:
@@ -84,14 +137,8 @@ async def read(kafka: str, mongodb: str, provider: Provider) -> Books:
         books.places = {place["_id"]: place["next"] async for place in registry["places"].find({})}
     finally:
         client.close()
-    books.payments = await payments_of(provider)
-    async for record in whole(kafka, *(event.topic for event in EVENTS)):
-        if record.value is None:
-            continue
-        if (message := _message(record)) is None:
-            books.foreign += 1
-        else:
-            books.messages.append(message)
+    if provider is not None:
+        books.payments = await payments_of(provider)
     return books
 
 

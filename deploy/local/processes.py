@@ -44,13 +44,17 @@ def launch(place: Place, part: Part) -> None:
         start_new_session=True,
         check=True,
     )
-    pid = int(shell.stdout)
+    record(place, part, int(shell.stdout))
+
+
+def record(place: Place, part: Part, pid: int) -> None:
+    """Write down that this process is the part's."""
     created = 0.0
     # It may have failed already; then its record fits no process.
     with suppress(psutil.NoSuchProcess):
         created = psutil.Process(pid).create_time()
-    record = Record(pid, created, place.port_of(part.name), command)
-    (place.folder("run") / f"{part.name}.json").write_text(json.dumps(asdict(record), indent=2))
+    kept = Record(pid, created, place.port_of(part.name), part.command(place))
+    (place.folder("run") / f"{part.name}.json").write_text(json.dumps(asdict(kept), indent=2))
 
 
 def _environment() -> dict[str, str]:
@@ -67,12 +71,12 @@ def recorded(place: Place, name: str) -> Record | None:
 
 def running(place: Place, name: str) -> psutil.Process | None:
     """Return the process that was started under the name, if it is still that one and alive."""
-    record = recorded(place, name)
-    if record is None:
+    kept = recorded(place, name)
+    if kept is None:
         return None
     try:
-        process = psutil.Process(record.pid)
-        is_ours = abs(process.create_time() - record.created) < CREATED_TOLERANCE_SECONDS
+        process = psutil.Process(kept.pid)
+        is_ours = abs(process.create_time() - kept.created) < CREATED_TOLERANCE_SECONDS
     except psutil.NoSuchProcess:
         return None
     return process if is_ours and _is_alive(process) else None

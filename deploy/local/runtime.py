@@ -1,7 +1,7 @@
 """Starts and stops the parts of one embedded copy: all of what is asked for, or nothing."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +38,7 @@ class PartStatus:
 
 
 class Local:
-    """One embedded copy, known by its home; `parts` narrows it to some of PARTS.
+    """One embedded copy, known by its home; `parts` narrows it to some of PARTS, `launch` starts a part's process.
 
     `kafka` and `mongodb` are addresses of servers that run already, to be used in the place of its own.
     """
@@ -52,9 +52,11 @@ class Local:
         parts: Iterable[str] = tuple(PARTS),
         kafka: str = "",
         mongodb: str = "",
+        launch: Callable[[Place, Part], None] = processes.launch,
     ) -> None:
         self.place = Place(home.resolve(), port, host, kafka, mongodb)
         self._parts = set(parts) - self.place.elsewhere
+        self._launch = launch
 
     @property
     def url(self) -> str:
@@ -139,7 +141,7 @@ class Local:
         for part in parts:
             part.prepare(self.place, say)
         for part in parts:
-            processes.launch(self.place, part)
+            self._launch(self.place, part)
         self._await(parts, say)
 
     def _await(self, parts: list[Part], say: Say) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -52,13 +52,23 @@ def new_id(kind: str) -> str:
 
 
 class Clock:
-    """A clock that can be put forward."""
+    """A clock that can be put forward, and stand still."""
 
     def __init__(self) -> None:
         self._ahead = timedelta()
+        self._stands_at: datetime | None = None
 
     def __call__(self) -> datetime:
-        return outbox.clock() + self._ahead
+        return (self._stands_at or outbox.clock()) + self._ahead
+
+    @contextlib.contextmanager
+    def standing(self) -> Iterator[None]:
+        """Let no time pass, so that nothing falls due while a test looks at what is there before."""
+        self._stands_at = outbox.clock()
+        try:
+            yield
+        finally:
+            self._stands_at = None
 
     def forward(self, **by: float) -> None:
         self._ahead += timedelta(**by)

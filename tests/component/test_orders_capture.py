@@ -181,22 +181,23 @@ async def test_m3_of_two_payments_one_buys_and_the_other_goes_back(world: World,
 async def test_s12_a_capture_that_times_out_and_later_says_yes_completes_the_order_once(world: World) -> None:
     project_id, guest = await world.project(), await world.guest()
     held = await world.held_order(guest, project_id)
-    payment_id = await world.pay(guest, held, method="sandbox_card", faults=("capture_times_out",))
-    capturing = await world.look(guest, held)
-    assert (capturing["state"], capturing["deadline"]) == ("capturing", None)
-    assert (await side(world, payment_id)).taken_at is not None, "the bank has done it, only its answer was lost"
-    address = f"/orders/{held['order_id']}"
-    page = await guest.get(f"{address}?t={held['capability']}", follow_redirects=True)
-    assert "Confirming with the bank" in page.text
-    await money_is_sound(world.replica.store, held["order_id"], world.provider)
-    key = {**shows(held), "Idempotency-Key": secrets.token_hex(8)}
-    for path in ("cancel", "payments"):
-        refused = await guest.post(f"/v1{address}/{path}", json={}, headers=key)
-        assert (refused.status_code, refused.json()["code"], refused.json()["state"]) == (
-            409,
-            "order_state",
-            "capturing",
-        )
+    with world.clock.standing():
+        payment_id = await world.pay(guest, held, method="sandbox_card", faults=("capture_times_out",))
+        capturing = await world.look(guest, held)
+        assert (capturing["state"], capturing["deadline"]) == ("capturing", None)
+        assert (await side(world, payment_id)).taken_at is not None, "the bank has done it, only its answer was lost"
+        address = f"/orders/{held['order_id']}"
+        page = await guest.get(f"{address}?t={held['capability']}", follow_redirects=True)
+        assert "Confirming with the bank" in page.text
+        await money_is_sound(world.replica.store, held["order_id"], world.provider)
+        key = {**shows(held), "Idempotency-Key": secrets.token_hex(8)}
+        for path in ("cancel", "payments"):
+            refused = await guest.post(f"/v1{address}/{path}", json={}, headers=key)
+            assert (refused.status_code, refused.json()["code"], refused.json()["state"]) == (
+                409,
+                "order_state",
+                "capturing",
+            )
     world.clock.forward(minutes=16)
     await world.replica.handlers.sweep()
     assert (await world.look(guest, held))["state"] != "expired", "time does not end it"
@@ -221,8 +222,9 @@ async def test_s12_a_capture_that_times_out_and_later_says_no_leads_back_to_held
     project_id, guest = await world.project(), await world.guest()
     held = await world.held_order(guest, project_id)
     faults = ("capture_times_out", "capture_refused")
-    payment_id = await world.pay(guest, held, method="sandbox_card", faults=faults)
-    assert (await world.look(guest, held))["state"] == "capturing"
+    with world.clock.standing():
+        payment_id = await world.pay(guest, held, method="sandbox_card", faults=faults)
+        assert (await world.look(guest, held))["state"] == "capturing"
     await until_refused(world, guest, held, payment_id)
     again = await world.look(guest, held)
     assert (again["state"], again["deadline"]) == ("held", held["deadline"])

@@ -62,7 +62,7 @@ async def long(infra: Any) -> AsyncIterator[tuple[Counting, httpx.AsyncClient, R
         kafka_bootstrap_servers=infra.kafka,
         mongodb_url=infra.mongodb_url(f"registry_{secrets.token_hex(4)}"),
         secret="s" * 32,
-        replica="registry-long",
+        replica="registry-test",
         issuer="http://nobody.test",
         jwks_url="http://nobody.test/jwks",
     )

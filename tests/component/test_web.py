@@ -26,7 +26,7 @@ async def calculator(infra: Any, issuer: Any) -> AsyncIterator[tuple[httpx.Async
         kafka_bootstrap_servers=infra.kafka,
         mongodb_url=infra.mongodb_url(f"web_{secrets.token_hex(4)}"),
         secret="s" * 32,
-        replica=f"calculator-{secrets.token_hex(4)}",
+        replica="calculator-test",
         issuer=issuer[1],
         jwks_url=issuer[2],
     )

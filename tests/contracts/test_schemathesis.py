@@ -45,9 +45,11 @@ from shared.settings import Settings
 from shared.web.auth import CAPABILITY_HEADER, PUBLIC, Access, Capability, Scope
 from shared.web.idempotency import id_of
 from tests.component.test_registry import LISTING, placed, purchased
-from tests.conftest import Infra, enveloped
+from tests.conftest import PATIENCE, Infra, enveloped
 from tests.unit.orders.examples import TOKEN, footprint
 
+# Its fixtures are chosen while it runs.
+pytestmark = pytest.mark.starts_processes
 REFERENCE = Path(__file__).resolve().parents[2] / "docs/reference"
 OF_MONEY_AND_STOCK = ("registry", "orders")
 # A stream lasts as long as its order; what it sends is tested in tests/component.
@@ -144,8 +146,8 @@ def serving(service: str, settings: Settings) -> Iterator[str]:
 
 
 def wait_for(condition: Callable[[], Any]) -> None:
-    """Wait until it is true, also while the group still counts on a replica that is gone. Raises AssertionError."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    """Wait until it is true. Raises AssertionError."""
+    deadline = time.monotonic() + PATIENCE_SECONDS * PATIENCE
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -270,12 +272,11 @@ def closed_scene(scene_id: str | None) -> ScenePublished:
 def told_to(service: str, infra: Infra, issuer: tuple[LocalIssuer, str, str]) -> Settings:
     """Return what a service is told, with a database of its own."""
     kind = getattr(importlib.import_module(f"services.{service}.app"), "Settings", Settings)
-    mark = secrets.token_hex(4)
     made: Settings = kind(
         kafka_bootstrap_servers=infra.kafka,
-        mongodb_url=infra.mongodb_url(f"{service}_{mark}"),
+        mongodb_url=infra.mongodb_url(f"{service}_{secrets.token_hex(4)}"),
         secret="s" * 32,
-        replica=f"{service}-{mark}",
+        replica=f"{service}-test",
         issuer=issuer[1],
         jwks_url=issuer[2],
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
@@ -15,7 +17,7 @@ import pytest_asyncio
 from aiokafka.errors import KafkaError
 
 from deploy import audit
-from deploy.audit.books import Books, read
+from deploy.audit.books import Books, Follower, read
 from deploy.audit.provider import Provider
 from deploy.issuer import LocalIssuer
 from deploy.local.runtime import Local
@@ -23,7 +25,8 @@ from deploy.seed import seed
 from deploy.story import Guest, NotWalked
 from shared.contracts.topics import EVENTS, SERVICES
 from tests import offsets
-from tests.conftest import until
+from tests.conftest import PATIENCE, until
+from tests.e2e.warm import Warm, warm
 from tests.embedded import free_port
 
 TOPICS = tuple(event.topic for event in EVENTS)
@@ -33,12 +36,21 @@ PATIENCE_SECONDS = 90.0
 T = TypeVar("T")
 
 
+@dataclass(frozen=True)
+class Onlooker:
+    """The log of a copy, and its books up to where they were read the last time."""
+
+    log: offsets.Log
+    follower: Follower
+
+
 @dataclass
 class System:
     """A running copy, and what a test asks of it."""
 
     local: Local
     token: str
+    warm: Warm
 
     @property
     def kafka(self) -> str:
@@ -74,38 +86,38 @@ class System:
             raise NotWalked(f"{seen['order_id']} is {seen['state']}")
         return seen
 
-    async def quiet(self, log: offsets.Log | None = None) -> Books:
+    async def quiet(self, onlooker: Onlooker | None = None) -> Books:
         """Wait until every outbox is empty and every group has read all there is; return the books then.
 
-        To open the log takes a second, so who asks often brings one along.
+        Who asks often brings an onlooker along, which has read already what lay there the last time.
         """
 
         async def patiently() -> Books | None:
             try:
-                if log:
-                    return await self._books_at_rest(log)
+                if onlooker:
+                    return await self._books_at_rest(onlooker.log, onlooker.follower.read)
                 async with offsets.opened(self.kafka) as opened:
-                    return await self._books_at_rest(opened)
+                    return await self._books_at_rest(opened, lambda: read(self.kafka, self.mongodb, self.provider))
             except (KafkaError, OSError, httpx.HTTPError):
                 return None
 
         books: Books = await until(patiently, seconds=PATIENCE_SECONDS)
         return books
 
-    async def _books_at_rest(self, log: offsets.Log) -> Books | None:
+    async def _books_at_rest(self, log: offsets.Log, reads: Callable[[], Awaitable[Books]]) -> Books | None:
         ends = await log.ends(*TOPICS)
         if not all([await log.is_read_by(service) for service in SERVICES if service != "ranking"]):
             return None
-        books = await read(self.kafka, self.mongodb, self.provider)
+        books = await reads()
         documents = [document for documents in books.collections.values() for document in documents]
         # Beside events, orders have to be followed by the balances of their scenes.
         waiting = [1 for document in documents if document.get("outbox") or document.get("uncounted")]
         behind = [1 for project_id, pages in books.pages.items() if books.places.get(project_id, 1) <= len(pages)]
         return None if waiting or behind or await log.ends(*TOPICS) != ends else books
 
-    async def holds(self, log: offsets.Log | None = None) -> Books:
+    async def holds(self, onlooker: Onlooker | None = None) -> Books:
         """Recount everything once all is quiet; C, M, O and E must hold. Return the books."""
-        books = await self.quiet(log)
+        books = await self.quiet(onlooker)
         assert not [finding for finding in audit.check(books) if not finding.holds]
         return books
 
@@ -121,24 +133,39 @@ class System:
 async def persistently(step: Callable[[], Awaitable[T]]) -> T:
     """Do the step until it succeeds, as a guest with patience does; each repeat is the same wish."""
     last: Exception | None = None
-    deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+    seconds = PATIENCE_SECONDS * PATIENCE
+    deadline = asyncio.get_running_loop().time() + seconds
     while asyncio.get_running_loop().time() < deadline:
         try:
             return await step()
         except (httpx.HTTPError, NotWalked, json.JSONDecodeError) as failure:
             last = failure
             await asyncio.sleep(0.2)
-    raise AssertionError(f"not within {PATIENCE_SECONDS} s, the last time: {last!r}")
+    raise AssertionError(f"not within {seconds} s, the last time: {last!r}")
 
 
 @pytest.fixture(scope="session")
-def copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    local = Local(tmp_path_factory.mktemp("system"), free_port())
+def parent() -> Iterator[Warm]:
+    """What services are forked from."""
+    with warm() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def copy(parent: Warm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    with running_copy(parent, tmp_path_factory.mktemp("system")) as system:
+        yield system
+
+
+@contextlib.contextmanager
+def running_copy(parent: Warm, home: Path) -> Iterator[System]:
+    """Run a seeded copy."""
+    local = Local(home, free_port(), launch=parent.launch)
     local.up(say=lambda _line: None)
     try:
         token = LocalIssuer(local.place.folder("issuer"), issuer=local.url).token("e2e", *STAFF)
         seed(local.url, token, say=lambda _line: None)
-        yield System(local, token)
+        yield System(local, token, parent)
     finally:
         local.down(say=lambda _line: None)
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import signal
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import psutil
 
+from tests.conftest import PATIENCE
 from tests.e2e.conftest import System
+from tests.e2e.warm import Started
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS_MAX = 60.0
@@ -29,7 +29,7 @@ class Replica:
     log: Path
     factory: str
     environment: dict[str, str]
-    process: asyncio.subprocess.Process | None = None
+    process: Started | None = None
 
     @property
     def url(self) -> str:
@@ -38,31 +38,26 @@ class Replica:
 
     async def begin(self) -> None:
         """Start it and wait until it is ready. Raises AssertionError with the end of its log when it does not come."""
-        command = ["-m", "uvicorn", "--factory", self.factory, "--port", str(self.port), "--no-access-log"]
-        told = {**os.environ, "PYTHONPATH": str(ROOT), **self.system.local.env(self.service), **self.environment}
-        with self.log.open("a") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                sys.executable, *command, env=told, cwd=ROOT, stdout=log, stderr=log
-            )
-        deadline = asyncio.get_running_loop().time() + READY_SECONDS_MAX
+        arguments = ["--factory", self.factory, "--port", str(self.port), "--no-access-log"]
+        given = {**self.system.local.env(self.service), **self.environment}
+        self.process = await asyncio.to_thread(self.system.warm.start, arguments, given, self.log)
+        deadline = asyncio.get_running_loop().time() + READY_SECONDS_MAX * PATIENCE
         async with httpx.AsyncClient(base_url=self.url, timeout=2) as client:
             while not await _ready(client):
-                comes = self.process.returncode is None and asyncio.get_running_loop().time() < deadline
+                comes = psutil.pid_exists(self.process.pid) and asyncio.get_running_loop().time() < deadline
                 assert comes, self.log.read_text()[-2000:]
                 await asyncio.sleep(0.05)
 
     async def ended(self, *, seconds: float = 20.0) -> int:
         """Return the code with which it has ended. Raises TimeoutError when it goes on."""
         assert self.process is not None
-        async with asyncio.timeout(seconds):
-            return await self.process.wait()
+        async with asyncio.timeout(seconds * PATIENCE):
+            return await self.process.ended()
 
     async def kill(self) -> None:
         """Kill it as a crash would, unless it is dead already."""
         if self.process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                self.process.send_signal(signal.SIGKILL)
-            await self.process.wait()
+            await self.process.kill()
 
     async def figure(self, name: str, *labels: str) -> float:
         """Return the sum of a figure over the lines that have one of these labels."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -11,22 +12,26 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from deploy.audit.books import Follower
 from shared.contracts.topics import SERVICES
 from tests import offsets
-from tests.e2e.conftest import System, mark, persistently
+from tests.e2e.conftest import Onlooker, System, mark, persistently
 from tests.e2e.dying import When, arm
 from tests.e2e.positions import Position, table
 from tests.e2e.replicas import Replica, replica
 from tests.e2e.visitors import Visitor
 
 CASES = list(table())
+# After so many deaths everything is read from its beginning, by a reader of its own.
+DEATHS_A_RECOUNT = 10
 
 
 class Stage:
     """All five services and the sandbox, each able to die on command."""
 
-    def __init__(self, system: System, replicas: dict[str, Replica], log: offsets.Log, folder: Path) -> None:
-        self.system, self.replicas, self.log, self._folder = system, replicas, log, folder
+    def __init__(self, system: System, replicas: dict[str, Replica], onlooker: Onlooker, folder: Path) -> None:
+        self.system, self.replicas, self._onlooker, self._folder = system, replicas, onlooker, folder
+        self._deaths = 0
 
     def order(self, position: Position, when: When) -> None:
         """Say where the service is to die."""
@@ -37,6 +42,14 @@ class Stage:
         code = await self.replicas[service].ended()
         await self.replicas[service].begin()
         return code
+
+    async def holds(self) -> None:
+        """Audit the books, as far as they are known already or, after some deaths, from their beginning."""
+        self._deaths += 1
+        books = await self.system.holds(self._onlooker)
+        if self._deaths % DEATHS_A_RECOUNT == 0:
+            whole = await self.system.holds()
+            assert Counter(books.messages) <= Counter(whole.messages)
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -53,7 +66,9 @@ async def stage(copy: System, tmp_path_factory: pytest.TempPathFactory) -> Async
         names = (*SERVICES, "sandbox")
         replicas = dict(zip(names, await asyncio.gather(*map(wrapped, names)), strict=True))
         log = await stack.enter_async_context(offsets.opened(copy.kafka))
-        yield Stage(copy, replicas, log, folder)
+        follower = await stack.enter_async_context(Follower(copy.kafka, copy.mongodb, copy.provider).running())
+        yield Stage(copy, replicas, Onlooker(log, follower), folder)
+        await copy.holds()
 
 
 @pytest.mark.parametrize(("position", "when"), [case[:2] for case in CASES], ids=[case[2] for case in CASES])
@@ -70,7 +85,7 @@ async def test_s15_a_process_killed_at_a_step_loses_nothing_and_doubles_nothing(
         finally:
             walk.cancel()
     assert code == -signal.SIGKILL, "it was the position that ended it"
-    await stage.system.holds(stage.log)
+    await stage.holds()
 
 
 async def _walk(guest: Visitor, story: str) -> None:

@@ -18,6 +18,7 @@ import pytest
 
 from deploy.audit.books import Books, read
 from deploy.dead import dead_letters
+from deploy.local.runtime import Local
 from deploy.log import whole
 from deploy.story import Guest, walk
 from shared.contracts.topics import EVENTS, SERVICES
@@ -41,6 +42,8 @@ decide.with_event = broken
 
 
 async def test_the_story_goes_from_scan_to_rank(system: System) -> None:
+    """Through services that were started as `make up` starts them."""
+    await asyncio.to_thread(start_anew, Local(system.local.place.home, system.local.place.port))
     lines: list[str] = []
     url = system.local.url
     told = await asyncio.to_thread(walk, url, public_url=url, scene="FORUM26", name="Lin Yue (demo)", say=lines.append)
@@ -57,6 +60,13 @@ async def test_the_story_goes_from_scan_to_rank(system: System) -> None:
     assert pdf.content.startswith(b"%PDF-")
     assert [page.status_code for page in pages] == [200] * 5
     assert "Lin Yue (demo)" in pages[1].text
+
+
+def start_anew(local: Local) -> None:
+    """Stop the services of a copy and start them again."""
+    for service in SERVICES:
+        local.stop(service)
+    local.up(say=lambda _line: None)
 
 
 @pytest.mark.parametrize("order", [SERVICES, SERVICES[::-1]], ids=["first to last", "last to first"])

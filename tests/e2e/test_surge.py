@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import pytest
 
 from deploy.audit.books import Books
 from shared.web.idempotency import id_of
 from tests.conftest import until
-from tests.e2e.conftest import System, mark, persistently
+from tests.e2e.conftest import System, mark, persistently, running_copy
+from tests.e2e.warm import Warm
 
 BUYERS, EACH_G, LEFT_G = 1_000, 2_000, 1_000_000
 AT_ONCE = 40
 STATES = ("available", "held", "allocated", "cancelled")
+
+
+@pytest.fixture(scope="module")
+def copy(parent: Warm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """A copy of its own: every audit after this test would have to go through its thousand orders."""
+    with running_copy(parent, tmp_path_factory.mktemp("surge")) as system:
+        yield system
 
 
 async def test_s3_a_thousand_buyers_for_the_last_million_grams_get_exactly_those(system: System) -> None:

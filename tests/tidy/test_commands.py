@@ -12,6 +12,7 @@ import pytest
 
 from tests.embedded import free_port
 
+pytestmark = pytest.mark.starts_processes
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -35,8 +35,8 @@ ROOT_HAS = {
     "pyproject.toml", "requirements.lock", "services", "shared", "tests",
 }  # fmt: skip
 TESTS_HAS = {
-    "__init__", "conftest", "embedded", "containers", "offsets", "unit", "component", "contracts", "system", "e2e",
-    "tidy",
+    "__init__", "conftest", "embedded", "containers", "offsets", "lanes", "watcher", "unit", "component",
+    "contracts", "system", "e2e", "tidy",
 }  # fmt: skip
 
 
