@@ -28,4 +28,9 @@ async def retry_lost_race(act: Callable[[], Awaitable[Result]]) -> Result:
         wait=AFTER_LOST_RACE,
         reraise=True,
     )
-    return await trying(act)
+
+    # Tenacity awaits what is declared as a coroutine, which a lambda that returns one is not.
+    async def once() -> Result:
+        return await act()
+
+    return await trying(once)
