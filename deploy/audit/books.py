@@ -84,7 +84,10 @@ class Books:
 
 
 async def read(kafka: str, mongodb: str, provider: Provider | None = None) -> Books:
-    """Read everything, without a provider all but its record of payments; what is written meanwhile may be seen in one place and not yet in the other."""
+    """Read everything, without a provider all but its record of payments.
+
+    What is written meanwhile may be seen in one place and not yet in the other.
+    """
     books = await _stored(mongodb, provider)
     async for record in whole(kafka, *TOPICS):
         books.take(record)

@@ -169,8 +169,13 @@ class Delivery:
             before_sleep=self._note_retry,
             reraise=True,
         )
+
+        # Tenacity awaits what is declared as a coroutine, which not every callable that returns one is.
+        async def handle() -> None:
+            await handler([one.envelope for one in messages])
+
         try:
-            await trying(handler, [one.envelope for one in messages])
+            await trying(handle)
         except Exception as failure:
             return failure
         return None

@@ -32,5 +32,5 @@ async def retry_lost_race(act: Callable[[], Awaitable[Result]]) -> Result:
         wait=AFTER_LOST_RACE,
         reraise=True,
     )
-    # Tenacity awaits coroutine functions alone, and `act` may be another callable that returns an awaitable.
+    # Tenacity awaits what is declared as a coroutine, which a lambda that returns one is not.
     return await trying(attempt)

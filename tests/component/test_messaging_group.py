@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -21,11 +22,12 @@ from shared.messaging.delivery import Delivery
 from shared.messaging.failures import LostRace
 from shared.messaging.heartbeat import heartbeat
 from shared.messaging.lag import LAG
+from shared.messaging.retries import ATTEMPTS_BY_REQUEST_MAX, retry_lost_race
 from shared.messaging.service import Messaging
 from shared.mongodb import AutoReconnect, OperationFailure
 from shared.settings import Settings
 from shared.web.app import database
-from tests.component.test_messaging import named, placed
+from tests.component.test_messaging import Record, named, placed
 from tests.conftest import PATIENCE_SECONDS, Infra, enveloped, until
 
 Handle = Callable[[Sequence[Envelope[Any]]], Awaitable[None]]
@@ -274,3 +276,36 @@ async def test_a_consumer_that_is_refused_waits_and_makes_no_dead_letter(infra: 
         await until(_said(lambda: tries == 2 * delivery.ATTEMPTS_MAX))
     letters = [letter async for letter in dead_letters(infra.kafka, "ranking") if letter.subject == event.subject]
     assert letters == []
+
+
+@pytest.mark.parametrize("lost", [0, 4, 5])
+async def test_a_lost_race_is_tried_again_four_times_whatever_kind_of_callable_it_is(lost: int) -> None:
+    races = 0
+
+    async def act(answer: str) -> str:
+        nonlocal races
+        if races < lost:
+            races += 1
+            raise LostRace("another was first")
+        return answer
+
+    for call in (lambda: act("done"), partial(act, "done")):
+        races = 0
+        if lost < ATTEMPTS_BY_REQUEST_MAX:
+            assert await retry_lost_race(call) == "done"
+        else:
+            with pytest.raises(LostRace):
+                await retry_lost_race(call)
+        assert races == lost
+
+
+async def test_a_handler_may_be_any_callable_that_returns_a_coroutine(producer: Any) -> None:
+    taken: list[Any] = []
+
+    async def take(into: list[Any], batch: Sequence[Any]) -> None:
+        into.extend(batch)
+
+    for handler in (partial(take, taken), lambda batch: take(taken, batch)):
+        to = Delivery({OrderPlaced: handler}, service="ranking", livemode=False, dead_letters=producer)
+        await to.deliver([Record(enveloped(placed()))])
+    assert len(taken) == 2

@@ -121,7 +121,7 @@ FAR = {
     "owner_id": "o" * 100,
     "standard": "s" * 100,
     "type": "t" * 100,
-    "currency": "XXX",
+    "currency": "ZZZ",
     "unit_price_fen": 10**15,
     "subtotal_fen": 10**15,
     "fee_fen": 10**15,
