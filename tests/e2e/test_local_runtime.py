@@ -279,7 +279,7 @@ def ask(
         return answer.status, answer.headers.get("Content-Type", ""), answer.read().decode()
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", OWNED)
 def test_each_address_reaches_the_service_that_owns_it(gateway: Local, service: str) -> None:
     with services(gateway):
         for path in [*OWNED[service].split(), f"/v1/{service}/openapi.json", f"/docs/{service}"]:
