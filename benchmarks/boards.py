@@ -44,9 +44,9 @@ LIMIT = (
     "of a page, making twenty rows in Python"
 )
 FOLD_LIMIT = "making sense of JSON and headers, which both sides do"
-Asked = Literal["rank", "page", "update", "build"]
-# How many times as fast as Redis asked one by one, which is how a service would ask it for a guest.
-AIMS: dict[Asked, float] = {"rank": 10, "page": 15, "update": 5, "build": 20}
+Question = Literal["rank", "page", "update", "build"]
+# How many times as fast as Redis queried one by one, which is how a service would query it for a guest.
+AIMS: dict[Question, float] = {"rank": 10, "page": 15, "update": 5, "build": 20}
 Timed = Callable[[], Awaitable[float]]
 KEY = "board"
 RANK = """
@@ -88,13 +88,13 @@ class Sides:
     def _members(self) -> list[str]:
         return [self._standing[self._chance.randrange(MEMBERS)][0] for _ in range(CALLS)]
 
-    async def ours(self, asked: Asked) -> float:
+    async def ours(self, question: Question) -> float:
         """Return calls a second of ours."""
         members, chance, ranking = self._members(), self._chance, self._ranking
         starts = [chance.randrange(1, MEMBERS - PAGE_ROWS) for _ in members]
         values = [(chance.randint(1, GRAMS_MAX), (chance.randrange(10**15), "cert")) for _ in members]
         began, calls = time.perf_counter(), CALLS
-        match asked:
+        match question:
             case "rank":
                 for member in members:
                     ranking.row(member)
@@ -108,12 +108,12 @@ class Sides:
                 calls = len(Ranking(self._standing))
         return calls / (time.perf_counter() - began)
 
-    async def redis(self, asked: Asked, at_once: int) -> float:
+    async def redis(self, question: Question, at_once: int) -> float:
         """Return calls a second of Redis, so many sent together."""
         members, chance = self._members(), self._chance
         starts = [chance.randrange(1, MEMBERS - PAGE_ROWS) for _ in members]
         began, calls = time.perf_counter(), CALLS
-        match asked:
+        match question:
             case "rank":
                 self._send(lambda pipe, member: self._rank([KEY], [member], client=pipe), members, at_once)
             case "page":
@@ -131,16 +131,16 @@ class Sides:
                 self._fill(some, at_once)
         return calls / (time.perf_counter() - began)
 
-    def _send(self, ask: Callable[[Any, Any], Any], about: Sequence[Any], at_once: int) -> None:
+    def _send(self, query: Callable[[Any, Any], Any], about: Sequence[Any], at_once: int) -> None:
         if at_once == 1:
             for one in about:
-                ask(self._client, one)
+                query(self._client, one)
             return
         rest = iter(about)
         while some := list(islice(rest, at_once)):
             with self._client.pipeline(transaction=False) as pipe:
                 for one in some:
-                    ask(pipe, one)
+                    query(pipe, one)
                 pipe.execute()
 
 
@@ -181,7 +181,7 @@ def _events() -> list[Envelope[Event]]:
     for number in range(EVENTS // 3):
         guest, footprint = id_of("ben", str(number)), id_of("fp", str(number))
         scene, moment = id_of("scn", str(number % 200)), at + timedelta(seconds=number)
-        told: tuple[Event, ...] = (
+        story: tuple[Event, ...] = (
             FootprintCalculated(
                 footprint_id=footprint, root=footprint, replaces=None, scene_id=scene, role="guest", people=1,
                 grams=533_014, low_grams=355_000, high_grams=711_000, release="2026.2", jurisdiction="CN",
@@ -196,7 +196,7 @@ def _events() -> list[Envelope[Event]]:
                 project_id=id_of("prj", "1"), footprint_ids=(footprint,), grams=533_014, issued_at=moment,
             ),
         )  # fmt: skip
-        events += [Envelope(id=f"{number}", time=moment, sequence=1, livemode=False, data=event) for event in told]
+        events += [Envelope(id=f"{number}", time=moment, sequence=1, livemode=False, data=event) for event in story]
     return events
 
 

@@ -57,8 +57,8 @@ async def test_s25_and_b2_four_guests_stand_1_2_2_4_on_pages_of_every_size_and_a
             ]
         for guest, line in zip(guests, lines, strict=True):
             headers = {CAPABILITY_HEADER: f"token of {line['name']}"}
-            asked = {"city": town.city, "beneficiary": guest}
-            answer = await ranking.get("/v1/boards/people/my-rank", params=asked, headers=headers)
+            query = {"city": town.city, "beneficiary": guest}
+            answer = await ranking.get("/v1/boards/people/my-rank", params=query, headers=headers)
             assert answer.json()["me"] == {**line, "me": True}
             assert answer.json()["members"] == 4
 
@@ -84,8 +84,8 @@ async def test_my_rank_wants_the_capability_of_the_profile_by_cookie_or_by_heade
         )
         assert answer.json()["me"]["rank"] == 1
         # On a board on which the guest does not stand there is no line, and that is no error.
-        asked = {"city": town.city, "measure": "mass_g"}
-        answer = await ranking.get("/v1/boards/people/my-rank", params=asked, headers={"Cookie": f"{guest}=right"})
+        query = {"city": town.city, "measure": "mass_g"}
+        answer = await ranking.get("/v1/boards/people/my-rank", params=query, headers={"Cookie": f"{guest}=right"})
         assert (answer.status_code, answer.json()["me"]) == (200, None)
 
 

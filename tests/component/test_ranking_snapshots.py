@@ -89,7 +89,7 @@ UNFIT: dict[str, Callable[[Any], Any]] = {
     "offsets that this Kafka has not reached": _beyond,
     "an age of a day": _set(taken_at=datetime.now(UTC) - SNAPSHOT_AGE_MAX),
     "a moment that is far ahead": _set(taken_at=datetime.now(UTC) + timedelta(days=3)),
-    "a rebuild asked for since": lambda found: found["rebuilds"].insert_one({"_id": 1, "number": 1, "key": "k"}),
+    "a rebuild requested since": lambda found: found["rebuilds"].insert_one({"_id": 1, "number": 1, "key": "k"}),
 }
 
 
@@ -201,6 +201,6 @@ async def test_an_erased_name_is_in_no_snapshot_that_is_taken_since(settings: Ma
     await town.name(guest, None, sequence=2)
     await with_a_snapshot(chosen, town)
     with stored(chosen) as found:
-        told = b"".join(zlib.decompress(part["rows"]) for part in found["snapshot_parts"].find({"kind": "names"}))
-    assert guest.encode() in told
-    assert b"Ginkgo of the Erased" not in told
+        names = b"".join(zlib.decompress(part["rows"]) for part in found["snapshot_parts"].find({"kind": "names"}))
+    assert guest.encode() in names
+    assert b"Ginkgo of the Erased" not in names

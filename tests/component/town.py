@@ -86,11 +86,11 @@ class Town:
         return events
 
 
-async def rows(ranking: httpx.AsyncClient, board: str = "people", **asked: Any) -> list[dict[str, Any]]:
+async def rows(ranking: httpx.AsyncClient, board: str = "people", **query: Any) -> list[dict[str, Any]]:
     """Return all lines of a board, page by page."""
     found: list[dict[str, Any]] = []
     while True:
-        answer = await ranking.get(f"/v1/boards/{board}", params=asked)
+        answer = await ranking.get(f"/v1/boards/{board}", params=query)
         assert answer.status_code == 200, answer.text
         page = answer.json()
         found += page["data"]
@@ -98,7 +98,7 @@ async def rows(ranking: httpx.AsyncClient, board: str = "people", **asked: Any) 
             assert page["next_cursor"] is None
             assert page["members"] == len(found)
             return found
-        asked["cursor"] = page["next_cursor"]
+        query["cursor"] = page["next_cursor"]
 
 
 async def four_guests(town: Town) -> list[str]:

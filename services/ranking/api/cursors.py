@@ -1,4 +1,4 @@
-"""Where a page of a board ended, in a form that tells nobody anything and fits no other board."""
+"""Where a page of a board ended, sealed, so that it reads as nothing and fits no other board."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ def api_router(handlers: Handlers, clock: Callable[[], datetime], cursors: Curso
 
     @routes.get("/v1/boards/{board}/my-rank", operation_id="get_my_rank")
     async def get_my_rank(request: Request, board: BoardPath, query: Annotated[BoardQuery, Query()]) -> MyRank:
-        """Return the line of the profile whose capability is shown."""
+        """Return the line of the profile whose capability comes along."""
         me = required_profile(request, handlers.boards, query.beneficiary)
         standing = standing_of(board, query)
         mine = around(standing, me, neighbours=0)
@@ -144,7 +144,7 @@ def api_router(handlers: Handlers, clock: Callable[[], datetime], cursors: Curso
 
     @routes.get("/v1/boards/{board}/around-me", operation_id="get_around_me")
     async def get_around_me(request: Request, board: BoardPath, query: Annotated[BoardQuery, Query()]) -> AroundMe:
-        """Return the line of the profile whose capability is shown, with its neighbours."""
+        """Return the line of the profile whose capability comes along, with its neighbours."""
         me = required_profile(request, handlers.boards, query.beneficiary)
         standing = standing_of(board, query)
         return AroundMe.model_validate({**head(standing), "data": lines(around(standing, me), me)})

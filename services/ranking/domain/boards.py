@@ -16,7 +16,7 @@ from services.ranking.domain.windows import Window, window_at
 from shared.contracts.calculator import ScenePublished
 from shared.contracts.event import Envelope, Event
 
-# The figures of a smaller group would tell the figures of one of its members.
+# The figures of a smaller group would be the figures of one of its members.
 GROUP_MEMBERS_MIN = 5
 # Anybody may ask for any board, and each takes memory as long as it is kept up to date.
 UNUSED_MAX = timedelta(hours=1)
@@ -98,7 +98,7 @@ class Boards:
         return [standing for built in list(self._built.values()) for standing in list(built.values())]
 
     def build(self, selections: Iterable[Selection], now: datetime) -> None:
-        """Build boards before anybody asks for them."""
+        """Build boards before anybody looks at them."""
         for selection in selections:
             self.standing(selection, now)
 

@@ -52,7 +52,7 @@ def select(
 ) -> Selection:
     """Return the board that is meant; what is left open takes its default. Raises NotOffered."""
     if measure is None:
-        # A share has no window but all time, so whoever asks for another window means the other measure.
+        # A share has no window but all time, so another window means the other measure.
         measure = "mass_g" if board == "scenes" and window not in (None, "all") else MEASURES[board][0]
     if measure not in MEASURES[board]:
         first, second = MEASURES[board]

@@ -27,7 +27,7 @@ class Latest:
 class Wall:
     """A scene's wall at one moment; equal walls look the same. `just_now_g` is a part of what is covered.
 
-    There is no balance until so many have taken part that it tells the figures of none of them.
+    There is no balance until so many have taken part that it is the figure of none of them.
     """
 
     scene: ScenePublished

@@ -39,7 +39,7 @@ class Reader:
     """Reads what the boards follow from, and says when they hold all that had happened before this replica started.
 
     Each replica reads everything, so there is no group to divide the partitions, and nothing to acknowledge: the
-    offsets lie beside the boards.
+    offsets lie with the boards.
     """
 
     def __init__(self, settings: Settings, table: Subscriptions, handlers: Handlers) -> None:
@@ -121,7 +121,7 @@ class Reader:
                 await asyncio.Event().wait()
             except Exception as failure:
                 log.warning("boards cannot begin", service="ranking", failure=repr(failure)[:200])
-                # What has started by half would read beside what starts next.
+                # What has started by half would read together with what starts next.
                 await self._broker.stop()
                 await asyncio.sleep(RECONNECT_SECONDS)
         for task in self._subscriber.tasks:

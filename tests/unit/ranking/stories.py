@@ -23,7 +23,7 @@ def an_id(kind: str, name: object) -> str:
     return id_of(kind, str(name))
 
 
-def told(event: Event, *, sequence: int = 1, at: datetime = NOW) -> Envelope[Event]:
+def enveloped(event: Event, *, sequence: int = 1, at: datetime = NOW) -> Envelope[Event]:
     subject = getattr(event, event.subject)
     return Envelope(id=f"{subject}.{sequence}", time=at, sequence=sequence, livemode=False, data=event)
 
@@ -42,7 +42,7 @@ def scene(name: object, *, city: str = CITIES[0], sequence: int = 1) -> Envelope
         organiser_id="org_demo",
         status="open",
     )
-    return told(event, sequence=sequence)
+    return enveloped(event, sequence=sequence)
 
 
 def name(
@@ -62,7 +62,7 @@ def name(
         profile_hash=None if erased else "ab" * 32,
         erased=erased,
     )
-    return told(event, sequence=sequence)
+    return enveloped(event, sequence=sequence)
 
 
 def certificate(
@@ -87,7 +87,7 @@ def certificate(
         grams=grams,
         issued_at=at,
     )
-    return told(event, at=at)
+    return enveloped(event, at=at)
 
 
 def revocation(number: object, who: object, *, at: datetime = NOW) -> Envelope[Event]:
@@ -99,7 +99,7 @@ def revocation(number: object, who: object, *, at: datetime = NOW) -> Envelope[E
         reason="issued_in_error",
         revoked_at=at,
     )
-    return told(event, sequence=2, at=at)
+    return enveloped(event, sequence=2, at=at)
 
 
 def footprint(
@@ -120,7 +120,7 @@ def footprint(
         replaces=None if replaces is None else an_id("fp", replaces),
         root=an_id("fp", number if root is None else root),
     )
-    return told(event)
+    return enveloped(event)
 
 
 # Around the midnights of Shanghai that begin the day, the week, the month and the year of NOW.

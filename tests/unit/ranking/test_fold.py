@@ -40,9 +40,9 @@ def board_of(boards: Boards, selection: Selection) -> list[Line]:
 @settings(max_examples=150, deadline=None)
 @given(deliveries())
 def test_every_board_is_what_the_plain_count_of_the_whole_set_gives(
-    told: tuple[list[Envelope[Event]], list[Envelope[Event]]],
+    drawn: tuple[list[Envelope[Event]], list[Envelope[Event]]],
 ) -> None:
-    history, delivery = told
+    history, delivery = drawn
     boards = Boards()
     for event in delivery:
         boards.fold(event)
@@ -53,9 +53,9 @@ def test_every_board_is_what_the_plain_count_of_the_whole_set_gives(
 @settings(max_examples=150, deadline=None)
 @given(deliveries(), st.integers(0, 60))
 def test_a_board_kept_up_to_date_event_by_event_is_the_board_built_at_the_end(
-    told: tuple[list[Envelope[Event]], list[Envelope[Event]]], first_look: int
+    drawn: tuple[list[Envelope[Event]], list[Envelope[Event]]], first_look: int
 ) -> None:
-    _, delivery = told
+    _, delivery = drawn
     looked_at, unseen = Boards(), Boards()
     for number, event in enumerate(delivery):
         if number == first_look:
@@ -73,19 +73,19 @@ def test_a_board_kept_up_to_date_event_by_event_is_the_board_built_at_the_end(
 @settings(max_examples=100, deadline=None)
 @given(deliveries(), st.randoms())
 def test_boards_that_take_the_facts_of_others_in_any_order_are_the_same(
-    told: tuple[list[Envelope[Event]], list[Envelope[Event]]], chance: Random
+    drawn: tuple[list[Envelope[Event]], list[Envelope[Event]]], chance: Random
 ) -> None:
-    heard, restored = Boards(), Boards()
-    for event in told[1]:
-        heard.fold(event)
-    facts = [fact for kind in FACTS for fact in heard.facts()[kind].values()]
+    folded, restored = Boards(), Boards()
+    for event in drawn[1]:
+        folded.fold(event)
+    facts = [fact for kind in FACTS for fact in folded.facts()[kind].values()]
     chance.shuffle(facts)
     for fact in facts:
         restored.take(fact)
     for selection in EVERY_BOARD:
-        assert board_of(restored, selection) == board_of(heard, selection), selection
-    assert differing(heard.facts(), restored.facts()) == (len(facts), 0)
-    assert heard.differing(restored) == (len(heard.standings()), 0)
+        assert board_of(restored, selection) == board_of(folded, selection), selection
+    assert differing(folded.facts(), restored.facts()) == (len(facts), 0)
+    assert folded.differing(restored) == (len(folded.standings()), 0)
 
 
 def test_a_comparison_counts_each_fact_that_one_side_lacks_or_has_otherwise_and_the_boards_that_follow() -> None:
@@ -124,6 +124,6 @@ def test_what_is_remembered_of_an_erased_name_is_no_name() -> None:
     boards = Boards()
     for event in [name(1, board="named"), name(1, sequence=2, erased=True)]:
         boards.fold(event)
-    (told,) = boards.facts()["names"].values()
-    assert isinstance(told, Named)
-    assert (told.shown, told.profile_hash) == (None, None)
+    (drawn,) = boards.facts()["names"].values()
+    assert isinstance(drawn, Named)
+    assert (drawn.shown, drawn.profile_hash) == (None, None)
