@@ -36,7 +36,7 @@ from shared.web.idempotency import id_of
 from tests.component.test_messaging import BECAUSE, placed
 from tests.component.test_messaging_relays import all_settled, listed, relaying, true_of
 from tests.component.test_registry import LISTING
-from tests.conftest import Infra, enveloped, until
+from tests.conftest import PATIENCE_SECONDS, Infra, enveloped, until
 from tests.embedded import free_port
 
 SETTINGS = pytest.mark.parametrize(
@@ -67,8 +67,10 @@ def kafka(infra: Infra, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
 async def producing(kafka: str, **more: Any) -> AsyncIterator[broker.Producer]:
     producer = broker.Producer(kafka, replica="refused", **more)
     await producer.start()
-    yield producer
-    await producer.stop()
+    try:
+        yield producer
+    finally:
+        await producer.stop()
 
 
 @pytest_asyncio.fixture
@@ -260,8 +262,9 @@ async def test_senders_beside_a_refused_record_lose_nothing_and_the_producer_goe
                 await asyncio.sleep(0.05)
 
         values = [b"%d" % number + b" " * (4000 if number % 20 == 7 else 10) for number in range(100)]
-        for first in range(0, 100, 10):
-            await asyncio.gather(*map(send, values[first : first + 10]))
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            for first in range(0, 100, 10):
+                await asyncio.gather(*map(send, values[first : first + 10]))
         wanted = {value for value in values if len(value) < 3000}
         assert set(acknowledged) == wanted
     found = Counter([record.value async for record in whole(kafka, topic) if record.key == key])
