@@ -19,6 +19,7 @@ from services.ranking.stream.reader import Reader
 from services.ranking.stream.upkeep import Upkeep
 from shared import contracts
 from shared.messaging.outbox import clock
+from shared.messaging.replica import Replica
 from shared.settings import Settings, load
 from shared.web.app import create, database
 from shared.web.pages import Pages
@@ -35,9 +36,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """Return ranking's app; nothing runs before its lifespan begins."""
     settings = settings or load(Settings)
     gc.set_threshold(*COLLECTED_AFTER)
-    store = Store(database(settings))
+    mongodb = database(settings)
+    store = Store(mongodb)
     handlers = Handlers(store, clock, code=_code(), replica=settings.replica)
-    reader = Reader(settings, stream.consumes(handlers), handlers)
+    reader = Reader(settings, stream.consumes(handlers), handlers, Replica(mongodb, settings.replica))
     upkeep = Upkeep(settings, reader, handlers)
     pages = Pages(FOLDER / "pages", service="ranking", livemode=settings.livemode)
     cursors = Cursors(settings.secret.get_secret_value())

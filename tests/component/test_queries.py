@@ -21,10 +21,14 @@ import pytest_asyncio
 
 from shared.mongodb import CommandListener, Database, connect
 from tests.component.stores import Run, Stored
+from tests.component.stores_calculator import CALCULATOR
+from tests.component.stores_certificates import CERTIFICATES
 from tests.component.stores_orders import ORDERS
+from tests.component.stores_ranking import RANKING
+from tests.component.stores_registry import REGISTRY
 from tests.conftest import Infra
 
-STORES = (ORDERS,)
+STORES = (CALCULATOR, REGISTRY, ORDERS, CERTIFICATES, RANKING)
 # Filling takes half a minute a store on an idle machine; a tenth of it tells the same where somebody is in a hurry.
 FEW, MANY = 50, int(os.environ.get("MANY_DOCUMENTS", "20000"))
 FILLED_AT_ONCE = 250

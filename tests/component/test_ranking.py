@@ -28,6 +28,7 @@ from shared.contracts.certificates import CertificateRevoked
 from shared.contracts.event import Envelope, Event
 from shared.messaging import broker
 from shared.messaging.outbox import clock
+from shared.messaging.replica import Replica
 from shared.mongodb import AutoReconnect
 from shared.web.app import database
 from shared.web.auth import CAPABILITY_HEADER
@@ -218,7 +219,8 @@ async def test_a_batch_whose_surroundings_are_away_is_folded_when_they_are_back_
     settings: Make, infra: Infra, town: Town
 ) -> None:
     chosen = settings("ranking")
-    store = Store(database(chosen))
+    mongodb = database(chosen)
+    store = Store(mongodb)
     handlers = Handlers(store, clock, code="", replica="test")
     failures = [AutoReconnect("away"), OSError("away"), KafkaConnectionError("away")]
     guest, scene = new_id("ben"), await town.scene()
@@ -229,7 +231,7 @@ async def test_a_batch_whose_surroundings_are_away_is_folded_when_they_are_back_
             raise failures.pop()
         await handlers.fold(events)
 
-    reader = Reader(chosen, dict.fromkeys(stream.consumes(handlers), away_at_first), handlers)
+    reader = Reader(chosen, dict.fromkeys(stream.consumes(handlers), away_at_first), handlers, Replica(mongodb, "test"))
     async with reader.running():
 
         async def retried() -> bool:
@@ -261,6 +263,31 @@ async def test_reading_that_ends_is_logged_and_makes_the_service_unready(setting
             await until(unready)
         assert (await ranking.get("/health/ready")).json()["reader"] == "reading was ended"
         assert [line["log_level"] for line in logs if line["event"] == "reading has ended"] == ["critical"]
+
+
+async def test_a_second_process_under_the_name_of_a_replica_says_so_and_waits_until_it_is_free(settings: Make) -> None:
+    chosen = settings("ranking")
+    second = create_app(chosen)
+    async with contextlib.AsyncExitStack() as stack:
+        async with served(create_app(chosen)) as first:
+            assert (await first.get("/health/ready")).status_code == 200
+            await stack.enter_async_context(second.router.lifespan_context(second))
+            transport = httpx.ASGITransport(second)
+            client = await stack.enter_async_context(
+                httpx.AsyncClient(transport=transport, base_url="http://diandian.test")
+            )
+
+            async def refuses() -> bool:
+                answer = await client.get("/health/ready")
+                return answer.status_code == 503 and "already" in str(answer.json()["reader"])
+
+            await until(refuses)
+            assert (await first.get("/health/ready")).status_code == 200
+
+        async def works() -> bool:
+            return (await client.get("/health/ready")).status_code == 200
+
+        await until(works)
 
 
 async def test_without_kafka_it_says_so_and_it_reads_as_soon_as_kafka_is_there(

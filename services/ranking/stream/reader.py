@@ -25,6 +25,8 @@ from services.ranking.stream.folding import Folding
 from shared.contracts.event import PARTITIONS, Envelope, Event
 from shared.messaging import broker
 from shared.messaging.delivery import DELIVERED, Subscriptions
+from shared.messaging.replica import Replica
+from shared.mongodb import MongoError
 from shared.settings import Settings
 
 RECONNECT_SECONDS = 1.0
@@ -42,8 +44,9 @@ class Reader:
     offsets lie with the boards.
     """
 
-    def __init__(self, settings: Settings, table: Subscriptions, handlers: Handlers) -> None:
+    def __init__(self, settings: Settings, table: Subscriptions, handlers: Handlers, replica: Replica) -> None:
         self._settings = settings
+        self._replica = replica
         self._table = table
         self._handlers = handlers
         self.partitions = [Assigned(event.topic, number) for event in table for number in range(PARTITIONS)]
@@ -100,13 +103,21 @@ class Reader:
         finally:
             self._closing = True
             connecting.cancel()
+            for task in self._work:
+                task.cancel()
             await asyncio.gather(connecting, return_exceptions=True)
             await self._broker.stop()
             await asyncio.gather(*self._work, return_exceptions=True)
             await self._producer.stop()
+            with contextlib.suppress(MongoError):
+                await self._replica.release()
 
     async def _connect(self) -> None:
         """Start reading as soon as Kafka answers; from then on the consumer finds its way back by itself."""
+        await self._take_name()
+        keeping = asyncio.create_task(self._replica.keep(), name="ranking keeps its name")
+        self._work.add(keeping)
+        self._watch(keeping)
         while self._ends is None:
             try:
                 await broker.verify_topics(self._settings.kafka_bootstrap_servers)
@@ -126,6 +137,22 @@ class Reader:
                 await asyncio.sleep(RECONNECT_SECONDS)
         for task in self._subscriber.tasks:
             self._watch(task)
+
+    async def _take_name(self) -> None:
+        """Return once no other process works under the name of this replica: it would write over what this one does."""
+        while True:
+            try:
+                holder = await self._replica.take()
+            except MongoError as away:
+                holder = "MongoDB does not answer"
+                log.warning("mongodb does not answer", service="ranking", failure=repr(away)[:200])
+            if holder is None:
+                self._waits_for = "Kafka does not answer"
+                return
+            if self._waits_for != holder:
+                log.critical("refusing to read", service="ranking", reason=holder)
+            self._waits_for = holder
+            await asyncio.sleep(RECONNECT_SECONDS)
 
     def _watch(self, task: asyncio.Task[None]) -> None:
         task.add_done_callback(self._end)
