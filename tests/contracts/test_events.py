@@ -22,8 +22,6 @@ from shared.contracts.topics import EVENTS
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "shared/contracts/examples"
-# The day after the last moment that an example tells of.
-PUBLISHED_MS = int(datetime(2026, 11, 28, tzinfo=UTC).timestamp() * 1000)
 BY_TOPIC = {event.topic: event for event in EVENTS}
 
 
@@ -36,15 +34,15 @@ def examples() -> list[tuple[type[Event], dict[str, Any]]]:
     ]
 
 
-def published_ms(message: dict[str, Any]) -> int:
-    """The timestamp of its record: examples are of a moment that had come."""
-    return int(datetime.fromisoformat(message["headers"]["ce_time"]).timestamp() * 1000)
+# Examples are of moments that had come when they were published.
+PUBLISHED = max(datetime.fromisoformat(message["headers"]["ce_time"]) for _, message in examples()) + timedelta(days=1)
+PUBLISHED_MS = int(PUBLISHED.timestamp() * 1000)
 
 
 def read(contract: type[Event], message: dict[str, Any], *, livemode: bool = False) -> Envelope[Event]:
     headers = [(name, text.encode()) for name, text in message["headers"].items()]
     return from_record(
-        contract, json.dumps(message["value"]).encode(), headers, livemode=livemode, timestamp_ms=published_ms(message)
+        contract, json.dumps(message["value"]).encode(), headers, livemode=livemode, timestamp_ms=PUBLISHED_MS
     )
 
 
@@ -203,7 +201,6 @@ def test_every_field_of_every_event_has_bounds(contract: type[Event]) -> None:
 
 
 MOMENTS = [(contract, message) for contract, message in examples() if contract.topic.startswith("certificate.")]
-PUBLISHED = datetime.fromtimestamp(PUBLISHED_MS / 1000, UTC)
 
 
 @pytest.mark.parametrize(("contract", "message"), MOMENTS)
