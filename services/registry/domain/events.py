@@ -1,4 +1,4 @@
-"""What a page says aloud: its events follow from the page alone, so that the ledger is its own outbox."""
+"""What a page publishes: its events follow from the page alone, so that the ledger is its own outbox."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def events_of(page: Page, *, livemode: bool) -> list[Envelope[Event]]:
 
 
 def listed(project_id: str, listing: Listing) -> ProjectListed:
-    """Return the listing as it is told."""
-    told = set(ProjectListed.model_fields)
-    fields = {name: value for name, value in listing.model_dump().items() if name in told}
+    """Return the listing as it is published."""
+    published = set(ProjectListed.model_fields)
+    fields = {name: value for name, value in listing.model_dump().items() if name in published}
     return ProjectListed(project_id=project_id, listing_version=listing.version, **fields)
 
 

@@ -281,13 +281,13 @@ def _post(count: _Count, order: str, entry: Mapping[str, Any]) -> None:
         line.held -= end - start
         line.allocated = end
         serials = [line.serial_start + start // TONNE, line.serial_start + (end - 1) // TONNE]
-        told = [int(allocation[name].rsplit("-", 1)[1]) for name in ("first_serial", "last_serial")]
-        if serials != told:
+        shown = [int(allocation[name].rsplit("-", 1)[1]) for name in ("first_serial", "last_serial")]
+        if serials != shown:
             raise _Mismatch(
                 Sentence(
-                    "the allocation of {order} names serials {told}, its grams lie in {serials}",
+                    "the allocation of {order} names serials {shown}, its grams lie in {serials}",
                     order=order,
-                    told=told,
+                    shown=shown,
                     serials=serials,
                 )
             )
@@ -301,13 +301,13 @@ def _check_state(count: _Count, page: Mapping[str, Any]) -> None:
     for batch in page["batches"]:
         line = count.lines[batch["batch_id"]]
         figures = {name: getattr(line, name) for name in ("available", "held", "allocated", "cancelled")}
-        told = {name: batch[name] for name in figures}
-        if told != figures:
+        shown = {name: batch[name] for name in figures}
+        if shown != figures:
             raise _Mismatch(
                 Sentence(
-                    "batch {batch} shows {told}, its entries give {figures}",
+                    "batch {batch} shows {shown}, its entries give {figures}",
                     batch=batch["batch_id"],
-                    told=told,
+                    shown=shown,
                     figures=figures,
                 )
             )

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from services.registry.domain.book import Known
+from services.registry.domain.book import WrittenEntry
 from services.registry.domain.events import events_of
 from services.registry.domain.ledger import Entry, Page
 from services.registry.store.recounts import Recounts
@@ -89,7 +89,7 @@ class Store:
         found = await self._pages.find_one({"_id": _page_id(project_id, sequence)})
         return _page(found) if found else None
 
-    async def entries(self, keys: Iterable[str]) -> dict[str, Known]:
+    async def entries(self, keys: Iterable[str]) -> dict[str, WrittenEntry]:
         """Return the entries of all projects that exist under these keys."""
         wanted = set(keys)
         if not wanted:
@@ -97,7 +97,7 @@ class Store:
         # Whole pages, a few at a time: to pick entries out of them costs some servers more than to send them.
         found = self._pages.find({"entries.key": {"$in": list(wanted)}}).batch_size(PAGES_PER_CLAIM)
         return {
-            entry["key"]: Known(page["project_id"], page["sequence"], Entry(**entry))
+            entry["key"]: WrittenEntry(page["project_id"], page["sequence"], Entry(**entry))
             async for page in found
             for entry in page["entries"]
             if entry["key"] in wanted

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.registry.domain.book import Known
+from services.registry.domain.book import WrittenEntry
 from services.registry.domain.commands import ChangeListing, Command, Hold, Issue, ListingContent, Post, Release, Report
 from services.registry.domain.decide import keys_of, next_page
 from services.registry.domain.events import events_of
@@ -44,9 +44,9 @@ class Chain:
         self.project_id, self.beside = project_id, beside
         self.pages: list[Page] = []
 
-    def known(self) -> dict[str, Known]:
+    def known(self) -> dict[str, WrittenEntry]:
         written = [(page.sequence, entry) for page in self.pages for entry in page.entries]
-        return {entry.key: Known(self.project_id, sequence, entry) for sequence, entry in written}
+        return {entry.key: WrittenEntry(self.project_id, sequence, entry) for sequence, entry in written}
 
     def poll(self, *commands: Command, day: str = DAY) -> Page | None:
         known = {**(self.beside.known() if self.beside else {}), **self.known()}
