@@ -19,7 +19,8 @@ from services.registry.domain.book import WrittenEntry
 from services.registry.domain.commands import Command, Hold, ListingChanged, ListingContent, Post, Release, Report
 from services.registry.domain.events import business_day
 from services.registry.domain.ledger import Page
-from services.registry.domain.recount import Proof, Recount
+from services.registry.domain.proof import Proof
+from services.registry.domain.recount import Recount
 from services.registry.handlers.ledger import ATTEMPTS_BY_HTTP_MAX, Handlers
 from services.registry.store.store import PAGES_PER_CLAIM, Store
 from shared.contracts.event import Cause, Envelope

@@ -14,7 +14,8 @@ from services.registry.domain.commands import ChangeListing, Command, Hold, Issu
 from services.registry.domain.decide import keys_of, next_page
 from services.registry.domain.events import events_of
 from services.registry.domain.ledger import Page, page_hash
-from services.registry.domain.recount import Proof, Recount
+from services.registry.domain.proof import Proof
+from services.registry.domain.recount import Recount
 from shared.contracts.event import Cause
 from shared.contracts.registry import CreditsHeld, CreditsRefused, CreditsRetired
 from shared.web.idempotency import id_of
