@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from deploy.audit.books import Books
 from deploy.audit.findings import Finding, finding
-from services.registry.domain.recount import Proof, Recount
+from services.registry.domain.proof import Proof
+from services.registry.domain.recount import Recount
 
 
 def check_credits(books: Books) -> Iterator[Finding]:

@@ -29,7 +29,7 @@ FIGURES_SECONDS = 1
 
 
 class Settings(shared_settings.Settings):
-    """What the calculator reads beside what every service does."""
+    """The calculator's settings beside those of every service."""
 
     # For one scene in an hour. All guests of a venue's network come from one address, so it is no small number: it
     # stands against machines, not against crowds.

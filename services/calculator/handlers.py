@@ -125,7 +125,7 @@ class Handlers:
         TooManyFootprints.
         """
         if there := await self._store.footprint(wanted.footprint_id):
-            return _as_asked(there, wanted), True
+            return _same_wish(there, wanted), True
         scene_id, place = await self._where(wanted)
         result = compute(wanted.answers, scene=place, release=self.release)
         now = self._clock()
@@ -155,7 +155,7 @@ class Handlers:
         made = await self._store.footprint(wanted.footprint_id)
         assert made is not None, "what was written is read"
         # At the same moment the same key may have made it, and from other answers.
-        return _as_asked(made, wanted), not is_new
+        return _same_wish(made, wanted), not is_new
 
     async def _where(self, wanted: Wanted) -> tuple[str | None, Place]:
         if wanted.scene_code is None:
@@ -242,7 +242,7 @@ class Handlers:
         await self._store.figures.record(before, chains, after)
 
 
-def _as_asked(stored: StoredFootprint, wanted: Wanted) -> StoredFootprint:
+def _same_wish(stored: StoredFootprint, wanted: Wanted) -> StoredFootprint:
     """Return the footprint of this key. Raises KeyReused when it was made from another request."""
     check_same(stored.request_hash, wanted.request_hash)
     return stored

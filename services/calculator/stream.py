@@ -1,4 +1,4 @@
-"""What the calculator hears, and by whom; what it says."""
+"""Which topics the calculator consumes, by which handlers, and what it publishes."""
 
 from services.calculator.handlers import Handlers
 from shared.contracts.calculator import FootprintCalculated, ScenePublished

@@ -1,4 +1,4 @@
-"""What the registry hears, and by whom; what it says."""
+"""Which topics the registry consumes, by which handlers, and what it publishes."""
 
 from services.registry.handlers.ledger import Handlers
 from shared.contracts.orders import OffsetPurchased, OrderClosed, OrderPlaced

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from services.registry.domain.ledger import NO_PAGE, Batch, Entry, Listing, Page, sealed
-from services.registry.domain.recount import ReservesProof
+from services.registry.domain.proof import ReservesProof
 from services.registry.store.recounts import Recounts
 from services.registry.store.store import Store
 from shared.web.idempotency import id_of

@@ -14,7 +14,7 @@ import pytest_asyncio
 from services.registry.domain.commands import Hold
 from services.registry.domain.decide import next_page
 from services.registry.domain.ledger import Page, page_hash
-from services.registry.domain.recount import ReservesProof
+from services.registry.domain.proof import ReservesProof
 from services.registry.handlers.recount import REREAD, Recounter
 from services.registry.store.recounts import LEASE_SECONDS, Recounts
 from services.registry.store.store import PAGES_PER_READ, Store

@@ -15,11 +15,12 @@ import pytest_asyncio
 import services.registry
 from services.registry import api
 from services.registry.api.programs import api_router
-from services.registry.domain.book import Known
+from services.registry.domain.book import WrittenEntry
 from services.registry.domain.commands import Command, Hold, ListingChanged, ListingContent, Post, Release, Report
 from services.registry.domain.events import business_day
 from services.registry.domain.ledger import Page
-from services.registry.domain.recount import Proof, Recount
+from services.registry.domain.proof import Proof
+from services.registry.domain.recount import Recount
 from services.registry.handlers.ledger import Handlers
 from services.registry.store.pages import PAGES_PER_CLAIM
 from services.registry.store.store import Store
@@ -49,7 +50,7 @@ class Interleaved(Store):
     before_append: Callable[[], Awaitable[Any]] | None = None
     asked = 0
 
-    async def entries(self, keys: Iterable[str]) -> dict[str, Known]:
+    async def entries(self, keys: Iterable[str]) -> dict[str, WrittenEntry]:
         happens, self.meanwhile = self.meanwhile, None
         if happens:
             await happens()

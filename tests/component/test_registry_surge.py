@@ -14,7 +14,8 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from deploy.issuer import LocalIssuer
 from services.registry.app import create_app
-from services.registry.domain.recount import BatchProof, Recount
+from services.registry.domain.proof import BatchProof
+from services.registry.domain.recount import Recount
 from shared.contracts.event import PARTITIONS, to_record
 from shared.contracts.orders import OrderPlaced
 from shared.messaging import broker

@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from services.calculator.api.programs import FootprintAsked, wanted_of
+from services.calculator.api.programs import FootprintRequest, wanted_of
 from services.calculator.api.shown import question_context, refined_context, zero_context
 from services.calculator.domain.answers import AnswersRefused, read_answers
 from services.calculator.domain.engine import compute
@@ -143,13 +143,13 @@ class _Forms:
                 answers, occasion.place.country, self._handlers.release, languages.current().language
             )
             return self._every_leg(occasion, typed, key=key, replaces=replaces)
-        asked = FootprintAsked(
+        wish = FootprintRequest(
             scene=occasion.scene.code if occasion.scene else None,
             country=occasion.place.country,
             answers=read_answers(answers),
             replaces=replaces or None,
         )
-        wanted, token = await wanted_of(request, self._store, asked, key=key, secret=self._secret)
+        wanted, token = await wanted_of(request, self._store, wish, key=key, secret=self._secret)
         try:
             await self._handlers.calculate(wanted, cause=cause_of(request))
         except ZeroFootprint:

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.calculator.api.programs import (
-    FootprintAsked,
-    FootprintShown,
-    SceneShown,
+    FootprintRequest,
+    FootprintResponse,
+    SceneResponse,
     footprint_shown,
     scene_shown,
     wanted_of,
@@ -27,7 +27,7 @@ from shared.web.idempotency import Key, checked
 ScenePath = Annotated[str, Path(pattern=r"^scn_[0-9A-HJKMNP-TV-Z]{26}$")]
 
 
-class AccountAsked(BaseModel):
+class AccountRequest(BaseModel):
     """What the organiser's own people emitted for a scene; with `replaces` the answers of an earlier account change."""
 
     model_config = ConfigDict(extra="forbid")
@@ -47,7 +47,7 @@ def organiser_router(store: Store, handlers: Handlers, *, secret: str, livemode:
     routes = APIRouter(tags=["organisers"])
 
     @routes.put("/v1/scenes/{scene_id}", operation_id="put_scene")
-    async def put_scene(request: Request, scene_id: ScenePath, scene: Scene) -> SceneShown:
+    async def put_scene(request: Request, scene_id: ScenePath, scene: Scene) -> SceneResponse:
         """Make a scene, or change it as a whole; the same content again changes nothing."""
         await handlers.publish_scene(scene_id, scene, organiser_id=organiser_of(request), cause=cause_of(request))
         figures = await store.figures.of([scene_id])
@@ -58,9 +58,9 @@ def organiser_router(store: Store, handlers: Handlers, *, secret: str, livemode:
         request: Request,
         response: Response,
         scene_id: ScenePath,
-        asked: AccountAsked,
+        wish: AccountRequest,
         idempotency_key: Key = None,
-    ) -> FootprintShown:
+    ) -> FootprintResponse:
         """Count what the organiser's own people emitted, by the same rules as guests; it joins the scene's balance."""
         organiser_id = organiser_of(request)
         if organiser_id is None:
@@ -69,7 +69,7 @@ def organiser_router(store: Store, handlers: Handlers, *, secret: str, livemode:
         wanted, token = await wanted_of(
             request,
             store,
-            FootprintAsked(scene=scene.code, answers=asked.answers, replaces=asked.replaces),
+            FootprintRequest(scene=scene.code, answers=wish.answers, replaces=wish.replaces),
             key=checked(idempotency_key),
             secret=secret,
             role="organiser",

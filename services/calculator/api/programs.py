@@ -25,7 +25,7 @@ from shared.web.auth import Forbidden, Unauthenticated, hash_of, presented, toke
 from shared.web.idempotency import Key, body_hash, checked, id_of
 
 
-class SceneShown(BaseModel):
+class SceneResponse(BaseModel):
     """A scene with what is counted, what is left out, and how far it is neutralised."""
 
     scene_id: str
@@ -41,12 +41,12 @@ class SceneShown(BaseModel):
 class Scenes(BaseModel):
     """Scenes that were found, open ones first."""
 
-    data: list[SceneShown]
+    data: list[SceneResponse]
     has_more: bool = False
     next_cursor: str | None = None
 
 
-class FootprintAsked(BaseModel):
+class FootprintRequest(BaseModel):
     """A visit to be counted, or without a scene a year of life; `replaces` changes the answers of an earlier one."""
 
     model_config = ConfigDict(extra="forbid")
@@ -64,7 +64,7 @@ class FootprintAsked(BaseModel):
     replaces: Annotated[FootprintId | None, Field(description="the footprint whose answers change")] = None
 
 
-class PartShown(BaseModel):
+class PartResponse(BaseModel):
     """One part of a line: grams = quantity × kg_per_unit × 1000 ÷ shared_by, rounded so that all adds up."""
 
     kind: str
@@ -73,7 +73,7 @@ class PartShown(BaseModel):
     factors: list[dict[str, str]]
 
 
-class LineShown(BaseModel):
+class LineResponse(BaseModel):
     """One activity with its parts; quantity in the unit, for all people."""
 
     activity: str
@@ -83,11 +83,11 @@ class LineShown(BaseModel):
     shared_by: int
     basis: str
     mass_g: int
-    parts: list[PartShown]
+    parts: list[PartResponse]
     notes: list[str]
 
 
-class FootprintShown(BaseModel):
+class FootprintResponse(BaseModel):
     """A footprint: total, likely range and lines in grams; the capability is shown to whoever made it."""
 
     footprint_id: str
@@ -98,7 +98,7 @@ class FootprintShown(BaseModel):
     high_g: int
     release: str
     method: str
-    lines: list[LineShown]
+    lines: list[LineResponse]
     warnings: list[dict[str, str]]
     root: str
     replaces: str | None
@@ -121,7 +121,7 @@ def api_router(store: Store, handlers: Handlers, *, secret: str, livemode: bool)
         )
 
     @routes.get("/v1/scenes/{code}", operation_id="get_scene")
-    async def get_scene(code: str) -> SceneShown:
+    async def get_scene(code: str) -> SceneResponse:
         """Return a scene by the code on its poster."""
         scene_id, scene = await handlers.scene(code)
         figures = await store.figures.of([scene_id])
@@ -145,19 +145,19 @@ def api_router(store: Store, handlers: Handlers, *, secret: str, livemode: bool)
     async def calculate_footprint(
         request: Request,
         response: Response,
-        asked: FootprintAsked,
+        wish: FootprintRequest,
         idempotency_key: Key = None,
-    ) -> FootprintShown:
+    ) -> FootprintResponse:
         """Count a visit; the answer shows the capability that may neutralise it."""
         key = checked(idempotency_key)
-        wanted, token = await wanted_of(request, store, asked, key=key, secret=secret)
+        wanted, token = await wanted_of(request, store, wish, key=key, secret=secret)
         stored, replayed = await handlers.calculate(wanted, cause=cause_of(request))
         if replayed:
             response.headers["Idempotency-Replayed"] = "true"
         return await footprint_shown(store, handlers, stored, livemode=livemode, capability=token)
 
     @routes.get("/v1/footprints/{footprint_id}", operation_id="get_footprint")
-    async def get_footprint(footprint_id: str) -> FootprintShown:
+    async def get_footprint(footprint_id: str) -> FootprintResponse:
         """Return a footprint with its lines, recomputed from its own place, answers and release."""
         stored = await store.footprint(footprint_id)
         if stored is None:
@@ -167,9 +167,9 @@ def api_router(store: Store, handlers: Handlers, *, secret: str, livemode: bool)
     return routes
 
 
-def scene_shown(scene_id: str, scene: Scene, figures: Figures, *, livemode: bool) -> SceneShown:
+def scene_shown(scene_id: str, scene: Scene, figures: Figures, *, livemode: bool) -> SceneResponse:
     """Return the scene as programs see it."""
-    return SceneShown(
+    return SceneResponse(
         scene_id=scene_id,
         livemode=livemode,
         scene=scene,
@@ -182,7 +182,7 @@ def scene_shown(scene_id: str, scene: Scene, figures: Figures, *, livemode: bool
 
 
 async def wanted_of(
-    request: Request, store: Store, asked: FootprintAsked, *, key: str, secret: str, role: Role = "guest"
+    request: Request, store: Store, wish: FootprintRequest, *, key: str, secret: str, role: Role = "guest"
 ) -> tuple[Wanted, str]:
     """Return what is to be made, and its capability: a new one, or that of the footprint it replaces.
 
@@ -191,19 +191,19 @@ async def wanted_of(
     # A guest's caller is nobody known, that of staff is the subject of its token.
     footprint_id = id_of("fp", request.state.caller, key)
     token = token_of(secret, "fp", footprint_id, key)
-    if asked.replaces is not None:
-        token = await _token_of_old(request, store, asked.replaces)
+    if wish.replaces is not None:
+        token = await _token_of_old(request, store, wish.replaces)
     return Wanted(
         footprint_id=footprint_id,
         claim_hash=hash_of("fp", footprint_id, token),
-        request_hash=body_hash(asked.model_dump(mode="json")),
-        scene_code=asked.scene,
-        answers=asked.answers,
-        replaces=asked.replaces,
+        request_hash=body_hash(wish.model_dump(mode="json")),
+        scene_code=wish.scene,
+        answers=wish.answers,
+        replaces=wish.replaces,
         role=role,
         # The gateway says from where a request comes; what a client says of that itself, it leaves out.
         address=request.client.host if role == "guest" and request.client else None,
-        country=asked.country,
+        country=wish.country,
     ), token
 
 
@@ -218,10 +218,10 @@ async def _token_of_old(request: Request, store: Store, footprint_id: str) -> st
 
 async def footprint_shown(
     store: Store, handlers: Handlers, stored: StoredFootprint, *, livemode: bool, capability: str | None = None
-) -> FootprintShown:
+) -> FootprintResponse:
     """Return the footprint as programs see it."""
     result, release = handlers.recompute(stored), handlers.release_of(stored)
-    return FootprintShown(
+    return FootprintResponse(
         footprint_id=stored.footprint_id,
         livemode=livemode,
         scene_id=stored.scene_id,
@@ -240,8 +240,8 @@ async def footprint_shown(
     )
 
 
-def _line(line: Line, release: Release) -> LineShown:
-    return LineShown(
+def _line(line: Line, release: Release) -> LineResponse:
+    return LineResponse(
         activity=line.activity,
         category=line.category,
         quantity=line.quantity,
@@ -250,7 +250,7 @@ def _line(line: Line, release: Release) -> LineShown:
         basis=line.basis,
         mass_g=line.grams,
         parts=[
-            PartShown(
+            PartResponse(
                 kind=part.kind,
                 grams=part.grams,
                 kg_per_unit=part.value,
@@ -275,9 +275,9 @@ def _factor(factor: Factor) -> dict[str, Any]:
 
 
 __all__ = [
-    "FootprintAsked",
-    "FootprintShown",
-    "SceneShown",
+    "FootprintRequest",
+    "FootprintResponse",
+    "SceneResponse",
     "api_router",
     "footprint_shown",
     "scene_shown",

@@ -202,18 +202,18 @@ def read(model: type[ModelT], value: object) -> ModelT:
     try:
         return model.model_validate(value)
     except ValidationError as failure:
-        errors = [_told(error) for error in failure.errors(include_url=False, include_input=False)[:ERRORS_MAX]]
+        errors = [_field_error(error) for error in failure.errors(include_url=False, include_input=False)[:ERRORS_MAX]]
     field = errors[0]["pointer"].removeprefix("/")
     detail = Sentence("{field}: {what}", field=field or "answers", what=errors[0]["detail"])
     raise AnswersRefused(detail, field=field or None, errors=errors)
 
 
-def _told(error: ErrorDetails) -> dict[str, str]:
+def _field_error(error: ErrorDetails) -> dict[str, str]:
     # Between the number of a leg and its field stands the mode that chose its model; it is no step of the JSON.
     steps = [step for place, step in enumerate(error["loc"]) if not (place == 2 and error["loc"][0] == "legs")]
     kind, facts = error["type"], error.get("ctx", {})
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
         steps.append("mode")
         kind, facts = "mode", {"modes": ", ".join(MODES)}
-    told = Sentence(SENTENCES[kind].template, **facts) if kind in SENTENCES else error["msg"]
-    return {"pointer": "".join(f"/{step}" for step in steps), "detail": told}
+    detail = Sentence(SENTENCES[kind].template, **facts) if kind in SENTENCES else error["msg"]
+    return {"pointer": "".join(f"/{step}" for step in steps), "detail": detail}

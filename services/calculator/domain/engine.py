@@ -61,7 +61,7 @@ def compute(
     if distances_km is None:
         distances_km = [_distance_km(leg, f"legs/{i}", release) for i, leg in enumerate(answers.legs)]
     distances = tuple(distances_km)
-    exact = [_line(asked, release) for asked in _asked(answers, distances, scene) if asked.quantity > 0]
+    exact = [_line(given, release) for given in _inputs(answers, distances, scene) if given.quantity > 0]
     grams = total_grams([line.exact_grams for line in exact])
     lines = _weighed(exact, grams)
     low, high = likely(lines, grams)
@@ -90,7 +90,7 @@ def travel_modes(release: Release, *, country: str) -> tuple[TravelMode, ...]:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Input:
     field: str
     category: Category
     activity: str
@@ -103,49 +103,49 @@ class _Asked:
     shared_by: int = 1
 
 
-def _asked(answers: Answers, distances: Sequence[Decimal], scene: Place) -> Iterator[_Asked]:
+def _inputs(answers: Answers, distances: Sequence[Decimal], scene: Place) -> Iterator[_Input]:
     here = _regions(None, scene)
     for i, (leg, km) in enumerate(zip(answers.legs, distances, strict=True)):
         row, quantity = _row(leg, km), km * leg.trips * answers.people
         regions = here if isinstance(leg, Flight) else _regions(leg.country, scene)
         shared_by = leg.occupants if isinstance(leg, Drive) else 1
         category = CATEGORIES[leg.mode]
-        yield _Asked(f"legs/{i}", category, row, quantity, "km", leg.basis, row, regions, shared_by=shared_by)
+        yield _Input(f"legs/{i}", category, row, quantity, "km", leg.basis, row, regions, shared_by=shared_by)
     for i, stay in enumerate(answers.stays):
         field, nights, regions = f"stays/{i}", Decimal(stay.nights * answers.people), _regions(stay.country, scene)
         if stay.kind == "home":
-            yield _Asked(field, "home", "home", nights, "night", stay.basis, "home", regions)
+            yield _Input(field, "home", "home", nights, "night", stay.basis, "home", regions)
         else:
             ratio = None if stay.hotel_class == "average" else f"hotel_class.{stay.hotel_class}"
             activity = f"hotel.{stay.hotel_class}"
-            yield _Asked(field, "hotel", activity, nights, "night", stay.basis, "hotel", regions, ratio, stay.guests)
+            yield _Input(field, "hotel", activity, nights, "night", stay.basis, "hotel", regions, ratio, stay.guests)
     for dish in DISHES:
         portions = Decimal(getattr(answers.meals, dish) * answers.people)
-        yield _Asked(
+        yield _Input(
             f"meals/{dish}", "meals", f"meal.{dish}", portions, "meal", answers.meals.basis, f"meal.{dish}", here
         )
 
 
-def _line(asked: _Asked, release: Release) -> Line:
-    terms = release.terms(asked.row, asked.regions)
-    ratios = release.terms(asked.ratio, asked.regions)[0].factors if asked.ratio else ()
+def _line(given: _Input, release: Release) -> Line:
+    terms = release.terms(given.row, given.regions)
+    ratios = release.terms(given.ratio, given.regions)[0].factors if given.ratio else ()
     return Line(
-        field=asked.field,
-        category=asked.category,
-        activity=asked.activity,
-        quantity=asked.quantity,
-        unit=asked.unit,
-        shared_by=asked.shared_by,
-        basis=asked.basis,
-        activity_half_width=ACTIVITY_HALF_WIDTHS[asked.basis],
-        parts=tuple(_part(term.kind, (*term.factors, *ratios), asked) for term in terms),
+        field=given.field,
+        category=given.category,
+        activity=given.activity,
+        quantity=given.quantity,
+        unit=given.unit,
+        shared_by=given.shared_by,
+        basis=given.basis,
+        activity_half_width=ACTIVITY_HALF_WIDTHS[given.basis],
+        parts=tuple(_part(term.kind, (*term.factors, *ratios), given) for term in terms),
         notes=tuple(dict.fromkeys(note for term in terms for note in term.notes)),
     )
 
 
-def _part(kind: PartKind, factors: tuple[Factor, ...], asked: _Asked) -> Part:
+def _part(kind: PartKind, factors: tuple[Factor, ...], given: _Input) -> Part:
     # A third of a room has no decimal: fractions keep the sum exact until it is rounded once.
-    exact = Fraction(asked.quantity) * GRAMS_PER_KG / asked.shared_by
+    exact = Fraction(given.quantity) * GRAMS_PER_KG / given.shared_by
     for factor in factors:
         exact *= Fraction(factor.value)
     return Part(kind=kind, factors=factors, half_width=factor_half_width(factors), exact_grams=exact)

@@ -105,16 +105,16 @@ class Release:
         """
         found: list[Term] = []
         for kind, product, notes in self._lines(activity, regions):
-            said = notes.split()
+            note_keys = notes.split()
             factors: list[Factor] = []
             for name in product.split():
                 if name.startswith("@"):
                     for term in self.terms(name[1:], regions):
                         factors += term.factors
-                        said += term.notes
+                        note_keys += term.notes
                 else:
                     factors.append(self.factors[name])
-            found.append(Term(cast("PartKind", kind), tuple(factors), tuple(said)))
+            found.append(Term(cast("PartKind", kind), tuple(factors), tuple(note_keys)))
         return tuple(found)
 
     def _lines(self, activity: str, regions: Sequence[str]) -> tuple[tuple[str, str, str], ...]:

@@ -1,4 +1,4 @@
-"""What a footprint is once it is made: whose it is, what it replaces, and what is told of it."""
+"""What a footprint is once it is made: whose it is, what it replaces, and what is published of it."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def replace(
 
 
 def calculated(footprint: Footprint) -> FootprintCalculated:
-    """Return what is told of the footprint: masses and names of things, never the answers."""
+    """Return what is published of the footprint: masses and names of things, never the answers."""
     result = footprint.result
     return FootprintCalculated(
         footprint_id=footprint.footprint_id,

@@ -122,6 +122,6 @@ def must_be_of(organiser_id: str | None, *scenes: Scene) -> None:
 
 
 def published(scene_id: str, scene: Scene) -> ScenePublished:
-    """Return the scene as it is told."""
-    told = set(ScenePublished.model_fields)
-    return ScenePublished(scene_id=scene_id, **{name: value for name, value in scene if name in told})
+    """Return the scene as it is published."""
+    names = set(ScenePublished.model_fields)
+    return ScenePublished(scene_id=scene_id, **{name: value for name, value in scene if name in names})

@@ -47,14 +47,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--name", required=True, help="name of the release, 2026.2")
     parser.add_argument("--date", required=True, help="day of the release, 2026-11-24")
     parser.add_argument("--into", type=Path, default=HERE, help="folder that holds the releases")
-    asked = parser.parse_args(arguments)
-    source = {name: _read(asked.source / f"{name}.csv") for name in ("factors", "defaults", "grid_intensity")}
-    files = release_files(source, countries=_read(HERE / "countries.csv"), name=asked.name, date=asked.date)
-    folder = asked.into / asked.name
+    options = parser.parse_args(arguments)
+    source = {name: _read(options.source / f"{name}.csv") for name in ("factors", "defaults", "grid_intensity")}
+    files = release_files(source, countries=_read(HERE / "countries.csv"), name=options.name, date=options.date)
+    folder = options.into / options.name
     folder.mkdir()
     for name, content in files.items():
         (folder / name).write_bytes(content)
-    sys.stdout.write(f"{asked.name} {hashlib.sha256(files['manifest.json']).hexdigest()}\n")
+    sys.stdout.write(f"{options.name} {hashlib.sha256(files['manifest.json']).hexdigest()}\n")
 
 
 def release_files(source: Mapping[str, list[Row]], *, countries: list[Row], name: str, date: str) -> dict[str, bytes]:
@@ -95,10 +95,10 @@ def release_files(source: Mapping[str, list[Row]], *, countries: list[Row], name
 
 
 def _choices(defaults: list[Row]) -> Iterator[Choice]:
-    for asked, activity, notes in INPUTS:
-        rows = {row["region"]: row["factor_ids"].split(" + ") for row in defaults if row["calculator_input"] == asked}
+    for field, activity, notes in INPUTS:
+        rows = {row["region"]: row["factor_ids"].split(" + ") for row in defaults if row["calculator_input"] == field}
         if not rows:
-            raise LookupError(f"defaults.csv has no line for {asked!r}")
+            raise LookupError(f"defaults.csv has no line for {field!r}")
         # Elsewhere is a British row: a fallback for others, for Great Britain its own.
         if "elsewhere" in rows:
             rows.setdefault("GB", rows["elsewhere"])

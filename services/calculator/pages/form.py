@@ -42,26 +42,26 @@ def read_questions(typed: Mapping[str, str], scene: Scene, release: Release, lan
     typed = {name: typed.get(name, "").strip() for name in DEFAULTS}
     errors: dict[str, str] = {}
     leg = _journey(typed, scene, release, language, errors)
-    asked: dict[str, Any] = {
+    given: dict[str, Any] = {
         "legs": [leg] if leg else [],
         "stays": _stays(typed, errors),
         "meals": _meals(typed, errors),
     }
     sources = {"/legs/0/km": "km", "/legs": "origin", "/stays": "nights", "/meals": "meals"}
-    return checked(asked, errors, sources)
+    return checked(given, errors, sources)
 
 
-def checked(asked: dict[str, Any], errors: dict[str, str], sources: Mapping[str, str]) -> dict[str, Any]:
+def checked(given: dict[str, Any], errors: dict[str, str], sources: Mapping[str, str]) -> dict[str, Any]:
     """Return the answers if all can be used. Raises FormWrong; `sources` tells the field behind a JSON Pointer."""
     if errors:
         raise FormWrong(errors)
     try:
-        read_answers(asked)
+        read_answers(given)
     except AnswersRefused as refused:
         for error in refused.facts["errors"]:
             errors.setdefault(_field_of(error["pointer"], sources), error["detail"])
         raise FormWrong(errors) from None
-    return asked
+    return given
 
 
 def usual_mix(meals: int) -> dict[str, int]:

@@ -120,8 +120,8 @@ class Typed:
         }
         sources |= {f"/meals/{dish}": f"meals_{dish}" for dish in DISHES}
         meals: dict[str, str] = {dish: rest[f"meals_{dish}"] or "0" for dish in DISHES}
-        asked = {"people": rest["people"] or "1", "legs": legs, "stays": stays, "meals": {**meals, "basis": "typed"}}
-        return checked(asked, errors, sources)
+        given = {"people": rest["people"] or "1", "legs": legs, "stays": stays, "meals": {**meals, "basis": "typed"}}
+        return checked(given, errors, sources)
 
 
 def _shown_leg(leg: Mapping[str, Any], release: Release, language: Language) -> Leg:
@@ -149,20 +149,20 @@ def _trips(leg: Leg) -> str:
 
 def _leg(leg: Leg, field: str, release: Release, language: Language, errors: dict[str, str]) -> dict[str, Any]:
     mode = leg["mode"]
-    asked: dict[str, Any] = {"mode": mode, "trips": _trips(leg)}
+    given: dict[str, Any] = {"mode": mode, "trips": _trips(leg)}
     if mode == "plane":
-        asked["cabin"] = leg["cabin"]
+        given["cabin"] = leg["cabin"]
         if leg["km"] and not (leg["origin"] or leg["destination"]):
-            return {**asked, "km": leg["km"], "basis": "typed"}
+            return {**given, "km": leg["km"], "basis": "typed"}
         for end in ("origin", "destination"):
             try:
-                asked[end] = places.meant(leg[end], release, language).iata
+                given[end] = places.meant(leg[end], release, language).iata
             except places.PlaceUnclear as unclear:
                 errors[f"{field}-{end}"] = unclear.sentence
-        return {**asked, "basis": "ticketed"}
-    asked |= {"km": leg["km"], "basis": "default" if leg["km"] and leg["km"] == leg["estimate"] else "typed"}
+        return {**given, "basis": "ticketed"}
+    given |= {"km": leg["km"], "basis": "default" if leg["km"] and leg["km"] == leg["estimate"] else "typed"}
     if not leg["km"]:
         errors[f"{field}-km"] = Sentence("Enter the kilometres one way.")
     if mode == "car":
-        asked |= {"occupants": leg["occupants"], "fuel": leg["fuel"]}
-    return asked
+        given |= {"occupants": leg["occupants"], "fuel": leg["fuel"]}
+    return given

@@ -125,14 +125,12 @@ class FiguresProjection:
 
     async def counted(self, footprints: Iterable[Uncounted]) -> None:
         """Note that these are counted, but for those that were covered or uncovered since they were read."""
-        done = [
-            UpdateOne(
-                {"_id": footprint.footprint_id, "certificates": list(footprint.certificates)},
-                {"$set": {"uncounted": False}},
-            )
-            for footprint in footprints
-        ]
-        await self._footprints.bulk_write(done, ordered=False)
+        alike: dict[tuple[str, ...], list[str]] = {}
+        for footprint in footprints:
+            alike.setdefault(footprint.certificates, []).append(footprint.footprint_id)
+        for certificates, ids in alike.items():
+            as_read = {"_id": {"$in": ids}, "certificates": list(certificates)}
+            await self._footprints.update_many(as_read, {"$set": {"uncounted": False}})
 
     async def _end(self, scene_id: str, version: int, pending: Sequence[Mapping[str, Any]]) -> None:
         """Write on the roots what the figures of this version hold; a root of a later version stays as it is."""

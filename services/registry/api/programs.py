@@ -18,7 +18,7 @@ from services.registry.api.retirements import (
 )
 from services.registry.domain.commands import Cancellation, ListingContent, Report
 from services.registry.domain.ledger import Batch, Listing, Page
-from services.registry.domain.recount import Proof
+from services.registry.domain.proof import Proof
 from services.registry.handlers.ledger import Answer, Handlers
 from services.registry.store.store import Store
 from shared.refusal import Refusal

@@ -1,4 +1,4 @@
-"""The state while one page is being decided: what is known, what the batches have, what will stand on the page."""
+"""The state while one page is being decided: what is written, what the batches have, what will stand on the page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shared.contracts.event import Cause
 
 
 @dataclass(frozen=True)
-class Known:
+class WrittenEntry:
     """An entry that is written, and where: keys are unique over all projects."""
 
     project_id: str
@@ -54,10 +54,10 @@ class Line:
 class Book:
     """The state of one project; it lives for one call of `next_page`."""
 
-    def __init__(self, project_id: str, last: Page | None, known: Mapping[str, Known]) -> None:
+    def __init__(self, project_id: str, last: Page | None, written: Mapping[str, WrittenEntry]) -> None:
         self.project_id = project_id
-        self.known = {key: found.entry for key, found in known.items()}
-        self.elsewhere = {key: found.project_id for key, found in known.items() if found.project_id != project_id}
+        self.written = {key: found.entry for key, found in written.items()}
+        self.elsewhere = {key: found.project_id for key, found in written.items() if found.project_id != project_id}
         self.entries: list[Entry] = []
         self.listing = last.listing if last else None
         self.lines = {batch.batch_id: Line.of(batch) for batch in last.batches} if last else {}
@@ -69,7 +69,7 @@ class Book:
 
     def has_made(self, key: str, content_hash: str) -> bool:
         """Whether this project and this very content made the entry of the key."""
-        first = self.known.get(key)
+        first = self.written.get(key)
         return first is not None and first.content_hash == content_hash and key not in self.elsewhere
 
     def add(self, batch: Batch) -> None:
@@ -82,16 +82,16 @@ class Book:
         """The batches in the order in which holds take of them."""
         return sorted(self.lines.values(), key=lambda line: (line.batch.vintage, line.batch.number))
 
-    def say(self, cause: Cause, *, order_id: str, **content: object) -> None:
-        """Record an entry that is told; the order's events count from 1."""
+    def record_event(self, cause: Cause, *, order_id: str, **content: object) -> None:
+        """Record an entry that has an event; the events of an order count from 1."""
         sequence = 1
         for key in ("hold", "end", "postrefused"):
-            entry = self.known.get(f"{key}:{order_id}")
+            entry = self.written.get(f"{key}:{order_id}")
             sequence += entry is not None and entry.sequence is not None
         self.record(cause, sequence, order_id=order_id, **content)
 
     def record(self, cause: Cause, sequence: int | None, **content: Any) -> None:
-        """Put an entry on the page, with the sequence of the event that it tells."""
+        """Put an entry on the page, with the sequence of its event."""
         entry = Entry(**content, sequence=sequence, cause=cause.id, traceparent=cause.traceparent)
-        self.known[entry.key] = entry
+        self.written[entry.key] = entry
         self.entries.append(entry)

@@ -1,4 +1,4 @@
-"""What the ledger can be asked: by messages about orders, and by the registrar about projects and batches."""
+"""What the ledger can be commanded: by messages about orders, and by the registrar about projects and batches."""
 
 from __future__ import annotations
 
@@ -78,18 +78,18 @@ class UnknownBatch(Refusal):
     code = "batch_unknown"
 
 
-class Asked(BaseModel):
+class Content(BaseModel):
     """A command's content as it comes from outside: frozen, unknown fields refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
     @property
     def content_hash(self) -> str:
-        """SHA-256 of the RFC 8785 bytes of the content: by it a repeat is known."""
+        """SHA-256 of the RFC 8785 bytes of the content: by it a repeat is recognised."""
         return hashlib.sha256(rfc8785.dumps(self.model_dump(mode="json"))).hexdigest()
 
 
-class ListingContent(Asked):
+class ListingContent(Content):
     """What a project is to show and ask from now on."""
 
     names: Annotated[
@@ -107,7 +107,7 @@ class ListingContent(Asked):
     status: ProjectStatus = "listed"
 
 
-class Report(Asked):
+class Report(Content):
     """A verified monitoring report: it backs one batch, at most its verified amount."""
 
     report: Annotated[
@@ -126,7 +126,7 @@ class Report(Asked):
         return hashlib.sha256(rfc8785.dumps({"report": self.report, "verifier": self.verifier})).hexdigest()
 
 
-class Cancellation(Asked):
+class Cancellation(Content):
     """Whole tonnes to be cancelled without a claim, from the end of a batch's line."""
 
     batch_id: Annotated[str, Field(min_length=1, max_length=40)]
@@ -136,7 +136,7 @@ class Cancellation(Asked):
 
 @dataclass(frozen=True)
 class Hold:
-    """Set the grams of an order aside, at the listing that the buyer saw."""
+    """Hold the grams of an order, at the listing that the buyer saw."""
 
     order_id: str
     grams: int
@@ -180,7 +180,7 @@ class Issue:
 
 @dataclass(frozen=True)
 class Cancel:
-    """Cancel without a claim; `cancellation_id` makes a repeat known."""
+    """Cancel without a claim; `cancellation_id` makes a repeat recognised."""
 
     cancellation: Cancellation
     cancellation_id: str

@@ -85,9 +85,9 @@ class Entry(Value):
     unit_price_fen: Whole | None = _unused
     listing_version: Whole | None = _unused
     batch_id: str | None = _unused
-    # Of a command by HTTP, to know it again.
+    # Of a command by HTTP, to recognise a repeat.
     content_hash: str | None = _unused
-    # Of the event that the entry tells; none when it tells nothing.
+    # Of the entry's event; none when it has none.
     sequence: Whole | None = _unused
     cause: str | None = _unused
     traceparent: str | None = _unused

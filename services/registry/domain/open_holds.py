@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from services.registry.domain import commands as ask
-from services.registry.domain.book import Known
+from services.registry.domain.book import WrittenEntry
+from services.registry.domain.commands import Command, Hold, OrderCommand
 from services.registry.domain.decide import end_key, keys_of
 from services.registry.domain.ledger import Page
 
@@ -20,21 +20,23 @@ class OpenHolds:
 
     def __init__(self, last: Page | None) -> None:
         self.last = last.model_copy(update={"entries": ()}) if last else None
-        self.holds: dict[str, Known] = {}
+        self.holds: dict[str, WrittenEntry] = {}
         self._fresh = True
 
-    def entries(self, commands: Iterable[ask.Command]) -> dict[str, Known]:
+    def entries(self, commands: Iterable[Command]) -> dict[str, WrittenEntry]:
         """Return the open holds that matter to the commands, by key."""
-        mine = (self.holds.get(command.order_id) for command in commands if isinstance(command, ask.OrderCommand))
+        mine = (self.holds.get(command.order_id) for command in commands if isinstance(command, OrderCommand))
         return {hold.entry.key: hold for hold in mine if hold}
 
-    def keys_to_look_up(self, project_id: str, commands: Iterable[ask.Command], known: Mapping[str, Known]) -> set[str]:
-        """Return the keys of the entries that must be looked up; `known` is what has been found so far."""
+    def keys_to_look_up(
+        self, project_id: str, commands: Iterable[Command], written: Mapping[str, WrittenEntry]
+    ) -> set[str]:
+        """Return the keys of the entries that must be looked up; `written` is what has been found so far."""
         keys: set[str] = set()
         for command in commands:
-            if isinstance(command, ask.OrderCommand) and command.order_id in self.holds:
+            if isinstance(command, OrderCommand) and command.order_id in self.holds:
                 continue
-            if isinstance(command, ask.Hold) and not self._fresh and (end := end_key(command.order_id)) not in known:
+            if isinstance(command, Hold) and not self._fresh and (end := end_key(command.order_id)) not in written:
                 keys.add(end)
             else:
                 keys.update(keys_of(project_id, command))
@@ -46,7 +48,7 @@ class OpenHolds:
             return
         for entry in page.entries:
             if entry.kind == "hold":
-                self.holds[entry.order_id or ""] = Known(page.project_id, page.sequence, entry)
+                self.holds[entry.order_id or ""] = WrittenEntry(page.project_id, page.sequence, entry)
             elif entry.kind in {"post", "release"}:
                 self.holds.pop(entry.order_id or "", None)
         self.last = page.model_copy(update={"entries": ()})

@@ -9,9 +9,9 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Protocol
 
+from services.registry.domain.proof import BatchProof, Proof, WrongPage
 from shared.sentence import Sentence
 
 TONNE = 1_000_000
@@ -28,15 +28,6 @@ NAMES = {
 CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-@dataclass(frozen=True)
-class WrongPage:
-    """The first page that does not hold, and why."""
-
-    project_id: str
-    sequence: int
-    reason: str
-
-
 @dataclass
 class _Line:
     """One batch as it is counted again."""
@@ -49,48 +40,6 @@ class _Line:
     held: int = 0
     allocated: int = 0
     cancelled: int = 0
-
-
-@dataclass(frozen=True)
-class BatchProof:
-    """A batch's figures in grams, and the whole tonnes that are retired for its claims."""
-
-    batch_id: str
-    prefix: str
-    serial_start: int
-    serial_end: int
-    issued: int
-    available: int
-    held: int
-    allocated: int
-    cancelled: int
-    retired_tonnes: int
-    unclaimed_grams: int
-
-
-@dataclass(frozen=True)
-class Proof:
-    """What a recount found: figures per batch, the head of the chain, and the first wrong page if there is one."""
-
-    project_id: str
-    pages: int
-    head: str
-    batches: tuple[BatchProof, ...]
-    wrong: WrongPage | None
-
-
-@dataclass(frozen=True)
-class ReservesProof:
-    """A finished recount of all projects.
-
-    `recounted_at` is when it had counted all that was written; `reread_at` is when all pages had last been read again,
-    from the first on, which took `seconds`.
-    """
-
-    recounted_at: datetime
-    reread_at: datetime
-    seconds: float
-    projects: tuple[Proof, ...]
 
 
 class Seen(Protocol):
@@ -281,13 +230,13 @@ def _post(count: _Count, order: str, entry: Mapping[str, Any]) -> None:
         line.held -= end - start
         line.allocated = end
         serials = [line.serial_start + start // TONNE, line.serial_start + (end - 1) // TONNE]
-        told = [int(allocation[name].rsplit("-", 1)[1]) for name in ("first_serial", "last_serial")]
-        if serials != told:
+        shown = [int(allocation[name].rsplit("-", 1)[1]) for name in ("first_serial", "last_serial")]
+        if serials != shown:
             raise _Mismatch(
                 Sentence(
-                    "the allocation of {order} names serials {told}, its grams lie in {serials}",
+                    "the allocation of {order} names serials {shown}, its grams lie in {serials}",
                     order=order,
-                    told=told,
+                    shown=shown,
                     serials=serials,
                 )
             )
@@ -301,13 +250,13 @@ def _check_state(count: _Count, page: Mapping[str, Any]) -> None:
     for batch in page["batches"]:
         line = count.lines[batch["batch_id"]]
         figures = {name: getattr(line, name) for name in ("available", "held", "allocated", "cancelled")}
-        told = {name: batch[name] for name in figures}
-        if told != figures:
+        shown = {name: batch[name] for name in figures}
+        if shown != figures:
             raise _Mismatch(
                 Sentence(
-                    "batch {batch} shows {told}, its entries give {figures}",
+                    "batch {batch} shows {shown}, its entries give {figures}",
                     batch=batch["batch_id"],
-                    told=told,
+                    shown=shown,
                     figures=figures,
                 )
             )

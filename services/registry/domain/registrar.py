@@ -1,8 +1,8 @@
-"""What the registrar asks: listings, batches, cancellations. A repeat finds its entry and adds nothing."""
+"""What the registrar commands: listings, batches, cancellations. A repeat finds its entry and adds nothing."""
 
 from __future__ import annotations
 
-from services.registry.domain import commands as ask
+from services.registry.domain import commands
 from services.registry.domain.book import Book
 from services.registry.domain.ledger import Batch, Listing
 from services.registry.domain.serials import GRAMS_PER_TONNE, Serials
@@ -18,13 +18,13 @@ def identity_key(standard: str, place: str, code: str) -> str:
     return f"identity:{standard}-{place}-{code}"
 
 
-def report_key(report: ask.Report) -> str:
+def report_key(report: commands.Report) -> str:
     """A report backs one batch of one project."""
     return f"batch:{report.report_hash}"
 
 
 def request_key(batch_id: str) -> str:
-    """A batch's id is made of caller and Idempotency-Key: by it both a repeat and another request are known."""
+    """A batch's id is made of caller and Idempotency-Key: by it both a repeat and another request are recognised."""
     return f"request:{batch_id}"
 
 
@@ -33,29 +33,31 @@ def cancellation_key(cancellation_id: str) -> str:
     return f"cancel:{cancellation_id}"
 
 
-def change_listing(book: Book, asked: ask.ChangeListing) -> None:
+def change_listing(book: Book, command: commands.ChangeListing) -> None:
     """Make the next version, and take its identity. Raises ListingChanged, IdentityFixed or IdentityTaken."""
     version = book.listing.version if book.listing else 0
-    content = asked.content
-    key = listing_key(book.project_id, asked.seen + 1)
+    content = command.content
+    key = listing_key(book.project_id, command.seen + 1)
     identity = identity_key(content.standard, content.place, content.code)
     if book.has_made(key, content.content_hash):
         return
-    if asked.seen != version:
-        raise ask.ListingChanged(f'The listing is at version {version}. Look at it and send If-Match: "{version}".')
+    if command.seen != version:
+        raise commands.ListingChanged(
+            f'The listing is at version {version}. Look at it and send If-Match: "{version}".'
+        )
     listing = Listing(version=version + 1, **content.model_dump())
     before = book.listing
     if book.lines and before and identity != identity_key(before.standard, before.place, before.code):
-        raise ask.IdentityFixed("Standard, place and code stand in serial numbers already and stay as they are.")
+        raise commands.IdentityFixed("Standard, place and code stand in serial numbers already and stay as they are.")
     if owner := book.elsewhere.get(identity):
-        raise ask.IdentityTaken(
+        raise commands.IdentityTaken(
             f"The code {content.code} of {content.standard} in {content.place} is that of the project {owner}."
             " Take another one.",
             field="code",
         )
     book.listing = listing
     book.record(
-        asked.cause,
+        command.cause,
         version + 1,
         key=key,
         kind="listing",
@@ -63,28 +65,28 @@ def change_listing(book: Book, asked: ask.ChangeListing) -> None:
         unit_price_fen=listing.unit_price_fen,
         content_hash=content.content_hash,
     )
-    if identity not in book.known:
-        book.record(asked.cause, None, key=identity, kind="identity")
+    if identity not in book.written:
+        book.record(command.cause, None, key=identity, kind="identity")
 
 
-def issue(book: Book, asked: ask.Issue) -> None:
+def issue(book: Book, command: commands.Issue) -> None:
     """Make a batch of a verified report. Raises the refusals that say why there can be none."""
-    report, listing = asked.report, book.listing
-    key, request = report_key(report), request_key(asked.batch_id)
-    if request in book.known and not book.has_made(request, report.content_hash):
+    report, listing = command.report, book.listing
+    key, request = report_key(report), request_key(command.batch_id)
+    if request in book.written and not book.has_made(request, report.content_hash):
         raise _reused()
     if book.has_made(key, report.content_hash):
         return
-    if first := book.known.get(key):
+    if first := book.written.get(key):
         owner = book.elsewhere.get(key, book.project_id)
-        raise ask.ReportIssuedOtherwise(
+        raise commands.ReportIssuedOtherwise(
             f"The report {report.report} was issued as batch {first.batch_id} of the project {owner} already.",
             field="report",
         )
     if listing is None:
-        raise ask.ListingMissing("List the project before a batch is issued for it.")
+        raise commands.ListingMissing("List the project before a batch is issued for it.")
     if report.tonnes > report.verified_tonnes:
-        raise ask.ExceedsVerifiedAmount(
+        raise commands.ExceedsVerifiedAmount(
             f"The report verifies {report.verified_tonnes} t; issue at most that, not {report.tonnes} t.",
             field="tonnes",
         )
@@ -93,18 +95,18 @@ def issue(book: Book, asked: ask.Issue) -> None:
     end = start + report.tonnes - 1
     for other in others:
         if start <= other.serial_end and other.serial_start <= end:
-            raise ask.SerialsOverlap(
+            raise commands.SerialsOverlap(
                 f"Serials {start} to {end} overlap batch {other.batch_id}, which has {other.serial_start} to"
                 f" {other.serial_end}.",
                 field="serial_start",
             )
         if report.external_serial is not None and report.external_serial == other.external_serial:
-            raise ask.SerialsOverlap(f"Batch {other.batch_id} has this external serial.", field="external_serial")
+            raise commands.SerialsOverlap(f"Batch {other.batch_id} has this external serial.", field="external_serial")
     number = len(others) + 1
     serials = Serials(listing.standard, listing.place, listing.code, report.vintage, number, start, end)
     book.add(
         Batch(
-            batch_id=asked.batch_id,
+            batch_id=command.batch_id,
             report_hash=report.report_hash,
             prefix=serials.prefix,
             vintage=report.vintage,
@@ -119,37 +121,37 @@ def issue(book: Book, asked: ask.Issue) -> None:
         )
     )
     book.record(
-        asked.cause,
+        command.cause,
         None,
         key=key,
         kind="batch",
-        batch_id=asked.batch_id,
+        batch_id=command.batch_id,
         grams=report.tonnes * GRAMS_PER_TONNE,
         content_hash=report.content_hash,
     )
     book.record(
-        asked.cause, None, key=request, kind="request", batch_id=asked.batch_id, content_hash=report.content_hash
+        command.cause, None, key=request, kind="request", batch_id=command.batch_id, content_hash=report.content_hash
     )
 
 
-def cancel(book: Book, asked: ask.Cancel) -> None:
+def cancel(book: Book, command: commands.Cancel) -> None:
     """Cancel whole tonnes from the end of a batch's line. Raises KeyReused, UnknownBatch or NotEnoughToCancel."""
-    wanted = asked.cancellation
-    key = cancellation_key(asked.cancellation_id)
+    wanted = command.cancellation
+    key = cancellation_key(command.cancellation_id)
     if book.has_made(key, wanted.content_hash):
         return
-    if key in book.known:
+    if key in book.written:
         raise _reused()
     line = book.lines.get(wanted.batch_id)
     if line is None:
-        raise ask.UnknownBatch(f"This project has no batch {wanted.batch_id}.", field="batch_id")
+        raise commands.UnknownBatch(f"This project has no batch {wanted.batch_id}.", field="batch_id")
     free = line.available // GRAMS_PER_TONNE
     if wanted.tonnes > free:
-        raise ask.NotEnoughToCancel(f"Batch {wanted.batch_id} has {free} free whole tonnes.", field="tonnes")
+        raise commands.NotEnoughToCancel(f"Batch {wanted.batch_id} has {free} free whole tonnes.", field="tonnes")
     grams = wanted.tonnes * GRAMS_PER_TONNE
     line.move(available=-grams, cancelled=grams)
     book.record(
-        asked.cause,
+        command.cause,
         None,
         key=key,
         kind="cancel",
@@ -160,5 +162,5 @@ def cancel(book: Book, asked: ask.Cancel) -> None:
     )
 
 
-def _reused() -> ask.KeyReused:
-    return ask.KeyReused("This Idempotency-Key came with another request before. Take a new key for a new wish.")
+def _reused() -> commands.KeyReused:
+    return commands.KeyReused("This Idempotency-Key came with another request before. Take a new key for a new wish.")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.registry.domain.book import Known
+from services.registry.domain.book import WrittenEntry
 from services.registry.domain.commands import (
     Cancel,
     Cancellation,
@@ -90,13 +90,13 @@ class Handlers:
     async def _write(self, project_id: str, commands: Sequence[Command]) -> Page | None:
         """Load, decide, record; return the page that was written, none when all was answered before."""
         holds = await self._caught_up(project_id)
-        last, known = holds.last, holds.entries(commands)
-        known |= await self._look_up(project_id, holds, commands)
+        last, written = holds.last, holds.entries(commands)
+        written |= await self._look_up(project_id, holds, commands)
         # Entries and figures must be of one moment: else a repeat may be refused, for what it has taken itself.
-        here = max((found.sequence for found in known.values() if found.project_id == project_id), default=0)
+        here = max((found.sequence for found in written.values() if found.project_id == project_id), default=0)
         if here > (last.sequence if last else 0):
             raise LostRace(f"page {here} of {project_id} was written by another")
-        page = next_page(project_id, last, known, commands, day=business_day(self._clock()))
+        page = next_page(project_id, last, written, commands, day=business_day(self._clock()))
         if page is None:
             return None
         if last is None:
@@ -118,10 +118,10 @@ class Handlers:
                 return holds
         return OpenHolds(await self._store.head(project_id))
 
-    async def _look_up(self, project_id: str, holds: OpenHolds, commands: Sequence[Command]) -> dict[str, Known]:
+    async def _look_up(self, project_id: str, holds: OpenHolds, commands: Sequence[Command]) -> dict[str, WrittenEntry]:
         first = holds.keys_to_look_up(project_id, commands, {})
-        known = await self._store.entries(first)
-        return known | await self._store.entries(holds.keys_to_look_up(project_id, commands, known) - first)
+        written = await self._store.entries(first)
+        return written | await self._store.entries(holds.keys_to_look_up(project_id, commands, written) - first)
 
 
 def _command(event: Envelope[OrderEvent]) -> Command:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from services.registry.domain.key_filter import KeyFilter
-from services.registry.domain.recount import Recount, ReservesProof
+from services.registry.domain.proof import ReservesProof
+from services.registry.domain.recount import Recount
 from services.registry.store.recounts import RESERVES
 from services.registry.store.store import Store
 from shared.messaging.failures import LostRace

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from services.registry.domain.recount import BatchProof, Proof, ReservesProof, WrongPage
+from services.registry.domain.proof import BatchProof, Proof, ReservesProof, WrongPage
 from shared.messaging.lease import Lease, LeaseLost, ended
 from shared.mongodb import Database, Document, DuplicateKeyError
 from shared.sentence import Sentence

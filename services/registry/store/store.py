@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 
-from services.registry.domain.book import Known
+from services.registry.domain.book import WrittenEntry
 from services.registry.domain.ledger import Entry, Page
 from services.registry.store.pages import PAGES_PER_CLAIM, page_id, page_of, read, these
 from services.registry.store.recounts import Recounts
@@ -81,7 +81,7 @@ class Store:
         found = await self._pages.find_one({"_id": page_id(project_id, sequence)})
         return page_of(found) if found else None
 
-    async def entries(self, keys: Iterable[str]) -> dict[str, Known]:
+    async def entries(self, keys: Iterable[str]) -> dict[str, WrittenEntry]:
         """Return the entries of all projects that exist under these keys."""
         wanted = set(keys)
         if not wanted:
@@ -89,7 +89,7 @@ class Store:
         # Whole pages, a few at a time: to pick entries out of them costs some servers more than to send them.
         found = self._pages.find({"entries.key": {"$in": list(wanted)}}).batch_size(PAGES_PER_CLAIM)
         return {
-            entry["key"]: Known(page["project_id"], page["sequence"], Entry(**entry))
+            entry["key"]: WrittenEntry(page["project_id"], page["sequence"], Entry(**entry))
             async for page in found
             for entry in page["entries"]
             if entry["key"] in wanted

@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.registry.domain.book import Known
+from services.registry.domain.book import WrittenEntry
 from services.registry.domain.commands import ChangeListing, Command, Hold, Issue, ListingContent, Post, Release, Report
 from services.registry.domain.decide import keys_of, next_page
 from services.registry.domain.events import events_of
 from services.registry.domain.ledger import Page, page_hash
-from services.registry.domain.recount import Proof, Recount
+from services.registry.domain.proof import Proof
+from services.registry.domain.recount import Recount
 from shared.contracts.event import Cause
 from shared.contracts.registry import CreditsHeld, CreditsRefused, CreditsRetired
 from shared.web.idempotency import id_of
@@ -47,9 +48,9 @@ class Chain:
         self.project_id, self.beside = project_id, beside
         self.pages: list[Page] = []
 
-    def known(self) -> dict[str, Known]:
+    def known(self) -> dict[str, WrittenEntry]:
         written = [(page.sequence, entry) for page in self.pages for entry in page.entries]
-        return {entry.key: Known(self.project_id, sequence, entry) for sequence, entry in written}
+        return {entry.key: WrittenEntry(self.project_id, sequence, entry) for sequence, entry in written}
 
     def poll(self, *commands: Command, day: str = DAY) -> Page | None:
         known = {**(self.beside.known() if self.beside else {}), **self.known()}

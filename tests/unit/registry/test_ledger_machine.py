@@ -20,7 +20,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from services.registry.domain.book import Known
+from services.registry.domain.book import WrittenEntry
 from services.registry.domain.commands import (
     Cancel,
     Cancellation,
@@ -264,12 +264,12 @@ class Stored:
 
     def __init__(self) -> None:
         self.pages: dict[str, list[Page]] = {GROVES: [], STOVES: []}
-        self.keys: dict[str, Known] = {}
+        self.keys: dict[str, WrittenEntry] = {}
 
     def last(self, project_id: str) -> Page | None:
         return self.pages[project_id][-1] if self.pages[project_id] else None
 
-    def entries(self, keys: set[str]) -> dict[str, Known]:
+    def entries(self, keys: set[str]) -> dict[str, WrittenEntry]:
         return {key: self.keys[key] for key in keys if key in self.keys}
 
     def append(self, page: Page) -> None:
@@ -277,7 +277,7 @@ class Stored:
         if page.sequence != len(chain) + 1 or any(entry.key in self.keys for entry in page.entries):
             raise LostRace
         chain.append(page)
-        self.keys |= {entry.key: Known(page.project_id, page.sequence, entry) for entry in page.entries}
+        self.keys |= {entry.key: WrittenEntry(page.project_id, page.sequence, entry) for entry in page.entries}
 
 
 @dataclass
@@ -295,7 +295,7 @@ class Turn:
     def read_the_last_page(self) -> None:
         self.open_holds = self.replica.caught_up(self.project_id)
         self.last, self.from_memory = self.open_holds.last, self.open_holds.entries(self.commands)
-        self.found: dict[str, Known] | None = None
+        self.found: dict[str, WrittenEntry] | None = None
 
     def read_the_entries(self) -> None:
         first = self.open_holds.keys_to_look_up(self.project_id, self.commands, {})

@@ -10,7 +10,8 @@ import pytest
 
 from services.registry.domain.key_filter import KeyFilter
 from services.registry.domain.ledger import page_hash
-from services.registry.domain.recount import Recount, WrongPage
+from services.registry.domain.proof import WrongPage
+from services.registry.domain.recount import Recount
 from tests.unit.registry.test_ledger import PROJECT, Chain, hold, post, release
 
 Stored = dict[str, Any]
