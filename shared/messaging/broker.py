@@ -87,7 +87,8 @@ class _Log:
     """What FastStream logs to: its errors, in our form. All else that it says is of every message."""
 
     def log(self, level: int, message: Any, /, *_: Any, exc_info: Any = None, **__: Any) -> None:
-        if level >= logging.ERROR:
+        # A stop that cuts off a batch is no error.
+        if level >= logging.ERROR and not isinstance(exc_info, asyncio.CancelledError):
             log.error("faststream", reason=str(message)[:300], exc_info=exc_info)
 
 

@@ -247,7 +247,7 @@ async def test_a_project_with_a_page_that_cannot_be_read_is_named_and_tried_agai
 
 
 async def test_senders_beside_a_refused_record_lose_nothing_and_the_producer_goes_on(kafka: str) -> None:
-    key, topic = secrets.token_hex(8).encode(), "replay.ranking"
+    key, topic = secrets.token_hex(8).encode(), "dead.ranking"
 
     async with producing(kafka) as producer, Topic(kafka, topic).refusing("max.message.bytes", "3000"):
         acknowledged: list[bytes] = []
