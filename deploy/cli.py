@@ -201,7 +201,7 @@ def audit(
         print(json.dumps([finding.__dict__ for finding in findings], ensure_ascii=False, indent=2))
     else:
         for finding in findings:
-            print(f"{'ok   ' if finding.holds else 'WRONG'}  {finding.invariant}  {finding.said}")
+            print(f"{'ok   ' if finding.holds else 'WRONG'}  {finding.invariant}  {finding.report}")
     if not all(finding.holds for finding in findings):
         raise typer.Exit(1)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-MARK = "DIANDIAN_TEST_SESSION"
+MARK = "TEST_SESSION"
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -14,13 +14,13 @@ class Finding:
 
     invariant: str
     holds: bool
-    said: str
+    report: str
 
 
 def finding(invariant: str, offences: Iterable[str], counted: str) -> Finding:
     """Return that the invariant holds over what was counted, or the first things that break it."""
     broken = list(offences)
     if not broken:
-        return Finding(invariant, holds=True, said=counted)
+        return Finding(invariant, holds=True, report=counted)
     more = f" and {len(broken) - SHOWN_MAX} more" if len(broken) > SHOWN_MAX else ""
-    return Finding(invariant, holds=False, said="; ".join(broken[:SHOWN_MAX]) + more)
+    return Finding(invariant, holds=False, report="; ".join(broken[:SHOWN_MAX]) + more)

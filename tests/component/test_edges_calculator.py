@@ -68,7 +68,7 @@ async def calculator(infra: Infra, issuer: Any) -> AsyncIterator[httpx.AsyncClie
     settings = Settings(
         kafka_bootstrap_servers=infra.kafka,
         mongodb_url=infra.mongodb_url(f"calculator_{secrets.token_hex(4)}"),
-        secret="s",
+        secret="s" * 32,
         replica=f"calculator-{secrets.token_hex(4)}",
         issuer=issuer[1],
         jwks_url=issuer[2],

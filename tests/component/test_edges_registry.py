@@ -53,7 +53,7 @@ async def registry(infra: Infra, issuer: Any) -> AsyncIterator[httpx.AsyncClient
     settings = Settings(
         kafka_bootstrap_servers=infra.kafka,
         mongodb_url=infra.mongodb_url(f"registry_{secrets.token_hex(4)}"),
-        secret="s",
+        secret="s" * 32,
         replica=f"registry-{secrets.token_hex(4)}",
         issuer=issuer[1],
         jwks_url=issuer[2],

@@ -251,7 +251,8 @@ async def test_a_running_service_shows_its_lag(settings: Callable[..., Settings]
         """Take it."""
 
     LAG.clear()
-    messaging = Messaging(settings("registry", replica="registry-test"), service="registry")
+    mine = settings("registry", replica="registry-test")
+    messaging = Messaging(mine, service="registry", database=database(mine))
     messaging.consume({OrderPlaced: handle})
     async with messaging.running():
         await until(

@@ -22,8 +22,8 @@ from deploy.local.runtime import Local
 from deploy.log import whole
 from deploy.topics import create
 from services.registry.domain.commands import ListingContent, Report
-from services.registry.handlers import Handlers
-from services.registry.store import Store
+from services.registry.handlers.ledger import Handlers
+from services.registry.store.store import Store
 from shared.contracts.orders import OrderPlaced
 from shared.contracts.registry import CreditsHeld, ProjectListed
 from shared.contracts.topics import EVENT_BYTES_MAX, TOPICS

@@ -314,7 +314,7 @@ async def _orders(infra: Infra, issuer: Issuer, port: int, clock: Clock, sandbox
     opened = database(settings)
     store = Store(opened, livemode=False, wake=lambda: None)
     for source in store.sources:
-        source.adopt("orders-other")
+        source.lease.owner = "orders-other"
     adapter = sandbox.adapter(clock)
     async with serving(app, port), adapter.running():
         replica = Replica(store, Handlers(store, clock, fee_fen=200), adapter, Payments(store, adapter, clock))

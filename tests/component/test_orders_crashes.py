@@ -153,7 +153,7 @@ async def stage(infra: Infra, settings: Callable[..., Any], tmp_path: Path) -> A
     store, clock = Store(opened, livemode=False, wake=lambda: None), Clock()
     await store.prepare()
     for source in store.sources:
-        source.adopt("orders-dead")
+        source.lease.owner = "orders-dead"
     async with provider(tmp_path, clock, notice_url="http://127.0.0.1:9/nobody") as played:
         dying = played.adapter(clock, Dying)
         assert isinstance(dying, Dying)

@@ -67,7 +67,7 @@ async def client(handlers: Handlers, clock: Clock) -> AsyncIterator[httpx.AsyncC
     pages = Pages(ROOT / "services/ranking/pages", service="ranking", livemode=False)
     app = FastAPI()
     app.include_router(page_router(handlers, clock, Cursors("secret"), pages))
-    problems.install(app, statuses=api.STATUSES, pages=pages)
+    problems.Problems(statuses=api.STATUSES, pages=pages).install(app)
 
     @app.middleware("http")
     async def speak(request: object, go_on: Callable[..., object]) -> object:

@@ -74,7 +74,7 @@ async def hall(settings: Callable[..., Settings]) -> AsyncIterator[Hall]:
         languages.remember(request)
         return await go_on(request)
 
-    problems.install(app, statuses=api.STATUSES, pages=pages)
+    problems.Problems(statuses=api.STATUSES, pages=pages).install(app)
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off", timeout_graceful_shutdown=1))
     serving = asyncio.create_task(server.serve([listening]))
     yield hall

@@ -345,9 +345,9 @@ async def test_a_relay_whose_lease_another_has_taken_finds_out_when_it_renews(
 ) -> None:
     one, other = stores(), stores()
     await listed(Handlers(one, clock))
-    await one.take(now=clock())
-    await one.lease.renew([PROJECT])
-    await other.take(now=clock() + timedelta(minutes=1))
+    await one.source.take(now=clock())
+    await one.source.lease.renew([PROJECT])
+    await other.source.take(now=clock() + timedelta(minutes=1))
     with pytest.raises(LeaseLost):
-        await one.lease.renew([PROJECT])
-    await other.lease.renew([PROJECT])
+        await one.source.lease.renew([PROJECT])
+    await other.source.lease.renew([PROJECT])

@@ -65,10 +65,22 @@ def _changed(value: Any, at: tuple[Any, ...], to: Any) -> Any:
     return {**value, at[0]: inner} if isinstance(value, dict) else [*value[: at[0]], inner, *value[at[0] + 1 :]]
 
 
+def _about_others(message: dict[str, Any], mark: str) -> dict[str, Any]:
+    """Return a message about things of its own: other tests have the examples on the same topics."""
+    text = re.sub(
+        r"\b([a-z]+)_([0-9A-HJKMNP-TV-Z]{26})\b",
+        lambda found: id_of(found[1], f"{mark} {found[2]}"),
+        json.dumps({"value": message["value"], "headers": message["headers"]}),
+    )
+    changed: dict[str, Any] = json.loads(text)
+    return changed
+
+
 @st.composite
 def hostile(draw: st.DrawFn) -> Hostile:
     """A committed example with one thing changed that our publishers would never change so."""
-    contract, message = draw(st.sampled_from(examples()))
+    contract, example = draw(st.sampled_from(examples()))
+    message = _about_others(example, "hostile")
     headers: Headers = [(name, text.encode()) for name, text in message["headers"].items()]
     body = message["value"]
     match draw(
@@ -158,12 +170,7 @@ def far(mark: str) -> list[Hostile]:
             serials = {"first_serial": "f" * 120, "last_serial": "CDCER-ZZ-0-2000-1-" + "9" * 100}
             body["allocations"] = [body["allocations"][0] | serials | {"from_gram": 0, "to_gram": 10**15}]
         headers = {**message["headers"], "ce_time": "2020-01-01T00:00:00Z", "ce_sequence": str(WHOLE_MAX)}
-        text = re.sub(
-            r"\b([a-z]+)_([0-9A-HJKMNP-TV-Z]{26})\b",
-            lambda found: id_of(found[1], f"{mark} {found[2]}"),
-            json.dumps({"value": body, "headers": headers}),
-        )
-        marked = json.loads(text)
+        marked = _about_others({"value": body, "headers": headers}, mark)
         found.append(
             Hostile(
                 contract,

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from deploy import audit
 from deploy.audit.books import read
 from deploy.dead import DeadLetter, dead_letters
-from deploy.generate import consumed_by
+from deploy.generate.cards import consumed_by
 from deploy.issuer import LocalIssuer
 from shared.contracts.event import (
     AHEAD_MAX,
@@ -181,5 +181,5 @@ async def test_an_audit_and_the_tools_bear_what_the_services_bear(infra: Infra, 
         await (await producer.send("dead.calculator", (b"k", None, headers)))  # type: ignore[arg-type]
     books = await read(infra.kafka, infra.mongodb)
     assert books.foreign > SEEN_BY_ALL / 3
-    assert [found.said for found in audit.check(books)]
+    assert [found.report for found in audit.check(books)]
     assert [letter async for letter in dead_letters(infra.kafka, "calculator")]

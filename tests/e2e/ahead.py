@@ -15,7 +15,7 @@ from datetime import datetime, timedelta, tzinfo
 
 from fastapi import FastAPI
 
-MODULES = ("shared.messaging.outbox", "shared.messaging.relay")
+MODULES = ("shared.messaging.outbox", "shared.messaging.publisher", "shared.messaging.relay")
 
 
 class Ahead(datetime):

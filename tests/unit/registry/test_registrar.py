@@ -138,5 +138,5 @@ def test_c2_the_audit_names_batches_of_two_projects_whose_serials_read_alike() -
 
     broken = audited(mine, same)
     assert not broken["C2 over projects"].holds
-    assert "CDCER-CN510100-0042-2021-01" in broken["C2 over projects"].said
+    assert "CDCER-CN510100-0042-2021-01" in broken["C2 over projects"].report
     assert all(found.holds for found in audited(mine, apart).values())
