@@ -167,7 +167,7 @@ def far(mark: str) -> list[Hostile]:
             claim = {"footprints": [one] * 500, "jurisdiction": FAR["jurisdiction"], "mandate_version": "m" * 100}
             body["claim"] |= claim
         if "allocations" in body:
-            serials = {"first_serial": "f" * 120, "last_serial": "CDCER-ZZ-0-2000-1-" + "9" * 100}
+            serials = {"first_serial": "f" * 118 + "-1", "last_serial": "CDCER-ZZ-0-2000-1-" + "9" * 15}
             body["allocations"] = [body["allocations"][0] | serials | {"from_gram": 0, "to_gram": 10**15}]
         headers = {**message["headers"], "ce_time": "2020-01-01T00:00:00Z", "ce_sequence": str(WHOLE_MAX)}
         marked = _about_others({"value": body, "headers": headers}, mark)

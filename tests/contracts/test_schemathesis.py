@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,10 @@ import pytest
 import requests
 import schemathesis
 import uvicorn
+from fastapi import FastAPI
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from pydantic import SecretStr
 from schemathesis.checks import not_a_server_error
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import (
@@ -37,6 +40,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from deploy.issuer import LocalIssuer
+from deploy.sandbox.app import Settings as SandboxSettings
+from deploy.sandbox.app import create_app as create_sandbox
 from shared.contracts.calculator import ScenePublished
 from shared.contracts.event import Event, to_record
 from shared.contracts.topics import SERVICES
@@ -128,12 +133,11 @@ class Served:
 
 
 @contextlib.contextmanager
-def serving(service: str, settings: Settings) -> Iterator[str]:
-    """Serve the app from a thread with a loop of its own, and yield its address once it is ready."""
-    app = importlib.import_module(f"services.{service}.app")
+def serving(create: Callable[[], FastAPI]) -> Iterator[str]:
+    """Serve an app from a thread with a loop of its own, and yield its address once it is ready."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        config = uvicorn.Config(lambda: app.create_app(settings), factory=True, log_config=None)
+        config = uvicorn.Config(create, factory=True, log_config=None)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
@@ -169,7 +173,7 @@ def publish(infra: Infra, *events: Event) -> None:
 @pytest.fixture(scope="module")
 def registry(infra: Infra, issuer: tuple[LocalIssuer, str, str]) -> Iterator[Served]:
     """The registry with a project, a batch, and an order whose grams are retired."""
-    with serving("registry", told_to("registry", infra, issuer)) as address:
+    with serving(app_of("registry", infra, issuer)) as address:
         served = Served("registry", address, issuer[0])
         project_id, batch = listed(served)
         order = placed(project_id, 400_000)
@@ -194,9 +198,20 @@ def registry(infra: Infra, issuer: tuple[LocalIssuer, str, str]) -> Iterator[Ser
 
 
 @pytest.fixture(scope="module")
-def orders(infra: Infra, issuer: tuple[LocalIssuer, str, str], registry: Served) -> Iterator[Served]:
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The payment provider, and the settings by which orders finds it; nobody takes its notices."""
+    key, file = "a key that orders and the sandbox share", tmp_path_factory.mktemp("sandbox") / "payments.sqlite"
+    settings = SandboxSettings(key=SecretStr(key), file=file, notice_url="http://127.0.0.1:9/nobody")
+    with serving(partial(create_sandbox, settings)) as address:
+        yield {"sandbox_url": address, "sandbox_key": key}
+
+
+@pytest.fixture(scope="module")
+def orders(
+    infra: Infra, issuer: tuple[LocalIssuer, str, str], registry: Served, sandbox: dict[str, str]
+) -> Iterator[Served]:
     """Orders with a scene of the organiser, a footprint, and an order held by the registry and being paid."""
-    with serving("orders", told_to("orders", infra, issuer)) as address:
+    with serving(app_of("orders", infra, issuer, **sandbox)) as address:
         served = Served("orders", address, issuer[0])
         project_id, mark = listed(registry)[0], secrets.token_hex(8)
         counted = footprint(mark, scene_id=id_of("scn", mark))
@@ -231,7 +246,7 @@ def empty(service: str) -> Any:
 
     @pytest.fixture(scope="module", name=service)
     def served(infra: Infra, issuer: tuple[LocalIssuer, str, str]) -> Iterator[Served]:
-        with serving(service, told_to(service, infra, issuer)) as address, requests.Session() as session:
+        with serving(app_of(service, infra, issuer)) as address, requests.Session() as session:
             yield Served(service, address, issuer[0], session, capabilities=dict.fromkeys(("fp", "ord"), "0" * 26))
 
     return served
@@ -269,18 +284,19 @@ def closed_scene(scene_id: str | None) -> ScenePublished:
     )
 
 
-def told_to(service: str, infra: Infra, issuer: tuple[LocalIssuer, str, str]) -> Settings:
-    """Return what a service is told, with a database of its own."""
-    kind = getattr(importlib.import_module(f"services.{service}.app"), "Settings", Settings)
-    made: Settings = kind(
+def app_of(service: str, infra: Infra, issuer: tuple[LocalIssuer, str, str], **more: str) -> Callable[[], FastAPI]:
+    """Return what creates a service with a database of its own."""
+    module = importlib.import_module(f"services.{service}.app")
+    settings: Settings = getattr(module, "Settings", Settings)(
         kafka_bootstrap_servers=infra.kafka,
         mongodb_url=infra.mongodb_url(f"{service}_{secrets.token_hex(4)}"),
         secret="s" * 32,
         replica=f"{service}-test",
         issuer=issuer[1],
         jwks_url=issuer[2],
+        **more,
     )
-    return made
+    return partial(module.create_app, settings)
 
 
 # Schemathesis names its cases by the module random, which Hypothesis seeds.

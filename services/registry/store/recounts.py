@@ -97,5 +97,6 @@ def _proof(document: Document) -> ReservesProof:
 
 
 def _wrong(document: Document) -> WrongPage:
-    reason = Sentence(document["reason"]["template"], **document["reason"]["facts"])
+    template, facts = document["reason"]["template"], document["reason"]["facts"]
+    reason = Sentence(template, **facts)
     return WrongPage(document["project_id"], document["sequence"], reason)
