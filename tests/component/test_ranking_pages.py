@@ -18,9 +18,10 @@ from services.ranking.domain.selection import MEASURES
 from services.ranking.handlers import Handlers
 from services.ranking.store import Store
 from shared.settings import Settings
-from shared.web import languages, problems
+from shared.web import problems
 from shared.web.app import database
 from shared.web.auth import hash_of
+from shared.web.middleware import RequestMiddleware
 from shared.web.pages import Pages
 from tests.tidy.test_repository import ROOT
 from tests.unit.ranking.stories import CITIES, NOW, an_id, certificate, footprint, name, scene
@@ -67,12 +68,9 @@ async def client(handlers: Handlers, clock: Clock) -> AsyncIterator[httpx.AsyncC
     pages = Pages(ROOT / "services/ranking/pages", service="ranking", livemode=False)
     app = FastAPI()
     app.include_router(page_router(handlers, clock, Cursors("secret"), pages))
-    problems.Problems(statuses=api.STATUSES, pages=pages).install(app)
-
-    @app.middleware("http")
-    async def speak(request: object, go_on: Callable[..., object]) -> object:
-        languages.remember(request)  # type: ignore[arg-type]
-        return await go_on(request)  # type: ignore[misc]
+    answers = problems.Problems(statuses=api.STATUSES, pages=pages)
+    answers.install(app)
+    app.add_middleware(RequestMiddleware, problems=answers, secure=False)
 
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://diandian.test") as client:

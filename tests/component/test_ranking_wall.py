@@ -7,13 +7,13 @@ import contextlib
 import re
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest_asyncio
 import uvicorn
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
 from playwright.async_api import Page, async_playwright
 from prometheus_client import REGISTRY
 from sse_starlette import EventSourceResponse
@@ -25,8 +25,9 @@ from services.ranking.handlers import Handlers
 from services.ranking.store import Store
 from shared.messaging.outbox import clock
 from shared.settings import Settings
-from shared.web import languages, problems
+from shared.web import problems
 from shared.web.app import _static, database
+from shared.web.middleware import RequestMiddleware
 from shared.web.pages import Pages
 from tests.conftest import until
 from tests.tidy.test_repository import ROOT
@@ -69,12 +70,9 @@ async def hall(settings: Callable[..., Settings]) -> AsyncIterator[Hall]:
     app.include_router(wall_router(hall.handlers, clock, pages, public_url="https://diandian.example"))
     app.add_api_route("/static/{name}", _static)
 
-    @app.middleware("http")
-    async def remember_language(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
-        languages.remember(request)
-        return await go_on(request)
-
-    problems.Problems(statuses=api.STATUSES, pages=pages).install(app)
+    answers = problems.Problems(statuses=api.STATUSES, pages=pages)
+    answers.install(app)
+    app.add_middleware(RequestMiddleware, problems=answers, secure=False)
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off", timeout_graceful_shutdown=1))
     serving = asyncio.create_task(server.serve([listening]))
     yield hall

@@ -65,12 +65,12 @@ def _changed(value: Any, at: tuple[Any, ...], to: Any) -> Any:
     return {**value, at[0]: inner} if isinstance(value, dict) else [*value[: at[0]], inner, *value[at[0] + 1 :]]
 
 
-def _about_others(message: dict[str, Any], mark: str) -> dict[str, Any]:
+def about_others(message: dict[str, Any], mark: str) -> dict[str, Any]:
     """Return a message about things of its own: other tests have the examples on the same topics."""
     text = re.sub(
         r"\b([a-z]+)_([0-9A-HJKMNP-TV-Z]{26})\b",
         lambda found: id_of(found[1], f"{mark} {found[2]}"),
-        json.dumps({"value": message["value"], "headers": message["headers"]}),
+        json.dumps(message),
     )
     changed: dict[str, Any] = json.loads(text)
     return changed
@@ -80,7 +80,7 @@ def _about_others(message: dict[str, Any], mark: str) -> dict[str, Any]:
 def hostile(draw: st.DrawFn) -> Hostile:
     """A committed example with one thing changed that our publishers would never change so."""
     contract, example = draw(st.sampled_from(examples()))
-    message = _about_others(example, "hostile")
+    message = about_others(example, "hostile")
     headers: Headers = [(name, text.encode()) for name, text in message["headers"].items()]
     body = message["value"]
     match draw(
@@ -170,7 +170,7 @@ def far(mark: str) -> list[Hostile]:
             serials = {"first_serial": "f" * 118 + "-1", "last_serial": "CDCER-ZZ-0-2000-1-" + "9" * 15}
             body["allocations"] = [body["allocations"][0] | serials | {"from_gram": 0, "to_gram": 10**15}]
         headers = {**message["headers"], "ce_time": "2020-01-01T00:00:00Z", "ce_sequence": str(WHOLE_MAX)}
-        marked = _about_others({"value": body, "headers": headers}, mark)
+        marked = about_others({**message, "value": body, "headers": headers}, mark)
         found.append(
             Hostile(
                 contract,

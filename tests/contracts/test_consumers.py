@@ -20,12 +20,16 @@ from shared.contracts.topics import SERVICES
 from shared.messaging import broker
 from tests import offsets
 from tests.conftest import Infra, served, until
+from tests.contracts.hostile import about_others
 from tests.contracts.test_events import examples
 
 GROUPS = tuple(service for service in SERVICES if service != "ranking")
 # On the topics lies whatever the tests before have published, some thousand messages, and each service reads it all.
 ALL_READ_SECONDS = 120.0
-SUBJECTS = {message["headers"]["ce_subject"] for _, message in examples()}
+# About things of their own: what a service makes of the examples in one test, as a certificate with its time, contradicts
+# them in another.
+EXAMPLES = [(contract, about_others(message, "consumers")) for contract, message in examples()]
+SUBJECTS = {message["headers"]["ce_subject"] for _, message in EXAMPLES}
 
 
 def record(message: dict[str, Any], *, replayed_from: str | None = None) -> Record:
@@ -48,7 +52,7 @@ async def producer(infra: Infra) -> AsyncIterator[broker.Producer]:
 async def published_at(producer: broker.Producer) -> datetime:
     """When every example began to be put on its topic, twice."""
     began = datetime.now(UTC)
-    for contract, message in examples() * 2:
+    for contract, message in EXAMPLES * 2:
         await (await producer.send(contract.topic, record(message)))
     return began
 
@@ -90,7 +94,7 @@ async def test_a_message_that_breaks_its_contract_is_seen_among_the_dead_letters
     began, consumed = datetime.now(UTC), consumed_by(service)
     broken = [
         (contract.topic, {**message, "value": {**message["value"], contract.subject: 7}})
-        for contract, message in examples()
+        for contract, message in EXAMPLES
         if contract in consumed
     ]
     # By the service's replay topic: what lies on the topics themselves, everybody reads.
