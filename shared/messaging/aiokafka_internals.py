@@ -44,12 +44,14 @@ if version("aiokafka") in VERSIONS_KNOWN:
 
 
 class Connection:
-    """A producer of aiokafka that can be stopped at any moment."""
+    """A producer of aiokafka that can be stopped at any moment; `failed` is called when a record has failed."""
 
-    def __init__(self, producer: AIOKafkaProducer) -> None:
+    def __init__(self, producer: AIOKafkaProducer, failed: Callable[[Connection], None]) -> None:
         self.producer = producer
+        self._failed = failed
         self._entering = 0
-        self._entered = asyncio.Event()
+        # Set when a send has handed its record over, while somebody waits for that.
+        self._entered: asyncio.Event | None = None
 
     @property
     def is_dead(self) -> bool:
@@ -61,9 +63,15 @@ class Connection:
         self._entering += 1
         try:
             sent: asyncio.Future[Any] = await self.producer.send(topic, **record)
+        except Exception:
+            if self.is_dead:
+                self._failed(self)
+            raise
         finally:
             self._entering -= 1
-            self._entered.set()
+            if self._entered:
+                self._entered.set()
+        sent.add_done_callback(self._look_at)
         return sent
 
     async def stop(self, *, flush_seconds: float) -> None:
@@ -82,6 +90,10 @@ class Connection:
         await asyncio.wait({sending})
         # Whoever waits for a topic's metadata would wait for ever once the client is closed.
         while self._entering:
-            self._entered.clear()
+            self._entered = asyncio.Event()
             await self._entered.wait()
         await self.producer.stop()
+
+    def _look_at(self, sent: asyncio.Future[Any]) -> None:
+        if not sent.cancelled() and sent.exception() is not None:
+            self._failed(self)

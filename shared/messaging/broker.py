@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -142,18 +141,7 @@ class Producer:
         key, value, headers = record
         _check_size(topic, record)
         connection = self._connection or await self._connected()
-        try:
-            sent = await connection.send(topic, value=value, key=key, headers=headers, partition=partition)
-        except Exception:
-            if connection.is_dead:
-                self._retire(connection)
-            raise
-        sent.add_done_callback(partial(self._look_at, connection))
-        return sent
-
-    def _look_at(self, connection: Connection, sent: asyncio.Future[Any]) -> None:
-        if not sent.cancelled() and sent.exception() is not None:
-            self._retire(connection)
+        return await connection.send(topic, value=value, key=key, headers=headers, partition=partition)
 
     async def _connected(self) -> Connection:
         async with self._connecting:
@@ -175,7 +163,7 @@ class Producer:
                 except BaseException:
                     await producer.stop()
                     raise
-                self._connection = Connection(producer)
+                self._connection = Connection(producer, self._retire)
             return self._connection
 
     def _retire(self, connection: Connection, *, flush_seconds: float = FLUSH_SECONDS) -> None:

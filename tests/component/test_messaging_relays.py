@@ -225,6 +225,7 @@ async def test_a_relay_whose_producer_hangs_past_its_lease_sends_nothing_after_t
         async with relaying(two):
             await until(lambda: all_settled(orders))
             going_on.set()
+            await until(true_of(lambda: not one._under_way))
     assert [event.sequence for event in await told_of(infra, ProjectListed, project_id)] == [1, 2]
 
 
@@ -453,3 +454,18 @@ async def test_the_age_of_what_is_published_and_of_what_is_not_is_measured(infra
         assert REGISTRY.get_sample_value("diandian_outbox_oldest_seconds") == 0
     assert REGISTRY.get_sample_value("diandian_publish_age_seconds_count") == before + 1
     await slow.stop()
+
+
+async def test_the_age_counts_what_another_process_left_lying_before_anything_is_published(
+    infra: Infra, orders: Any
+) -> None:
+    dead, box = (Outbox(orders, livemode=False, wake=lambda: None) for _ in range(2))
+    relay = Relay(broker.Producer(infra.kafka, replica="not connected"), owner="one")
+    relay.add(box)
+    order = placed()
+    measuring = asyncio.create_task(relay.measure())
+    await dead.insert({"_id": order.order_id}, [order], now=clock() - timedelta(hours=1), cause=BECAUSE)
+    await until(true_of(lambda: (REGISTRY.get_sample_value("diandian_outbox_oldest_seconds") or 0) > 3000))
+    await dead.settle(await dead.take(now=datetime.now(UTC)))
+    await until(true_of(lambda: REGISTRY.get_sample_value("diandian_outbox_oldest_seconds") == 0))
+    measuring.cancel()
