@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -52,6 +53,8 @@ class Books:
     messages: list[Message] = field(default_factory=list)
     # What the payment provider has on record, as it shows it.
     payments: list[Document] = field(default_factory=list)
+    # What is still to come, a deadline or a notice, is late or not as of then.
+    read_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     # Records on our topics that no service takes for an event, so that none has published them.
     foreign: int = 0
 

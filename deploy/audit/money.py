@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from deploy.audit.books import Books
 from deploy.audit.findings import Finding, finding
@@ -117,7 +117,9 @@ def _side_record(books: Books, payments: list[tuple[Document, Document]]) -> Fin
     wrong = [
         f"{payment_id}: {said}"
         for payment_id, theirs in provider.items()
-        for said in (_against(theirs, ours[payment_id]) if payment_id in ours else ["no order has this payment"])
+        for said in (
+            _against(theirs, ours[payment_id], books.read_at) if payment_id in ours else ["no order has this payment"]
+        )
     ]
     # A payment is there before the provider hears of it, and may never have been opened.
     wrong += [
@@ -128,7 +130,7 @@ def _side_record(books: Books, payments: list[tuple[Document, Document]]) -> Fin
     return finding("M side record", wrong, f"{len(provider)} payments at the provider agree, and so do ours")
 
 
-def _against(theirs: Document, mine: Document) -> Iterator[str]:
+def _against(theirs: Document, mine: Document, now: datetime) -> Iterator[str]:
     """Yield where the provider's record and ours differ; what is still to be told, or asked for, may."""
     state, received, refund = mine["state"], mine["received"], mine["refund"] or {"state": "none"}
     taken = theirs["taken_at"] is not None
@@ -138,7 +140,7 @@ def _against(theirs: Document, mine: Document) -> Iterator[str]:
     asks = state in {"started", "capturing", "voiding"}
     if taken and received is None and (is_told or not asks):
         yield f"the provider took {money}, for orders it is {state}"
-    if taken and received is None and datetime.now(UTC) - theirs["taken_at"] > PATIENCE:
+    if taken and received is None and now - theirs["taken_at"] > PATIENCE:
         yield f"the provider took {money} at {theirs['taken_at']:%H:%M:%S} and orders has not found out"
     if received and not taken:
         yield "it is paid for orders and not for the provider"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from deploy.audit.books import Books
 from deploy.audit.findings import Finding, finding
@@ -89,7 +89,7 @@ def _unlike_balance(
 
 
 def _forgotten(books: Books) -> Iterator[str]:
-    now = datetime.now(UTC)
+    now = books.read_at
     for order in books.orders:
         since = order["history"][-1]["at"] if order.get("history") else order["created_at"]
         if order["state"] in ON_ITS_WAY and now - since > PATIENCE:

@@ -59,8 +59,10 @@ async def goes_back(world: World, guest: httpx.AsyncClient, order: dict[str, Any
     return str(voided["void_reason"])
 
 
-async def money_is_sound(store: Store, order_id: str, provider: Provider) -> None:
-    """Let the audit look at an order's money in both books. Raises AssertionError with what it finds."""
+async def money_is_sound(
+    store: Store, order_id: str, provider: Provider, clock: Callable[[], datetime] = outbox.clock
+) -> None:
+    """Let the audit look at an order's money in both books, as of its clock. Raises AssertionError with what it finds."""
     ours = await store._database["orders"].find({"_id": order_id}).to_list(None)
     payments = provider.records.page(after="", limit=10_000)
     theirs = [
@@ -70,7 +72,7 @@ async def money_is_sound(store: Store, order_id: str, provider: Provider) -> Non
     ]
     assert ours
     assert theirs
-    books = Books(collections={("orders", "orders"): ours}, payments=theirs)
+    books = Books(collections={("orders", "orders"): ours}, payments=theirs, read_at=clock())
     found = [found for found in check_money(books) if found.invariant in {"M3 M4", "M side record"}]
     assert [one.report for one in found if not one.holds] == []
     assert len(found) == 2
@@ -124,7 +126,7 @@ async def test_s9_notices_that_come_twice_late_or_never_buy_once(
     assert await events_of(world, held, 2) == ["order.placed", "offset.purchased"]
     assert (await payment_of(world, guest, held, payment_id))["refund"] is None
     world.clock.forward(seconds=-2 * seconds)
-    await money_is_sound(world.replica.store, held["order_id"], world.provider)
+    await money_is_sound(world.replica.store, held["order_id"], world.provider, world.clock)
 
 
 @pytest.mark.parametrize("method", MODES)
@@ -143,7 +145,7 @@ async def test_s10_late_money_goes_back_in_full_and_the_order_says_so(world: Wor
     assert ("You got 27.59 CNY back" if method == "sandbox" else "Let go") in page.text
     assert "This payment came when the order had ended." in page.text
     world.clock.forward(minutes=-16, seconds=-1)
-    await money_is_sound(world.replica.store, held["order_id"], world.provider)
+    await money_is_sound(world.replica.store, held["order_id"], world.provider, world.clock)
 
 
 @pytest.mark.parametrize("method", MODES)
@@ -161,7 +163,7 @@ async def test_s9_wrong_money_goes_back_in_full_and_the_order_is_as_it_was(
     assert bool(record.refunded_at) != bool(record.voided_at)
     await world.pay(guest, held, method=method)
     await world.in_state(guest, held, "purchased")
-    await money_is_sound(world.replica.store, held["order_id"], world.provider)
+    await money_is_sound(world.replica.store, held["order_id"], world.provider, world.clock)
 
 
 @pytest.mark.parametrize("method", MODES)
@@ -175,7 +177,7 @@ async def test_m3_of_two_payments_one_buys_and_the_other_goes_back(world: World,
     await guest.post(f"/v1/sandbox/payments/{second}/approve")
     assert await goes_back(world, guest, held, second, method) == "second"
     assert (await world.look(guest, held))["state"] == "purchased"
-    await money_is_sound(world.replica.store, held["order_id"], world.provider)
+    await money_is_sound(world.replica.store, held["order_id"], world.provider, world.clock)
 
 
 async def test_s12_a_capture_that_times_out_and_later_says_yes_completes_the_order_once(world: World) -> None:
@@ -189,7 +191,7 @@ async def test_s12_a_capture_that_times_out_and_later_says_yes_completes_the_ord
         address = f"/orders/{held['order_id']}"
         page = await guest.get(f"{address}?t={held['capability']}", follow_redirects=True)
         assert "Confirming with the bank" in page.text
-        await money_is_sound(world.replica.store, held["order_id"], world.provider)
+        await money_is_sound(world.replica.store, held["order_id"], world.provider, world.clock)
         key = {**shows(held), "Idempotency-Key": secrets.token_hex(8)}
         for path in ("cancel", "payments"):
             refused = await guest.post(f"/v1{address}/{path}", json={}, headers=key)
@@ -207,7 +209,7 @@ async def test_s12_a_capture_that_times_out_and_later_says_yes_completes_the_ord
     await world.in_state(guest, held, "completed")
     assert await events_of(world, held, 2) == ["order.placed", "offset.purchased"]
     world.clock.forward(minutes=-16)
-    await money_is_sound(world.replica.store, held["order_id"], world.provider)
+    await money_is_sound(world.replica.store, held["order_id"], world.provider, world.clock)
 
 
 async def until_refused(world: World, guest: httpx.AsyncClient, held: dict[str, Any], payment_id: str) -> None:
@@ -233,7 +235,7 @@ async def test_s12_a_capture_that_times_out_and_later_says_no_leads_back_to_held
     await world.pay(guest, held, method="sandbox_card")
     await world.in_state(guest, held, "purchased")
     assert await events_of(world, held, 2) == ["order.placed", "offset.purchased"]
-    await money_is_sound(world.replica.store, held["order_id"], world.provider)
+    await money_is_sound(world.replica.store, held["order_id"], world.provider, world.clock)
 
 
 async def test_s12_a_no_that_comes_after_the_time_is_up_ends_the_order_as_expired(world: World) -> None:
@@ -247,7 +249,7 @@ async def test_s12_a_no_that_comes_after_the_time_is_up_ends_the_order_as_expire
     assert await events_of(world, held, 2) == ["order.placed", "order.closed"]
     record = await side(world, payment_id)
     assert (record.taken_at, record.refused_at is not None) == (None, True)
-    await money_is_sound(world.replica.store, held["order_id"], world.provider)
+    await money_is_sound(world.replica.store, held["order_id"], world.provider, world.clock)
 
 
 async def test_a_capture_that_is_refused_at_once_leaves_the_order_held(world: World) -> None:

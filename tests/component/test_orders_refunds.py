@@ -92,7 +92,7 @@ async def test_a_refund_that_is_refused_twice_is_made_at_the_third_time(world: W
     assert (await refunded(world, guest, held, payment_id))["why"] == "wrong_amount"
     record = await side(world, payment_id)
     assert (record.refunds, record.refunded_at is not None) == (3, True)
-    await money_is_sound(world.replica.store, held["order_id"], world.provider)
+    await money_is_sound(world.replica.store, held["order_id"], world.provider, world.clock)
 
 
 @pytest.mark.parametrize("of_the_order", [True, False])
@@ -116,7 +116,7 @@ async def test_staff_settle_a_refund_that_the_provider_refuses_and_the_provider_
     page = await guest.get(f"/orders/{order['order_id']}")
     assert "Refunded by hand" in page.text
     assert "BANK-2026-0042" in page.text
-    await money_is_sound(world.replica.store, order["order_id"], world.provider)
+    await money_is_sound(world.replica.store, order["order_id"], world.provider, world.clock)
     if of_the_order:
         *_, closed = await world.said_of(order["order_id"], OrderPlaced, OffsetPurchased, OrderClosed, count=3)
         assert isinstance(closed.data, OrderClosed)

@@ -26,8 +26,8 @@ from tests.contracts.test_events import examples
 GROUPS = tuple(service for service in SERVICES if service != "ranking")
 # On the topics lies whatever the tests before have published, some thousand messages, and each service reads it all.
 ALL_READ_SECONDS = 120.0
-# About things of their own: what a service makes of the examples in one test, as a certificate with its time, contradicts
-# them in another.
+# About things of their own: what a service makes of the examples in one test, as a certificate with its time, would
+# contradict them in another.
 EXAMPLES = [(contract, about_others(message, "consumers")) for contract, message in examples()]
 SUBJECTS = {message["headers"]["ce_subject"] for _, message in EXAMPLES}
 

@@ -170,6 +170,7 @@ class System:
                 if not all([await log.is_read_by(service) for service in GROUPS]):
                     return None
                 books = await read(self.kafka, self.mongodb, self.provider)
+                books.read_at = self.clock()
                 return books if _all_told(books) and await log.ends(*TOPICS) == ends else None
 
             books: Books = await until(quiet)
