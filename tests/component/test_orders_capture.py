@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import httpx
