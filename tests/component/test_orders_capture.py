@@ -64,7 +64,7 @@ async def goes_back(world: World, guest: httpx.AsyncClient, order: dict[str, Any
 async def money_is_sound(
     store: Store, order_id: str, provider: Provider, clock: Callable[[], datetime] = outbox.clock
 ) -> None:
-    """Let the audit look at an order's money in both books, as of its clock. Raises AssertionError with what it finds."""
+    """Let the audit look at an order's money in both books. Raises AssertionError with what it finds."""
     ours = await store._database["orders"].find({"_id": order_id}).to_list(None)
     payments = provider.records.page(after="", limit=10_000)
     theirs = [
