@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 from pathlib import Path
@@ -11,7 +12,7 @@ import structlog
 
 from shared.messaging.lease import Lease, LeaseLost, ended
 from shared.messaging.outbox import clock
-from shared.mongodb import Database, Document, DuplicateKeyError
+from shared.mongodb import Database, Document, DuplicateKeyError, MongoError
 
 # After a crash on another machine the name is free that long afterwards; on the same machine it is free at once.
 REPLICA_LEASE_SECONDS = 10.0
@@ -60,8 +61,9 @@ class Replica:
                 log.warning("replica's lease not renewed", replica=self._name, failure=repr(failure)[:200])
 
     async def release(self) -> None:
-        """Leave the name to the next process."""
-        await self._lease.give_back([self._name])
+        """Leave the name to the next process; when the database is away it is free as after a crash."""
+        with contextlib.suppress(MongoError):
+            await self._lease.give_back([self._name])
 
 
 def _this_process() -> Document:

@@ -119,8 +119,7 @@ class Messaging:
         finally:
             await self._broker.stop()
             await self._producer.stop()
-            with contextlib.suppress(MongoError):
-                await self._replica.release()
+            await self._replica.release()
 
     async def _take_name(self) -> None:
         while True:

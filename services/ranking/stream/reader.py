@@ -25,8 +25,8 @@ from services.ranking.stream.folding import Folding
 from shared.contracts.event import PARTITIONS, Envelope, Event
 from shared.messaging import broker
 from shared.messaging.delivery import DELIVERED, Subscriptions
+from shared.messaging.failures import is_infrastructure
 from shared.messaging.replica import Replica
-from shared.mongodb import MongoError
 from shared.settings import Settings
 
 RECONNECT_SECONDS = 1.0
@@ -109,8 +109,7 @@ class Reader:
             await self._broker.stop()
             await asyncio.gather(*self._work, return_exceptions=True)
             await self._producer.stop()
-            with contextlib.suppress(MongoError):
-                await self._replica.release()
+            await self._replica.release()
 
     async def _connect(self) -> None:
         """Start reading as soon as Kafka answers; from then on the consumer finds its way back by itself."""
@@ -143,7 +142,9 @@ class Reader:
         while True:
             try:
                 holder = await self._replica.take()
-            except MongoError as away:
+            except Exception as away:
+                if not is_infrastructure(away):
+                    raise
                 holder = "MongoDB does not answer"
                 log.warning("mongodb does not answer", service="ranking", failure=repr(away)[:200])
             if holder is None:
