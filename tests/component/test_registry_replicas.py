@@ -351,3 +351,22 @@ async def test_a_relay_whose_lease_another_has_taken_finds_out_when_it_renews(
     with pytest.raises(LeaseLost):
         await one.source.lease.renew([PROJECT])
     await other.source.lease.renew([PROJECT])
+
+
+async def test_the_heads_of_projects_are_those_of_the_newest_pages_whoever_wrote_them(
+    store: Interleaved, stores: Callable[[], Interleaved]
+) -> None:
+    one, other = Handlers(store, clock), Handlers(stores(), clock)
+    await listed(one)
+    reader = stores()
+    for grams in (0, 100_000, 200_000):
+        if grams:
+            await poll(other, enveloped(placed(PROJECT, 100_000)))
+        (head,) = await reader.heads()
+        last = await store.head(PROJECT)
+        assert last == head
+        newest = await store.page(PROJECT, head.sequence)
+        assert newest is not None
+        assert head == newest.model_copy(update={"entries": ()})
+        assert head.batches[0].held == grams
+    assert await store.page(PROJECT, head.sequence + 1) is None
