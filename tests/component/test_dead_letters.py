@@ -179,7 +179,7 @@ async def test_a_header_s_name_that_is_no_text_ends_no_consumer_and_no_tool(
             polled.extend(records)
 
     to = Noting({}, service="ranking", livemode=False, dead_letters=producer)
-    subscriber = broker.subscribe(reader, [topic], to, group=group, replica=group)
+    subscriber = broker.subscribe(reader, [topic], to.deliver, group=group, replica=group)
     await reader.start()
     try:
 

@@ -252,12 +252,14 @@ async def test_a_running_service_shows_its_lag(settings: Callable[..., Settings]
 
     LAG.clear()
     mine = settings("registry", replica="registry-test")
-    messaging = Messaging(mine, service="registry", database=database(mine))
+    mongodb = database(mine)
+    messaging = Messaging(mine, service="registry", database=mongodb)
     messaging.consume({OrderPlaced: handle})
     async with messaging.running():
         await until(
             _said(lambda: REGISTRY.get_sample_value("diandian_consumer_lag", {"topic": "order.placed"}) is not None)
         )
+    mongodb.client.close()
 
 
 async def test_a_consumer_that_is_refused_waits_and_makes_no_dead_letter(infra: Infra, producer: Any) -> None:

@@ -113,7 +113,7 @@ def figure(name: str, **labels: str) -> float:
 
 
 def large(project_id: str) -> ProjectListed:
-    return listed(1, project_id).model_copy(update={"names": {f"x{number:02d}": "x" * 400 for number in range(10)}})
+    return listed(1, project_id).model_copy(update={"names": {f"xx-{number:02d}": "x" * 400 for number in range(10)}})
 
 
 @SETTINGS

@@ -47,6 +47,8 @@ class LowestPrice:
                 except DuplicateKeyError:
                     continue
                 return
+            if all(before[name] == value for name, value in lowest.items()):
+                return
             fields = {**lowest, "version": before["version"] + 1}
             loaded = {"_id": LOWEST, "version": before["version"]}
             if (await self._prices.update_one(loaded, {"$set": fields})).matched_count:

@@ -26,6 +26,7 @@ from shared.contracts.event import PARTITIONS, Envelope, Event
 from shared.messaging import broker
 from shared.messaging.delivery import DELIVERED, Subscriptions
 from shared.messaging.failures import is_infrastructure
+from shared.messaging.lease import LeaseLost
 from shared.messaging.replica import Replica
 from shared.settings import Settings
 
@@ -114,7 +115,7 @@ class Reader:
     async def _connect(self) -> None:
         """Start reading as soon as Kafka answers; from then on the consumer finds its way back by itself."""
         await self._take_name()
-        keeping = asyncio.create_task(self._replica.keep(), name="ranking keeps its name")
+        keeping = asyncio.create_task(self._keep_name(), name="ranking keeps its name")
         self._work.add(keeping)
         self._watch(keeping)
         while self._ends is None:
@@ -136,6 +137,16 @@ class Reader:
                 await asyncio.sleep(RECONNECT_SECONDS)
         for task in self._subscriber.tasks:
             self._watch(task)
+
+    async def _keep_name(self) -> None:
+        """Keep the name for ever. Raises LeaseLost when another process works under it."""
+        while True:
+            try:
+                await self._replica.keep()
+            except LeaseLost:
+                # Somebody may have wiped the database, and then the name is free.
+                if (holder := await self._replica.take()) is not None:
+                    raise LeaseLost(holder) from None
 
     async def _take_name(self) -> None:
         """Return once no other process works under the name of this replica: it would write over what this one does."""
