@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from fastapi import FastAPI
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from deploy.sandbox.payments import FaultNotPlayable
 from deploy.sandbox.provider import AnswerLost, PaymentUnknown, Sandbox
@@ -22,10 +22,10 @@ from shared.web.problems import Problems
 STATUSES = {PaymentUnknown: 404, FaultNotPlayable: 422, KeyWrong: 401, AnswerLost: 504}
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """What the sandbox reads from its environment."""
 
-    model_config = SettingsConfigDict(env_prefix="SANDBOX_", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     # Shown by the merchant with every request; notices are signed with it.
     key: SecretStr = Field(min_length=16)
@@ -41,7 +41,7 @@ def clock() -> datetime:
 
 def create_app(settings: Settings | None = None, *, clock: Callable[[], datetime] = clock) -> FastAPI:
     """Return the sandbox; nothing runs before its lifespan begins."""
-    settings = settings or Settings()
+    settings = settings or _from_environment()
     key = settings.key.get_secret_value()
     sandbox = Sandbox(Records(settings.file), clock, key=key, notice_url=settings.notice_url)
     pages = Pages(Path(__file__).parent / "pages", service="sandbox", livemode=False)
@@ -68,6 +68,12 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], datetime
     app.add_middleware(RequestMiddleware, problems=problems, secure=settings.notice_url.startswith("https"))
     app.state.sandbox = sandbox
     return app
+
+
+def _from_environment() -> Settings:
+    """Return the settings that SANDBOX_KEY, SANDBOX_FILE and SANDBOX_NOTICE_URL give. Raises ValidationError."""
+    names = {name: f"SANDBOX_{name.upper()}" for name in Settings.model_fields}
+    return Settings.model_validate({name: os.environ[named] for name, named in names.items() if named in os.environ})
 
 
 async def _ready() -> dict[str, str]:
