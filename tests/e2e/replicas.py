@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -35,6 +36,16 @@ class Replica:
     def url(self) -> str:
         """Where it answers, beside the gateway."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def hooks(self) -> dict[str, list[Any]]:
+        """Of a client that speaks to this replica: what is for the payment provider goes by the gateway."""
+
+        async def lead(request: httpx.Request) -> None:
+            if request.url.path.startswith(("/sandbox", "/v1/sandbox")):
+                request.url = request.url.copy_with(port=self.system.local.place.port)
+
+        return {"request": [lead]}
 
     async def begin(self) -> None:
         """Start it and wait until it is ready. Raises AssertionError with the end of its log when it does not come."""

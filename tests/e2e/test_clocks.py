@@ -64,7 +64,7 @@ async def test_s15_of_two_replicas_one_five_minutes_ahead_tell_every_event(
     async with (
         replica(system, service, tmp_path, factory=FACTORY, beside=True, AHEAD_SECONDS=SECONDS) as hasty,
         system.client() as gateway,
-        httpx.AsyncClient(base_url=hasty.url, timeout=10) as beside,
+        httpx.AsyncClient(base_url=hasty.url, timeout=10, event_hooks=hasty.hooks) as beside,
     ):
         clients = (gateway, beside if service == "orders" else gateway)
         waiting = [Visitor(client) for client in clients]

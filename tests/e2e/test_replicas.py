@@ -95,7 +95,7 @@ async def test_s15_either_of_two_replicas_dies_in_the_middle_of_two_hundred_orde
         two_replicas(system, "registry", tmp_path) as registry,
         two_replicas(system, "orders", tmp_path) as orders,
         system.client() as gateway,
-        httpx.AsyncClient(base_url=orders.both[1].url, timeout=10) as beside,
+        httpx.AsyncClient(base_url=orders.both[1].url, timeout=10, event_hooks=orders.both[1].hooks) as beside,
     ):
         shift = {"registry": registry, "orders": orders}[dying]
         guests = [asyncio.create_task(buys(number, (gateway, beside))) for number in range(GUESTS)]
