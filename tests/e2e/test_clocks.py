@@ -12,6 +12,7 @@ import pytest
 
 from deploy.log import whole
 from shared.contracts.topics import EVENTS
+from tests.conftest import PATIENCE
 from tests.e2e import ahead
 from tests.e2e.conftest import System, mark, persistently
 from tests.e2e.replicas import ROOT, replica
@@ -22,7 +23,7 @@ GUESTS = 20
 RENAMINGS = 6
 A_FEW_SWEEPS_SECONDS = 3
 # A recount comes every ten seconds.
-A_LITTLE = timedelta(seconds=30)
+A_LITTLE = timedelta(seconds=30) * min(PATIENCE, 5)
 HELD = timedelta(minutes=15)
 FACTORY, SECONDS = "tests.e2e.ahead:create_app", str(AHEAD.total_seconds())
 
