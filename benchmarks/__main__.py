@@ -63,11 +63,11 @@ async def million_members(home: Path) -> AsyncIterator[Found]:
         unit="events/s", peer_is="decoding alone", aim=0.5, limit=boards.FOLD_LIMIT,
     )  # fmt: skip
     with boards.running(home) as sides:
-        for asked, aim in boards.AIMS.items():
+        for requested, aim in boards.AIMS.items():
             for at_once, peer_is in ((1, "Redis, one connection"), (boards.PIPELINED, "Redis, pipelined")):
                 yield await compare(
-                    f"Board of {boards.MEMBERS:,}, {asked}",
-                    partial(sides.ours, asked), partial(sides.redis, asked, at_once),
+                    f"Board of {boards.MEMBERS:,}, {requested}",
+                    partial(sides.ours, requested), partial(sides.redis, requested, at_once),
                     unit="calls/s", peer_is=peer_is, aim=aim if at_once == 1 else None, limit=boards.LIMIT,
                 )  # fmt: skip
 
@@ -76,15 +76,15 @@ async def whole_system(home: Path) -> AsyncIterator[Found]:
     """Yield what is found of purchases through all five services; the buyers share the machine with them."""
     async with purchases.running(home) as shop:
         one_by_one = partial(shop.one_by_one, ALONE_PER_ROUND)
-        crowds: dict[str, Callable[[], Awaitable[list[purchases.Waits]]]] = {
+        ways: dict[str, Callable[[], Awaitable[list[purchases.Waits]]]] = {
             "one order at a time": one_by_one,
             "fifty at once": shop.at_once,
         }
-        for crowd, buy in crowds.items():
+        for way, buy in ways.items():
             waits = [wait for _ in range(ROUNDS) for wait in await buy()]
             purchase, approval = zip(*((wait.since_purchase, wait.since_approval) for wait in waits), strict=True)
-            yield Durations(f"From the accepted payment to the certificate, {crowd}", purchase, {50: 0.3, 99: 2})
-            yield Durations(f"From the buyer's approval to the certificate, {crowd}", approval, {50: None, 99: None})
+            yield Durations(f"From the accepted payment to the certificate, {way}", purchase, {50: 0.3, 99: 2})
+            yield Durations(f"From the buyer's approval to the certificate, {way}", approval, {50: None, 99: None})
         rates: dict[str, list[float]] = {}
         await _rates(shop, rates, "one registry")
         async with shop.second_registry():

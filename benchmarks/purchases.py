@@ -38,7 +38,7 @@ SECOND_REGISTRY_PORT_OFFSET = 16
 
 @dataclass(frozen=True)
 class Waits:
-    """Seconds until a certificate was told: since the buyer asked to approve the payment, and since it was accepted."""
+    """Seconds until a certificate was published: since the buyer approved the payment, since that was accepted."""
 
     since_approval: float
     since_purchase: float
@@ -51,8 +51,8 @@ class Shop:
     local: Local
     client: httpx.AsyncClient
     projects: list[str]
-    # What the log has told of an order, by topic: the moment that it was heard, or happened, on this machine's clock.
-    told: dict[tuple[str, str], asyncio.Future[float]] = field(default_factory=dict)
+    # When each event of an order was consumed, or happened, by topic, on this machine's clock.
+    published: dict[tuple[str, str], asyncio.Future[float]] = field(default_factory=dict)
 
     async def buy(self, project_id: str) -> Waits:
         """Buy a little by mass; return how long the certificate was waited for."""
@@ -80,8 +80,9 @@ class Shop:
         started = await self._post(f"/v1/orders/{order_id}/payments", {}, shows=capability)
         approved = time.time()
         await self._post(f"/v1/sandbox/payments/{started['payment_id']}/approve", {})
-        told = await self._moment("certificate.issued", order_id)
-        return Waits(since_approval=told - approved, since_purchase=told - await self._moment(PURCHASED, order_id))
+        published = await self._moment("certificate.issued", order_id)
+        purchased = await self._moment(PURCHASED, order_id)
+        return Waits(since_approval=published - approved, since_purchase=published - purchased)
 
     async def one_by_one(self, orders: int) -> list[Waits]:
         """Buy one after the other."""
@@ -153,7 +154,7 @@ class Shop:
                 future.set_result(happened if record.topic == PURCHASED else time.time())
 
     def _future(self, topic: str, order_id: str) -> asyncio.Future[float]:
-        return self.told.setdefault((topic, order_id), asyncio.get_running_loop().create_future())
+        return self.published.setdefault((topic, order_id), asyncio.get_running_loop().create_future())
 
     async def _moment(self, topic: str, order_id: str) -> float:
         async with asyncio.timeout(PATIENCE_SECONDS):

@@ -1,4 +1,4 @@
-"""The audit: recounts the invariants of credits, money, orders and events from what is stored and what was told.
+"""The audit: recounts the invariants of credits, money, orders and events from what is stored and what was published.
 
 It reads MongoDB, Kafka and the payment provider's record, and asks no service, so that what a service says of itself
 proves nothing here.

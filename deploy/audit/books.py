@@ -45,7 +45,7 @@ class Message:
 
 @dataclass
 class Books:
-    """The whole of what is stored and told; pages by project in their order."""
+    """The whole of what is stored and published; pages by project in their order."""
 
     pages: dict[str, list[Document]] = field(default_factory=dict)
     places: dict[str, int] = field(default_factory=dict)
@@ -81,7 +81,7 @@ class Books:
         else:
             self.messages.append(message)
 
-    def told(self, *topics: str) -> Iterable[Message]:
+    def published(self, *topics: str) -> Iterable[Message]:
         """Return the messages of these topics."""
         return (message for message in self.messages if message.topic in topics)
 
@@ -105,7 +105,7 @@ class Follower:
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=kafka, enable_auto_commit=False, auto_offset_reset="earliest"
         )
-        self._told = Books()
+        self._log = Books()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Follower]:
@@ -124,8 +124,8 @@ class Follower:
         while any([await self._consumer.position(partition) < end for partition, end in ends.items()]):
             for records in (await self._consumer.getmany(timeout_ms=POLL_TIMEOUT_MS)).values():
                 for record in records:
-                    self._told.take(record)
-        books.messages, books.foreign = list(self._told.messages), self._told.foreign
+                    self._log.take(record)
+        books.messages, books.foreign = list(self._log.messages), self._log.foreign
         return books
 
 

@@ -53,8 +53,8 @@ def check_credits(books: Books) -> Iterator[Finding]:
         "C6 anchors",
         [
             f"{where} names page {sequence} of {project_id} with another hash"
-            for where, project_id, sequence, told in anchors
-            if hashes.get((project_id, sequence)) != told
+            for where, project_id, sequence, published_hash in anchors
+            if hashes.get((project_id, sequence)) != published_hash
         ],
         f"{len(anchors)} page hashes outside the ledger agree with it",
     )
@@ -96,7 +96,7 @@ def _proof(project_id: str, books: Books) -> Proof:
 
 
 def _anchors(books: Books) -> Iterator[tuple[str, str, int, str]]:
-    for message in books.told("credits.retired"):
+    for message in books.published("credits.retired"):
         body = json.loads(message.value)
         yield message.id, body["project_id"], body["ledger"]["sequence"], body["ledger"]["page_hash"]
     for certificate in books.certificates:

@@ -27,55 +27,55 @@ NOT_COMPARED = datetime.fromtimestamp(0, UTC)
 
 def check_events(books: Books) -> Iterator[Finding]:
     """Yield what is wrong between documents and messages."""
-    told: dict[tuple[str, str], dict[int, set[Message]]] = defaultdict(lambda: defaultdict(set))
+    lines: dict[tuple[str, str], dict[int, set[Message]]] = defaultdict(lambda: defaultdict(set))
     for message in books.messages:
-        told[message.publisher, message.subject][message.sequence].add(message)
+        lines[message.publisher, message.subject][message.sequence].add(message)
     unsent = sum(1 for place in AGGREGATES for document in books.of(*place) if document.get("outbox"))
     unsent += sum(1 for project_id, pages in books.pages.items() if books.places.get(project_id, 1) <= len(pages))
     yield finding(
         "E1 sequences",
-        list(_gaps(told, _said(books, published=True))),
-        f"{len(books.messages)} messages of {len(told)} aggregates; {unsent} outboxes not empty"
+        list(_gaps(lines, _counted(books, published=True))),
+        f"{len(books.messages)} messages of {len(lines)} aggregates; {unsent} outboxes not empty"
         + (f"; {books.foreign} records are no events" if books.foreign else ""),
     )
     yield finding(
         "E1 state",
-        list(_without_state(told, _said(books, published=False))),
+        list(_without_state(lines, _counted(books, published=False))),
         "every event has its state and every state its events",
     )
     yield finding(
         "E1 repeats",
         [
-            f"{publisher} told {subject} number {sequence} in {len(messages)} different ways"
-            for (publisher, subject), line in told.items()
+            f"{publisher} published {subject} number {sequence} in {len(messages)} different ways"
+            for (publisher, subject), line in lines.items()
             for sequence, messages in line.items()
             if len(messages) > 1
         ],
         "what came twice was the same",
     )
-    yield finding("E1 once", list(_more_than_once(told)), "topics that share a count have one event per subject")
-    yield finding("E2", list(_names_told(books)), "no name travels in any other event")
+    yield finding("E1 once", list(_more_than_once(lines)), "topics that share a count have one event per subject")
+    yield finding("E2", list(_names_published(books)), "no name travels in any other event")
 
 
-def _said(books: Books, *, published: bool) -> dict[tuple[str, str], int]:
+def _counted(books: Books, *, published: bool) -> dict[tuple[str, str], int]:
     """How many events each aggregate has decided, or also published, by publisher and subject."""
-    said: dict[tuple[str, str], int] = {}
+    counts: dict[tuple[str, str], int] = {}
     for publisher, collection in AGGREGATES:
         for document in books.of(publisher, collection):
             unsent = len(document.get("outbox", ())) if published else 0
-            said[publisher, document["_id"]] = document["event_sequence"] - unsent
+            counts[publisher, document["_id"]] = document["event_sequence"] - unsent
     for project_id, pages in books.pages.items():
         sent = books.places.get(project_id, 1) - 1
         for page in pages[:sent] if published else pages:
             for envelope in events_of(Page.model_validate(page), livemode=False, now=NOT_COMPARED):
                 place = ("registry", envelope.subject)
-                said[place] = max(said.get(place, 0), envelope.sequence)
-    return said
+                counts[place] = max(counts.get(place, 0), envelope.sequence)
+    return counts
 
 
-def _gaps(told: dict[tuple[str, str], dict[int, set[Message]]], said: dict[tuple[str, str], int]) -> Iterator[str]:
-    for (publisher, subject), count in said.items():
-        line = told.get((publisher, subject), {})
+def _gaps(lines: dict[tuple[str, str], dict[int, set[Message]]], counts: dict[tuple[str, str], int]) -> Iterator[str]:
+    for (publisher, subject), count in counts.items():
+        line = lines.get((publisher, subject), {})
         compacted = any(message.topic in COMPACTED for messages in line.values() for message in messages)
         # A compacted topic may have forgotten all but the last.
         wanted = {count} if compacted and count else set(range(1, count + 1))
@@ -84,16 +84,16 @@ def _gaps(told: dict[tuple[str, str], dict[int, set[Message]]], said: dict[tuple
 
 
 def _without_state(
-    told: dict[tuple[str, str], dict[int, set[Message]]], said: dict[tuple[str, str], int]
+    lines: dict[tuple[str, str], dict[int, set[Message]]], counts: dict[tuple[str, str], int]
 ) -> Iterator[str]:
-    for (publisher, subject), line in told.items():
-        decided = said.get((publisher, subject), 0)
+    for (publisher, subject), line in lines.items():
+        decided = counts.get((publisher, subject), 0)
         if max(line) > decided:
-            yield f"{publisher} told number {max(line)} of {subject}, which has decided {decided}"
+            yield f"{publisher} published number {max(line)} of {subject}, which has decided {decided}"
 
 
-def _more_than_once(told: dict[tuple[str, str], dict[int, set[Message]]]) -> Iterator[str]:
-    for (publisher, subject), line in told.items():
+def _more_than_once(lines: dict[tuple[str, str], dict[int, set[Message]]]) -> Iterator[str]:
+    for (publisher, subject), line in lines.items():
         facts = Counter(_fact(next(iter(messages))) for messages in line.values())
         for (topic, phase), times in facts.items():
             if topic in ONCE and times > 1:
@@ -106,7 +106,7 @@ def _fact(message: Message) -> tuple[str, str | None]:
     return message.topic, str(value.get("phase")) if isinstance(value, dict) else None
 
 
-def _names_told(books: Books) -> Iterator[str]:
+def _names_published(books: Books) -> Iterator[str]:
     names = {_name(document) for document in books.of("orders", "beneficiaries")} - {""}
     sought = {name: name.encode() for name in names if len(name) >= NAME_LENGTH_MIN}
     messages = [message for message in books.messages if message.topic != BeneficiaryNamed.topic]

@@ -22,7 +22,7 @@ PATIENCE = timedelta(minutes=15)
 def check_money(books: Books) -> Iterator[Finding]:
     """Yield what orders and provider say of the money."""
     priced = [order for order in books.orders if order.get("priced")]
-    bought = {message.subject: json.loads(message.value) for message in books.told("offset.purchased")}
+    bought = {message.subject: json.loads(message.value) for message in books.published("offset.purchased")}
     totals = {order["_id"]: order["priced"]["subtotal_fen"] + order["fee_fen"] for order in priced}
     yield finding(
         "M1 totals",
@@ -47,7 +47,7 @@ def check_money(books: Books) -> Iterator[Finding]:
 
 
 def _payables(books: Books, priced: list[Document], bought: dict[str, Document]) -> Finding:
-    retired = {message.subject for message in books.told("credits.retired")}
+    retired = {message.subject for message in books.published("credits.retired")}
     by_orders: Counter[str] = Counter()
     for order in priced:
         if order["state"] in RETIRED:
@@ -131,14 +131,14 @@ def _side_record(books: Books, payments: list[tuple[Document, Document]]) -> Fin
 
 
 def _against(theirs: Document, mine: Document, now: datetime) -> Iterator[str]:
-    """Yield where the provider's record and ours differ; what is still to be told, or asked for, may."""
+    """Yield where the provider's record and ours differ; what is still to be notified, or asked for, may."""
     state, received, refund = mine["state"], mine["received"], mine["refund"] or {"state": "none"}
     taken = theirs["taken_at"] is not None
     money = theirs["amount_fen"], theirs["currency"]
     decided = theirs["decided_at"] is not None
-    is_told = decided and not theirs["notices_pending"] and "silent" not in theirs["faults"]
+    is_notified = decided and not theirs["notices_pending"] and "silent" not in theirs["faults"]
     asks = state in {"started", "capturing", "voiding"}
-    if taken and received is None and (is_told or not asks):
+    if taken and received is None and (is_notified or not asks):
         yield f"the provider took {money}, for orders it is {state}"
     if taken and received is None and now - theirs["taken_at"] > PATIENCE:
         yield f"the provider took {money} at {theirs['taken_at']:%H:%M:%S} and orders has not found out"
@@ -148,7 +148,7 @@ def _against(theirs: Document, mine: Document, now: datetime) -> Iterator[str]:
         yield f"the provider took {money}, orders has {received}"
     approved = theirs["mode"] == "authorise" and decided and theirs["state"] != "declined"
     open_there = approved and not (taken or theirs["refused_at"] or theirs["voided_at"])
-    if open_there and is_told and not asks:
+    if open_there and is_notified and not asks:
         yield f"the provider keeps {money} set aside, for orders it is {state}"
     if theirs["voided_at"] and state not in {"voiding", "voided"}:
         yield f"the provider let it go, for orders it is {state}"

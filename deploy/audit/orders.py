@@ -22,12 +22,12 @@ def check_orders(books: Books) -> Iterator[Finding]:
     backing = list(_backing(books))
     roots = Counter(root for _, root, _ in backing)
     yield finding("O2", list(_unlike_roots(books, roots)), f"{len(roots)} footprints back one live order each")
-    told = {body["footprint_id"]: body for body in _told(books)}
-    yield finding("O2 grams", list(_unlike_footprints(books, told)), "orders have the grams of their footprints")
+    footprints = {body["footprint_id"]: body for body in _footprints(books)}
+    yield finding("O2 grams", list(_unlike_footprints(books, footprints)), "orders have the grams of their footprints")
     chains = books.of("orders", "chains")
     yield finding(
         "D15 balance",
-        list(_unlike_balance(chains, told, {root: one for _, root, one in backing}, _uncounted(books))),
+        list(_unlike_balance(chains, footprints, {root: one for _, root, one in backing}, _uncounted(books))),
         f"{len(chains)} footprints of scenes count once, "
         + ", ".join(f"{count} {standing}" for standing, count in Counter(one["standing"] for one in chains).items()),
     )
@@ -45,8 +45,8 @@ def _backing(books: Books) -> Iterator[tuple[str, str, str]]:
                 yield order["_id"], one["root"], one["footprint_id"]
 
 
-def _told(books: Books) -> Iterator[Document]:
-    return (json.loads(message.value) for message in books.told("footprint.calculated"))
+def _footprints(books: Books) -> Iterator[Document]:
+    return (json.loads(message.value) for message in books.published("footprint.calculated"))
 
 
 def _uncounted(books: Books) -> set[str]:
@@ -62,26 +62,27 @@ def _unlike_roots(books: Books, roots: Counter[str]) -> Iterator[str]:
     yield from (f"{root} is kept for no live order" for root in indexed - roots)
 
 
-def _unlike_footprints(books: Books, told: dict[str, Document]) -> Iterator[str]:
+def _unlike_footprints(books: Books, footprints: dict[str, Document]) -> Iterator[str]:
     for order in books.orders:
         claimed = order["priced"]["footprints"] if order.get("priced") else []
-        told_grams = [told.get(one["footprint_id"], {}).get("grams", 0) for one in claimed]
-        if claimed and sum(told_grams) != order["priced"]["grams"]:
+        published_grams = [footprints.get(one["footprint_id"], {}).get("grams", 0) for one in claimed]
+        if claimed and sum(published_grams) != order["priced"]["grams"]:
             yield f"{order['_id']} has {order['priced']['grams']} g, its footprints have other"
 
 
 def _unlike_balance(
-    chains: list[Document], told: dict[str, Document], covering: dict[str, str], uncounted: set[str]
+    chains: list[Document], footprints: dict[str, Document], covering: dict[str, str], uncounted: set[str]
 ) -> Iterator[str]:
     """Count each root of each scene again from the stream and the live orders, and yield where the balance differs."""
     kept = {chain["_id"]: chain for chain in chains}
-    replaced = {body["replaces"] for body in told.values()}
-    last = {body["root"]: body for body in told.values() if body["footprint_id"] not in replaced and body["scene_id"]}
+    replaced = {body["replaces"] for body in footprints.values()}
+    counted = (body for body in footprints.values() if body["footprint_id"] not in replaced and body["scene_id"])
+    last = {body["root"]: body for body in counted}
     for root in (last.keys() | kept.keys()) - uncounted:
         chain = kept.get(root)
-        counting = told.get(covering.get(root) or last.get(root, {}).get("footprint_id", ""))
+        counting = footprints.get(covering.get(root) or last.get(root, {}).get("footprint_id", ""))
         if chain is None or counting is None:
-            yield f"{root} is {'in no balance' if chain is None else 'in a balance and was never told'}"
+            yield f"{root} is {'in no balance' if chain is None else 'in a balance and was never published'}"
         elif any(chain[name] != counting[name] for name in ("scene_id", "role", "footprint_id", "grams")):
             yield f"{root} counts as {chain['footprint_id']} with {chain['grams']} g, not as {counting['footprint_id']}"
         elif (chain["standing"] == "covered") != (root in covering):
@@ -118,7 +119,7 @@ def _against_ledger(books: Books) -> Iterator[str]:
 
 def _against_certificates(books: Books) -> Iterator[str]:
     by_order = {certificate["order_id"]: certificate for certificate in books.certificates}
-    retired = {message.subject: json.loads(message.value) for message in books.told("credits.retired")}
+    retired = {message.subject: json.loads(message.value) for message in books.published("credits.retired")}
     for order in books.orders:
         certificate = by_order.get(order["_id"])
         issued = certificate is not None and certificate.get("facts") is not None

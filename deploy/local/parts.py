@@ -100,7 +100,7 @@ def _service(name: str) -> Part:
 
 
 def _of_sandbox(place: Place) -> dict[str, str]:
-    """Return what orders is told of its payment provider."""
+    """Return the settings by which orders finds its payment provider."""
     return {
         "DIANDIAN_SANDBOX_URL": f"http://{place.address_of('sandbox')}",
         "DIANDIAN_SANDBOX_KEY": _secret(place, "sandbox"),

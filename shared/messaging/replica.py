@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
@@ -17,6 +18,7 @@ from shared.mongodb import Database, Document, DuplicateKeyError, MongoError
 # After a crash on another machine the name is free that long afterwards; on the same machine it is free at once.
 REPLICA_LEASE_SECONDS = 10.0
 RENEW_SECONDS = REPLICA_LEASE_SECONDS / 4
+WAIT_SECONDS = 1.0
 PROC = Path("/proc")
 # Of the fields of /proc/<pid>/stat behind the name, which may hold spaces: when the process began.
 STARTED = 19
@@ -48,17 +50,41 @@ class Replica:
             return f"process {process.get('pid')} on {process.get('host')} works as {self._name} already"
         return None
 
+    async def wait(self, waits_for: Callable[[str], None]) -> None:
+        """Return once this process has the name; until then `waits_for` is given what that waits for."""
+        reason = None
+        while True:
+            try:
+                holder = await self.take()
+            except MongoError as away:
+                holder = f"MongoDB does not answer: {type(away).__name__}"
+            if holder is None:
+                return
+            if holder != reason:
+                log.critical("refusing to read and publish", replica=self._name, reason=holder)
+            reason = holder
+            waits_for(holder)
+            await asyncio.sleep(WAIT_SECONDS)
+
     async def keep(self) -> None:
-        """Renew the lease for ever. Raises LeaseLost when another process has taken the name."""
+        """Renew the lease for ever. Raises LeaseLost when another process works under the name."""
         while True:
             await asyncio.sleep(RENEW_SECONDS)
             try:
-                await self._lease.renew([self._name])
+                await self._renew_or_take()
             except LeaseLost:
                 raise
             except Exception as failure:
                 # While the database is away nobody else can take it either.
                 log.warning("replica's lease not renewed", replica=self._name, failure=repr(failure)[:200])
+
+    async def _renew_or_take(self) -> None:
+        try:
+            await self._lease.renew([self._name])
+        except LeaseLost:
+            # Somebody may have wiped the database, and then the name is free.
+            if (holder := await self.take()) is not None:
+                raise LeaseLost(holder) from None
 
     async def release(self) -> None:
         """Leave the name to the next process; when the database is away it is free as after a crash."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import signal
 from collections.abc import AsyncIterator
 
 import structlog
 from aiokafka.errors import KafkaError
 from faststream.kafka.subscriber.usecase import BatchSubscriber
 
+from shared import process
 from shared.contracts.event import Event
 from shared.messaging import broker
 from shared.messaging.delivery import Delivery, Subscriptions
@@ -21,7 +20,7 @@ from shared.messaging.lease import LeaseLost
 from shared.messaging.relay import Relay
 from shared.messaging.replica import Replica
 from shared.messaging.source import Source
-from shared.mongodb import Database, MongoError
+from shared.mongodb import Database
 from shared.settings import Settings
 
 RECONNECT_SECONDS = 1.0
@@ -104,7 +103,8 @@ class Messaging:
     async def _work(self) -> None:
         """Work under the replica's name; when another process takes it, wait until it is free again."""
         while True:
-            await self._take_name()
+            await self._replica.wait(self._wait)
+            self._reason = None
             try:
                 await self._work_under_name()
             except* LeaseLost as lost:
@@ -121,20 +121,8 @@ class Messaging:
             await self._producer.stop()
             await self._replica.release()
 
-    async def _take_name(self) -> None:
-        while True:
-            try:
-                holder = await self._replica.take()
-            except MongoError as away:
-                log.warning("mongodb does not answer", service=self._service, failure=repr(away)[:200])
-            else:
-                if holder is None:
-                    self._reason = None
-                    return
-                if self._reason != holder:
-                    log.critical("refusing to read and publish", service=self._service, reason=holder)
-                self._reason = holder
-            await asyncio.sleep(RECONNECT_SECONDS)
+    def _wait(self, reason: str) -> None:
+        self._reason = reason
 
     async def _read_and_publish(self) -> None:
         await self._connect()
@@ -156,8 +144,7 @@ class Messaging:
                 await self._producer.start()
                 await self._broker.start()
             except broker.TopicDiffers as differs:
-                log.critical("refusing to run", service=self._service, reason=str(differs))
-                os.kill(os.getpid(), signal.SIGTERM)
+                process.end(str(differs))
                 await asyncio.Event().wait()
             except (KafkaError, OSError) as failure:
                 log.warning("kafka does not answer", service=self._service, failure=repr(failure)[:200])

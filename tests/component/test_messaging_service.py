@@ -191,7 +191,8 @@ async def test_documents_of_the_first_version_get_the_name_of_their_sequence(ord
 def test_the_version_of_aiokafka_is_one_whose_source_was_read() -> None:
     assert version("aiokafka") in VERSIONS_KNOWN, (
         "aiokafka is another version. Read its AIOKafkaClient.bootstrap (does it close the connection that it opens "
-        "when it is cancelled?), Sender._sender_routine, MessageAccumulator.fail_all and its errors against "
-        "shared/messaging/aiokafka_internals.py and broker.LOST_COUNT; run tests/component/test_messaging_*; then add "
-        "it there."
+        "when it is cancelled?), PartitionRecords._unpack_records (does it read past a name that is not UTF-8?), "
+        "Sender._sender_routine, MessageAccumulator.fail_all and its errors against "
+        "shared/messaging/aiokafka_internals.py, undecodable.py and broker.LOST_COUNT; "
+        "run tests/component/test_messaging_*; then add it there."
     )

@@ -133,7 +133,7 @@ async def test_s19_after_an_absence_of_certificates_every_certificate_comes_once
     completed = await asyncio.gather(*(guest.reaches("completed") for guest in guests))
     assert len({order["certificate"]["number"] for order in completed}) == len(guests)
     books = await system.holds()
-    by_subject = Counter(message.subject for message in set(books.told("certificate.issued")))
+    by_subject = Counter(message.subject for message in set(books.published("certificate.issued")))
     assert {by_subject[order["certificate"]["certificate_id"]] for order in completed} == {1}
 
 

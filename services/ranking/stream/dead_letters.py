@@ -7,15 +7,17 @@ from collections.abc import Sequence
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from shared.contracts.event import PARTITIONS
-from shared.contracts.orders import BeneficiaryNamed
 from shared.messaging.broker import Producer
+from shared.messaging.dead_letters import letter_of, place_of, reason_of
 from shared.messaging.delivery import DEAD
 from shared.messaging.failures import is_infrastructure
+from shared.messaging.retries import BACK_OFF
 
 TOPIC = "dead.ranking"
-RETRY_SECONDS, RETRY_SECONDS_MAX = 0.2, 5.0
 POLL_TIMEOUT_MS = 500
 
 log = structlog.get_logger()
@@ -39,44 +41,30 @@ class DeadLetters:
 
     async def put(self, rejected: Sequence[Rejected]) -> None:
         """Return when every one of them lies on the topic, however long Kafka is away."""
-        seconds = RETRY_SECONDS
-        while True:
-            try:
-                async with self._lock:
-                    await self._read()
-                    for record, reason in rejected:
-                        if (place := _place(record)) not in self._places:
-                            await self._publish(place, record, reason)
-            except Exception as failure:
-                if not is_infrastructure(failure):
-                    raise
-                log.warning("dead letters are retried", count=len(rejected), failure=repr(failure)[:200])
-                await asyncio.sleep(seconds)
-                seconds = min(2 * seconds, RETRY_SECONDS_MAX)
-            else:
-                return
+        trying = AsyncRetrying(
+            retry=retry_if_exception(is_infrastructure), wait=BACK_OFF, before_sleep=_note_retry, reraise=True
+        )
+        await trying(self._put, rejected)
+
+    async def _put(self, rejected: Sequence[Rejected]) -> None:
+        async with self._lock:
+            await self._read()
+            for record, reason in rejected:
+                if (place := _place(record)) not in self._places:
+                    await self._publish(place, record, reason)
 
     async def _publish(self, place: bytes, record: ConsumerRecord, reason: Exception) -> None:
-        headers = [
-            *((name, text) for name, text in record.headers if text is not None and not name.startswith("dead_")),
-            ("dead_topic", record.topic.encode()),
-            ("dead_partition", str(record.partition).encode()),
-            ("dead_offset", str(record.offset).encode()),
-            ("dead_attempts", b"1"),
-            ("dead_reason", _text(record, reason).encode(errors="replace")),
-        ]
-        # Names leave the log when they are erased, so their bytes may not live on in a dead letter.
-        value = b"" if record.topic == BeneficiaryNamed.topic else record.value
-        await (await self._producer.send(TOPIC, (place, value, headers)))
+        value, own, why = letter_of(record, reason, attempts=1)
+        try:
+            await (await self._producer.send(TOPIC, (place, value, [*own, *why])))
+        except KafkaError as failure:
+            if is_infrastructure(failure):
+                raise
+            # With the reason it is larger than a record may be: its place is kept, where it can still be read.
+            await (await self._producer.send(TOPIC, (place, b"", why)))
         self._places.add(place)
         DEAD.labels(record.topic).inc()
-        log.error(
-            "message dead-lettered",
-            service="ranking",
-            topic=record.topic,
-            at=[record.partition, record.offset],
-            reason=_text(record, reason),
-        )
+        log.error("dead-lettered", service="ranking", **place_of(record), reason=reason_of(record, reason))
 
     async def _read(self) -> None:
         """Read the places that have come onto the topic since the last time."""
@@ -102,7 +90,6 @@ def _place(record: ConsumerRecord) -> bytes:
     return f"{record.topic}-{record.partition}-{record.offset}".encode()
 
 
-def _text(record: ConsumerRecord, reason: Exception) -> str:
-    """Say why; of a name only the kind of failure, since a message may quote its input."""
-    kind = type(reason).__name__
-    return kind if record.topic == BeneficiaryNamed.topic else f"{kind}: {reason}"[:1000]
+def _note_retry(state: RetryCallState) -> None:
+    failure = state.outcome.exception() if state.outcome else None
+    log.warning("dead letters are retried", failure=repr(failure)[:200])

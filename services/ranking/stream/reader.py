@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import signal
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -17,22 +15,22 @@ from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import TopicPartition
 from faststream.kafka.message import KafkaMessage
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from services.ranking.domain.fold import Partition
 from services.ranking.handlers import Handlers
 from services.ranking.stream.dead_letters import DeadLetters
 from services.ranking.stream.folding import Folding
+from shared import process
 from shared.contracts.event import PARTITIONS, Envelope, Event
 from shared.messaging import broker
 from shared.messaging.delivery import DELIVERED, Subscriptions
-from shared.messaging.failures import is_infrastructure
-from shared.messaging.lease import LeaseLost
 from shared.messaging.replica import Replica
+from shared.messaging.retries import BACK_OFF
 from shared.settings import Settings
 
 RECONNECT_SECONDS = 1.0
 TOPIC_CHECK_SECONDS = 3.0
-RETRY_SECONDS, RETRY_SECONDS_MAX = 0.2, 5.0
 CONNECTING = "ranking connects"
 
 log = structlog.get_logger()
@@ -114,8 +112,10 @@ class Reader:
 
     async def _connect(self) -> None:
         """Start reading as soon as Kafka answers; from then on the consumer finds its way back by itself."""
-        await self._take_name()
-        keeping = asyncio.create_task(self._keep_name(), name="ranking keeps its name")
+        # Another process under this name would write over what this one does.
+        await self._replica.wait(self._wait)
+        self._waits_for = "Kafka does not answer"
+        keeping = asyncio.create_task(self._replica.keep(), name="ranking keeps its name")
         self._work.add(keeping)
         self._watch(keeping)
         while self._ends is None:
@@ -127,8 +127,7 @@ class Reader:
                     await self._broker.start()
                     await self._begin()
             except broker.TopicDiffers as differs:
-                log.critical("refusing to run", service="ranking", reason=str(differs))
-                os.kill(os.getpid(), signal.SIGTERM)
+                process.end(str(differs))
                 await asyncio.Event().wait()
             except Exception as failure:
                 log.warning("boards cannot begin", service="ranking", failure=repr(failure)[:200])
@@ -138,33 +137,8 @@ class Reader:
         for task in self._subscriber.tasks:
             self._watch(task)
 
-    async def _keep_name(self) -> None:
-        """Keep the name for ever. Raises LeaseLost when another process works under it."""
-        while True:
-            try:
-                await self._replica.keep()
-            except LeaseLost:
-                # Somebody may have wiped the database, and then the name is free.
-                if (holder := await self._replica.take()) is not None:
-                    raise LeaseLost(holder) from None
-
-    async def _take_name(self) -> None:
-        """Return once no other process works under the name of this replica: it would write over what this one does."""
-        while True:
-            try:
-                holder = await self._replica.take()
-            except Exception as away:
-                if not is_infrastructure(away):
-                    raise
-                holder = "MongoDB does not answer"
-                log.warning("mongodb does not answer", service="ranking", failure=repr(away)[:200])
-            if holder is None:
-                self._waits_for = "Kafka does not answer"
-                return
-            if self._waits_for != holder:
-                log.critical("refusing to read", service="ranking", reason=holder)
-            self._waits_for = holder
-            await asyncio.sleep(RECONNECT_SECONDS)
+    def _wait(self, reason: str) -> None:
+        self._waits_for = reason
 
     def _watch(self, task: asyncio.Task[None]) -> None:
         task.add_done_callback(self._end)
@@ -205,19 +179,20 @@ class Reader:
 
     async def _take(self, records: tuple[ConsumerRecord, ...]) -> None:
         """Fold a batch, as often as it must be tried: FastStream would go on behind one that failed."""
-        seconds = RETRY_SECONDS
-        while True:
-            try:
-                async with self._handlers.lock:
-                    await self._fold(records)
-            except Exception as failure:
-                self._retrying = f"folding is retried: {failure!r}"[:300]
-                log.warning("folding is retried", service="ranking", failure=repr(failure)[:300])
-                await asyncio.sleep(seconds)
-                seconds = min(2 * seconds, RETRY_SECONDS_MAX)
-            else:
-                self._retrying = None
-                return
+        trying = AsyncRetrying(
+            retry=retry_if_exception_type(Exception), wait=BACK_OFF, before_sleep=self._note_retry, reraise=True
+        )
+        await trying(self._fold_locked, records)
+        self._retrying = None
+
+    def _note_retry(self, state: RetryCallState) -> None:
+        failure = state.outcome.exception() if state.outcome else None
+        self._retrying = f"folding is retried: {failure!r}"[:300]
+        log.warning("folding is retried", service="ranking", failure=repr(failure)[:300])
+
+    async def _fold_locked(self, records: tuple[ConsumerRecord, ...]) -> None:
+        async with self._handlers.lock:
+            await self._fold(records)
 
     async def _fold(self, records: tuple[ConsumerRecord, ...]) -> None:
         offsets = self._handlers.live.offsets
