@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import math
 import os
 import secrets
 import time
@@ -26,13 +27,14 @@ from tests.component.stores_certificates import CERTIFICATES
 from tests.component.stores_orders import ORDERS
 from tests.component.stores_ranking import RANKING
 from tests.component.stores_registry import REGISTRY
-from tests.conftest import Infra
+from tests.conftest import PATIENCE, Infra
 
 STORES = (CALCULATOR, REGISTRY, ORDERS, CERTIFICATES, RANKING)
 # Filling takes half a minute a store on an idle machine; a tenth of it tells the same where somebody is in a hurry.
 FEW, MANY = 50, int(os.environ.get("MANY_DOCUMENTS", "20000"))
 FILLED_AT_ONCE = 250
-TURNS, ROUNDS = 5, 4
+# A busy machine gets more rounds: who reads a whole collection is dearer in each of them.
+TURNS, ROUNDS = 5, 4 * math.ceil(PATIENCE)
 # Who reads the whole collection needs some hundred times as long among MANY; who reads by an index, about as long.
 RATIO_MAX = 4.0
 # Of a page as many as it has; no query below finds more.
