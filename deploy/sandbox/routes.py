@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Form, Header, Path, Query
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from deploy.sandbox.bodies import Approval, Decided, PaymentPage, PaymentResponse, Refund, Start, page_of
 from deploy.sandbox.payments import Fault, Payment
 from deploy.sandbox.provider import Sandbox
-from deploy.sandbox.shapes import Approval, Decided, PaymentPage, PaymentShown, Refund, Start, page_of
 from shared.refusal import Refusal
 from shared.web.pages import Pages
 
@@ -34,11 +34,11 @@ def merchant_routes(sandbox: Sandbox, clock: Callable[[], datetime], *, key: str
 
     routes = APIRouter(prefix="/v1/sandbox/payments", tags=["merchant"], dependencies=[Depends(shows_key)])
 
-    def shown(payment: Payment) -> PaymentShown:
-        return PaymentShown.of(payment, now=clock())
+    def shown(payment: Payment) -> PaymentResponse:
+        return PaymentResponse.of(payment, now=clock())
 
     @routes.post("", operation_id="start_payment", status_code=201)
-    async def start(wanted: Start) -> PaymentShown:
+    async def start(wanted: Start) -> PaymentResponse:
         """Open a payment, once for each id, and return it with the page for the guest."""
         return shown(sandbox.start(wanted.payment(now=clock())))
 
@@ -56,22 +56,22 @@ def merchant_routes(sandbox: Sandbox, clock: Callable[[], datetime], *, key: str
         )
 
     @routes.get("/{payment_id}", operation_id="look_up_payment")
-    async def look_up(payment_id: PaymentPath) -> PaymentShown:
+    async def look_up(payment_id: PaymentPath) -> PaymentResponse:
         """Return what became of a payment."""
         return shown(sandbox.payment(payment_id))
 
     @routes.post("/{payment_id}/capture", operation_id="capture_payment")
-    async def capture(payment_id: PaymentPath) -> PaymentShown:
+    async def capture(payment_id: PaymentPath) -> PaymentResponse:
         """Take what is set aside: `paid`, or `refused`, which is final. 504: the answer was lost on its way."""
         return shown(sandbox.capture(payment_id))
 
     @routes.post("/{payment_id}/void", operation_id="void_payment")
-    async def void(payment_id: PaymentPath) -> PaymentShown:
+    async def void(payment_id: PaymentPath) -> PaymentResponse:
         """Let go what is set aside."""
         return shown(sandbox.void(payment_id))
 
     @routes.post("/{payment_id}/refund", operation_id="refund_payment")
-    async def refund(payment_id: PaymentPath, wanted: Refund) -> PaymentShown:
+    async def refund(payment_id: PaymentPath, wanted: Refund) -> PaymentResponse:
         """Give all that came back."""
         return shown(sandbox.refund(payment_id, amount_fen=wanted.amount_fen, currency=wanted.currency))
 

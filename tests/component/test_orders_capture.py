@@ -16,7 +16,7 @@ import pytest
 from deploy.audit.books import Books
 from deploy.audit.money import check_money
 from deploy.audit.provider import payment_of as as_audited
-from deploy.sandbox.shapes import PaymentShown
+from deploy.sandbox.bodies import PaymentResponse
 from services.orders.store.store import Store
 from shared.contracts.orders import OffsetPurchased, OrderClosed, OrderPlaced
 from shared.messaging import outbox
@@ -68,7 +68,7 @@ async def money_is_sound(
     ours = await store._database["orders"].find({"_id": order_id}).to_list(None)
     payments = provider.records.page(after="", limit=10_000)
     theirs = [
-        as_audited(PaymentShown.of(payment, now=outbox.clock()).model_dump(mode="json"))
+        as_audited(PaymentResponse.of(payment, now=outbox.clock()).model_dump(mode="json"))
         for payment in payments
         if payment.order_id == order_id
     ]

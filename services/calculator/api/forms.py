@@ -10,8 +10,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
+from services.calculator.api.contexts import question_context, refined_context, zero_context
 from services.calculator.api.programs import FootprintRequest, wanted_of
-from services.calculator.api.shown import question_context, refined_context, zero_context
 from services.calculator.domain.answers import AnswersRefused, read_answers
 from services.calculator.domain.engine import compute
 from services.calculator.domain.factors import NoFactor

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse, Response
 
-from services.calculator.api.shown import result_context
+from services.calculator.api.contexts import result_context
 from services.calculator.domain.scenes import COUNTED, LEFT_OUT
 from services.calculator.handlers import Handlers, UnknownFootprint
 from services.calculator.pages import qr, words

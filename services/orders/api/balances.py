@@ -6,11 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
+from services.orders.api.balance_bodies import BalanceResponse, CountedPage, CountedResponse, RestRequest, StrikeRequest
 from services.orders.api.dependencies import Dependencies
 from services.orders.api.making import minted
-from services.orders.api.shapes.balances import BalanceShown, CountedPage, CountedShown, RestRequest, StrikeRequest
-from services.orders.api.shapes.requests import ProfileChanged
-from services.orders.api.shapes.responses import OrderMade, ProfileShown
+from services.orders.api.requests import ProfileChanged
+from services.orders.api.responses import OrderMade, ProfileResponse
 from services.orders.domain.balance.balance import Standing
 from services.orders.handlers.balances import Claiming
 from shared.web.app import cause_of
@@ -41,10 +41,10 @@ def balance_router(deps: Dependencies) -> APIRouter:
     store, balances, livemode = deps.store, deps.balances, deps.settings.livemode
 
     @routes.get("/v1/balances/{scene_id}", operation_id="get_balance")
-    async def get_balance(request: Request, scene_id: ScenePath) -> BalanceShown:
+    async def get_balance(request: Request, scene_id: ScenePath) -> BalanceResponse:
         """Return what is left, covered and struck of a scene of the organiser."""
         scene = await balances.scene(scene_id, organiser_of(request))
-        return BalanceShown.of(scene, await store.chains.balance(scene_id), livemode=livemode)
+        return BalanceResponse.of(scene, await store.chains.balance(scene_id), livemode=livemode)
 
     @routes.get("/v1/balances/{scene_id}/footprints", operation_id="list_counted_footprints")
     async def list_footprints(
@@ -60,7 +60,7 @@ def balance_router(deps: Dependencies) -> APIRouter:
         has_more = len(page) > limit
         return CountedPage(
             livemode=livemode,
-            data=[CountedShown.of(chain) for chain in page[:limit]],
+            data=[CountedResponse.of(chain) for chain in page[:limit]],
             has_more=has_more,
             next_cursor=page[limit - 1].root if has_more else None,
         )
@@ -68,17 +68,17 @@ def balance_router(deps: Dependencies) -> APIRouter:
     @routes.put("/v1/balances/{scene_id}/strikes/{footprint_id}", operation_id="strike_footprint")
     async def put_strike(
         request: Request, scene_id: ScenePath, footprint_id: FootprintPath, body: StrikeRequest
-    ) -> CountedShown:
+    ) -> CountedResponse:
         """Strike a footprint from the balance, with a reason; its owner may still neutralise it."""
         organiser_id = organiser_of(request)
         struck = await balances.strike(scene_id, footprint_id, organiser_id=organiser_id, reason=body.reason)
-        return CountedShown.of(struck)
+        return CountedResponse.of(struck)
 
     @routes.delete("/v1/balances/{scene_id}/strikes/{footprint_id}", operation_id="unstrike_footprint")
-    async def delete_strike(request: Request, scene_id: ScenePath, footprint_id: FootprintPath) -> CountedShown:
+    async def delete_strike(request: Request, scene_id: ScenePath, footprint_id: FootprintPath) -> CountedResponse:
         """Take a footprint back into the balance."""
         organiser_id = organiser_of(request)
-        return CountedShown.of(await balances.strike(scene_id, footprint_id, organiser_id=organiser_id, reason=None))
+        return CountedResponse.of(await balances.strike(scene_id, footprint_id, organiser_id=organiser_id, reason=None))
 
     @routes.post("/v1/balances/{scene_id}/orders", operation_id="order_rest", status_code=201)
     async def order_rest(
@@ -111,10 +111,10 @@ def balance_router(deps: Dependencies) -> APIRouter:
         return OrderMade.made(made.order, livemode=livemode, capability=mint.capability, profile_capability=None)
 
     @routes.patch("/v1/balances/beneficiary", operation_id="change_organiser")
-    async def change_organiser(request: Request, body: ProfileChanged) -> ProfileShown:
+    async def change_organiser(request: Request, body: ProfileChanged) -> ProfileResponse:
         """Call or show the organiser otherwise, once it has ordered; board hidden takes it off the boards."""
         beneficiary_id = beneficiary_of(organiser_of(request))
         after = await balances.rename(beneficiary_id, name=body.name, board=body.board, cause=cause_of(request))
-        return ProfileShown.of(after, livemode=livemode)
+        return ProfileResponse.of(after, livemode=livemode)
 
     return routes

@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import Request
 
 from services.orders.api.dependencies import Dependencies
-from services.orders.api.shapes.responses import OrderMade
+from services.orders.api.responses import OrderMade
 from services.orders.domain.beneficiary.beneficiary import Beneficiary, Naming
 from services.orders.domain.order.order import Offered, Wish
 from services.orders.handlers.orders import Keyed

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Header, Path, Request, Response
 
 from services.orders.api.dependencies import Dependencies
 from services.orders.api.programs import OrderPath
-from services.orders.api.shapes.requests import PaymentRequest, RefundSettled
-from services.orders.api.shapes.responses import PaymentShown, PaymentStarted, Taken
+from services.orders.api.requests import PaymentRequest, RefundSettled
+from services.orders.api.responses import PaymentResponse, PaymentStarted, Taken
 from services.orders.domain.order.order import Settlement
 from services.orders.handlers.payments import Started
 from services.orders.handlers.sandbox import SIGNATURE_HEADER, Method
@@ -68,7 +68,7 @@ def payment_router(deps: Dependencies) -> APIRouter:
         payment_id: PaymentPath,
         body: RefundSettled,
         idempotency_key: Key = None,
-    ) -> PaymentShown:
+    ) -> PaymentResponse:
         """Note that a refund which the provider does not make was paid by another way; it is not tried any more.
 
         409 `refund_state` names the state of one that is over already, such as `made`; 409 `refund_under_way` means
@@ -88,7 +88,7 @@ def payment_router(deps: Dependencies) -> APIRouter:
         )
         if replayed:
             response.headers["Idempotency-Replayed"] = "true"
-        return PaymentShown.of(payment)
+        return PaymentResponse.of(payment)
 
     @routes.post("/v1/payments/notices/sandbox", operation_id="take_sandbox_notice")
     async def take_notice(

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Form, Path, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from services.orders.api.dependencies import Dependencies
-from services.orders.api.shapes.requests import ProfileChanged
-from services.orders.api.shapes.responses import ProfileShown
+from services.orders.api.requests import ProfileChanged
+from services.orders.api.responses import ProfileResponse
 from services.orders.domain.beneficiary.beneficiary import check_not_erased
 from shared.contracts.orders import Board
 from shared.web.app import cause_of
@@ -23,10 +23,12 @@ def profile_router(deps: Dependencies) -> APIRouter:
     beneficiaries, livemode = deps.handlers.beneficiaries, deps.settings.livemode
 
     @routes.patch("/v1/beneficiaries/{beneficiary_id}", operation_id="change_beneficiary")
-    async def change_beneficiary(request: Request, beneficiary_id: ProfilePath, body: ProfileChanged) -> ProfileShown:
+    async def change_beneficiary(
+        request: Request, beneficiary_id: ProfilePath, body: ProfileChanged
+    ) -> ProfileResponse:
         """Call or show a beneficiary otherwise; a new name corrects the certificates of its last 30 days."""
         after = await beneficiaries.rename(beneficiary_id, name=body.name, board=body.board, cause=cause_of(request))
-        return ProfileShown.of(after, livemode=livemode)
+        return ProfileResponse.of(after, livemode=livemode)
 
     @routes.delete("/v1/beneficiaries/{beneficiary_id}", operation_id="erase_beneficiary", status_code=204)
     async def erase_beneficiary(request: Request, response: Response, beneficiary_id: ProfilePath) -> None:

@@ -13,14 +13,14 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from services.orders.api.dependencies import Dependencies
 from services.orders.api.making import make_order, offered, profile_of
-from services.orders.api.shapes.requests import OrderRequest, QuoteRequest
-from services.orders.api.shapes.responses import (
-    OfferShown,
+from services.orders.api.requests import OrderRequest, QuoteRequest
+from services.orders.api.responses import (
+    OfferResponse,
     OrderMade,
+    OrderResponse,
     Orders,
-    OrderShown,
+    PayableResponse,
     Payables,
-    PayableShown,
     Quote,
 )
 from services.orders.domain.beneficiary.beneficiary import MANDATE_TEXT, MANDATE_VERSION
@@ -55,10 +55,10 @@ def api_router(deps: Dependencies) -> APIRouter:
     routes = APIRouter(tags=["orders"])
     store, handlers, livemode = deps.store, deps.handlers, deps.settings.livemode
 
-    async def shown_orders(orders: Sequence[Order]) -> list[OrderShown]:
+    async def shown_orders(orders: Sequence[Order]) -> list[OrderResponse]:
         names = await store.copies.scene_names({order.priced.scene_id or "" for order in orders if order.priced})
         return [
-            OrderShown.of(
+            OrderResponse.of(
                 order,
                 scene_names=names.get(order.priced.scene_id or "", {}) if order.priced else {},
                 livemode=livemode,
@@ -149,7 +149,7 @@ def api_router(deps: Dependencies) -> APIRouter:
         return Payables(
             livemode=livemode,
             data=[
-                PayableShown(
+                PayableResponse(
                     owner_id=payable.owner_id,
                     currency=payable.currency,
                     orders=payable.orders,
@@ -161,7 +161,7 @@ def api_router(deps: Dependencies) -> APIRouter:
         )
 
     @routes.get("/v1/orders/{order_id}", operation_id="get_order")
-    async def get_order(order_id: OrderPath) -> OrderShown:
+    async def get_order(order_id: OrderPath) -> OrderResponse:
         """Return an order as it stands."""
         return (await shown_orders([(await found(order_id)).value]))[0]
 
@@ -184,16 +184,16 @@ def api_router(deps: Dependencies) -> APIRouter:
         return EventSourceResponse(snapshots(), ping=KEEP_ALIVE_SECONDS)
 
     @routes.post("/v1/orders/{order_id}/cancel", operation_id="cancel_order")
-    async def cancel_order(request: Request, order_id: OrderPath) -> OrderShown:
+    async def cancel_order(request: Request, order_id: OrderPath) -> OrderResponse:
         """End an order that is not paid; nothing is charged."""
         return (await shown_orders([await handlers.cancel(order_id, cause=cause_of(request))]))[0]
 
     return routes
 
 
-def _offer(offer: Offer) -> OfferShown:
+def _offer(offer: Offer) -> OfferResponse:
     listing = offer.listing
-    return OfferShown(
+    return OfferResponse(
         project_id=listing.project_id,
         names=listing.names,
         standard=listing.standard,

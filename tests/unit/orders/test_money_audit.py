@@ -13,8 +13,8 @@ from deploy.audit.books import Books
 from deploy.audit.money import check_money
 from deploy.audit.provider import payment_of
 from deploy.sandbox import payments as sandbox
+from deploy.sandbox.bodies import PaymentResponse
 from deploy.sandbox.payments import Payment
-from deploy.sandbox.shapes import PaymentShown
 from services.orders.domain.order.decide import apply_answer
 from services.orders.domain.order.order import Order, Received, Settlement
 from services.orders.domain.order.payments import Report, apply_report
@@ -37,7 +37,7 @@ def told(payment: Payment) -> Payment:
 
 def heard(order: Order, payment: Payment) -> Order:
     """Orders asks the provider."""
-    shown = PaymentShown.of(payment, now=NOW).model_dump_json()
+    shown = PaymentResponse.of(payment, now=NOW).model_dump_json()
     said = read_payment(shown.encode()).report()
     assert said is not None
     return apply_report(order, PAYMENT, said, now=NOW).order
@@ -45,7 +45,7 @@ def heard(order: Order, payment: Payment) -> Order:
 
 def side_document(payment: Payment) -> Document:
     """The provider's record as the audit reads it."""
-    return payment_of(PaymentShown.of(payment, now=NOW).model_dump(mode="json"))
+    return payment_of(PaymentResponse.of(payment, now=NOW).model_dump(mode="json"))
 
 
 def bought() -> tuple[Order, Payment]:

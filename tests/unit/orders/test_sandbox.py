@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from deploy.sandbox import payments as sandbox
+from deploy.sandbox.bodies import PaymentResponse
 from deploy.sandbox.notices import SIGNATURE_HEADER, body_of, sign
 from deploy.sandbox.payments import FaultNotPlayable, NotPossible, Payment, PaymentDecided
 from deploy.sandbox.provider import PaymentDiffers, Sandbox
 from deploy.sandbox.records import Records
-from deploy.sandbox.shapes import PaymentShown
 from services.orders.domain.order.order import Received
 from services.orders.domain.order.payments import NoticeForged, Report
 from services.orders.handlers import sandbox as adapter
@@ -29,7 +29,7 @@ CARD = replace(OPEN, mode="authorise")
 
 def said(payment: Payment, now=NOW) -> Report | None:
     """What orders makes of the sandbox's answer to a look-up."""
-    return adapter.read_payment(PaymentShown.of(payment, now=now).model_dump_json().encode()).report()
+    return adapter.read_payment(PaymentResponse.of(payment, now=now).model_dump_json().encode()).report()
 
 
 def captured(payment: Payment, times: int = 1) -> tuple[Payment, list[bool]]:

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from shared.contracts.calculator import FootprintCalculated, ScenePublished
 from shared.contracts.certificates import CertificateIssued, CertificateRevoked
 from shared.contracts.event import Envelope, Event
-from shared.contracts.orders import BeneficiaryKind, BeneficiaryNamed
-from shared.contracts.orders import Board as Shown
+from shared.contracts.orders import BeneficiaryKind, BeneficiaryNamed, Board
 from shared.web.idempotency import id_of
 
 CITIES = ("CN-SC Chengdu", "CN-BJ Beijing")
@@ -48,7 +47,7 @@ def scene(name: object, *, city: str = CITIES[0], sequence: int = 1) -> Envelope
 def name(
     who: object,
     *,
-    board: Shown = "alias",
+    board: Board = "alias",
     kind: BeneficiaryKind = "person",
     sequence: int = 1,
     erased: bool = False,
@@ -148,7 +147,7 @@ def histories(draw: st.DrawFn) -> list[Envelope[Event]]:
     for who in (*_PEOPLE, *_COMPANIES):
         kind: BeneficiaryKind = "person" if who in _PEOPLE else "company"
         for sequence in range(1, 1 + draw(st.sampled_from([1, 1, 2, 3, 0]))):
-            erased, board = draw(st.integers(0, 9)) == 9, draw(st.sampled_from(get_args(Shown)))
+            erased, board = draw(st.integers(0, 9)) == 9, draw(st.sampled_from(get_args(Board)))
             events.append(name(who, kind=kind, sequence=sequence, board=board, erased=erased))
     roots: list[int] = []
     for number in range(draw(st.sampled_from([_FOOTPRINTS, 0, 4]))):

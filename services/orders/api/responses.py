@@ -15,7 +15,7 @@ from services.orders.domain.order.order import NotOurs, Order, Payment, PaymentS
 from shared.contracts.orders import ClaimedFootprint
 
 
-class OfferShown(BaseModel):
+class OfferResponse(BaseModel):
     """One project's price: subtotal + fee = total, in fen."""
 
     project_id: str
@@ -38,10 +38,10 @@ class Quote(BaseModel):
     mandate_version: str
     mandate_text: str
     ask_again_at: datetime
-    data: list[OfferShown]
+    data: list[OfferResponse]
 
 
-class ProfileShown(BaseModel):
+class ProfileResponse(BaseModel):
     """A beneficiary as it stands."""
 
     beneficiary_id: str
@@ -64,7 +64,7 @@ class ProfileShown(BaseModel):
         )
 
 
-class RefundShown(BaseModel):
+class RefundResponse(BaseModel):
     """Money on its way back; `settled_outside` when staff gave it back by another way, which the reference names."""
 
     state: RefundState
@@ -73,7 +73,7 @@ class RefundShown(BaseModel):
     reference: str
 
 
-class PaymentShown(BaseModel):
+class PaymentResponse(BaseModel):
     """A payment of an order. `void_reason` is why money was only authorised and is voided: nothing was charged."""
 
     payment_id: str
@@ -85,7 +85,7 @@ class PaymentShown(BaseModel):
     void_reason: NotOurs | None
     received_fen: int | None
     received_currency: str | None
-    refund: RefundShown | None
+    refund: RefundResponse | None
 
     @classmethod
     def of(cls, payment: Payment) -> Self:
@@ -104,7 +104,7 @@ class PaymentStarted(BaseModel):
     url: str
 
 
-class RefusalShown(BaseModel):
+class RefusalResponse(BaseModel):
     """Why an order was refused, and what the registry added to it."""
 
     reason: str
@@ -113,21 +113,21 @@ class RefusalShown(BaseModel):
     listing_version: int | None
 
 
-class CertificateShown(BaseModel):
+class CertificateResponse(BaseModel):
     """The certificate that came of an order."""
 
     certificate_id: str
     number: str
 
 
-class SerialsShown(BaseModel):
+class SerialsResponse(BaseModel):
     """The serials that an order's grams lie in."""
 
     first_serial: str
     last_serial: str
 
 
-class StepShown(BaseModel):
+class StepResponse(BaseModel):
     """A state that the order came into."""
 
     state: str
@@ -155,14 +155,14 @@ class OrderFacts(BaseModel):
     scene_id: str | None
     jurisdiction: str | None
     footprints: list[ClaimedFootprint]
-    payments: list[PaymentShown]
-    refusal: RefusalShown | None
-    serials: list[SerialsShown]
-    certificate: CertificateShown | None
-    steps: list[StepShown]
+    payments: list[PaymentResponse]
+    refusal: RefusalResponse | None
+    serials: list[SerialsResponse]
+    certificate: CertificateResponse | None
+    steps: list[StepResponse]
 
 
-class OrderShown(OrderFacts):
+class OrderResponse(OrderFacts):
     """An order as it stands, and how its scene is called."""
 
     scene_names: dict[str, str]
@@ -189,12 +189,12 @@ class OrderMade(OrderFacts):
 class Orders(BaseModel):
     """A page of orders by time and id."""
 
-    data: list[OrderShown]
+    data: list[OrderResponse]
     has_more: bool
     next_cursor: str | None
 
 
-class PayableShown(BaseModel):
+class PayableResponse(BaseModel):
     """What a project's owner is due for the credits that are retired."""
 
     owner_id: str
@@ -208,7 +208,7 @@ class Payables(BaseModel):
     """What all owners are due."""
 
     livemode: bool
-    data: list[PayableShown]
+    data: list[PayableResponse]
     has_more: bool = False
     next_cursor: str | None = None
 

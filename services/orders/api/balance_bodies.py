@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, Field
 
-from services.orders.api.shapes.requests import NameText, RequestBody
+from services.orders.api.requests import NameText, RequestBody
 from services.orders.domain.balance.balance import Balance, Chain, Share, Standing
 from services.orders.domain.beneficiary.beneficiary import Naming
 from shared.contracts.calculator import ScenePublished
@@ -42,7 +42,7 @@ class StrikeRequest(RequestBody):
     reason: Annotated[str, Field(min_length=1, max_length=200, examples=["entered for a joke"])]
 
 
-class ShareShown(BaseModel):
+class ShareResponse(BaseModel):
     """A part of a scene's footprints; `own_g` of its mass are the organiser's own account."""
 
     footprints: int
@@ -55,16 +55,16 @@ class ShareShown(BaseModel):
         return cls(footprints=share.footprints, mass_g=share.grams, own_g=share.own_grams)
 
 
-class BalanceShown(BaseModel):
+class BalanceResponse(BaseModel):
     """A scene's counting footprints: left to its organiser, covered by live orders, or struck."""
 
     scene_id: str
     scene_names: dict[str, str]
     scene_status: str
     livemode: bool
-    left: ShareShown
-    covered: ShareShown
-    struck: ShareShown
+    left: ShareResponse
+    covered: ShareResponse
+    struck: ShareResponse
 
     @classmethod
     def of(cls, scene: ScenePublished, balance: Balance, *, livemode: bool) -> Self:
@@ -74,13 +74,13 @@ class BalanceShown(BaseModel):
             scene_names=scene.names,
             scene_status=scene.status,
             livemode=livemode,
-            left=ShareShown.of(balance.left),
-            covered=ShareShown.of(balance.covered),
-            struck=ShareShown.of(balance.struck),
+            left=ShareResponse.of(balance.left),
+            covered=ShareResponse.of(balance.covered),
+            struck=ShareResponse.of(balance.struck),
         )
 
 
-class CountedShown(BaseModel):
+class CountedResponse(BaseModel):
     """A counting footprint of a scene, and how it stands."""
 
     footprint_id: str
@@ -107,6 +107,6 @@ class CountedPage(BaseModel):
     """A page of counting footprints that stand alike."""
 
     livemode: bool
-    data: list[CountedShown]
+    data: list[CountedResponse]
     has_more: bool
     next_cursor: str | None

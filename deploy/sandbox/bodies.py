@@ -50,7 +50,7 @@ class Approval(_Request):
     faults: Annotated[list[Fault], Field(max_length=len(FAULTS))] = []
 
 
-class PaymentShown(BaseModel):
+class PaymentResponse(BaseModel):
     """A payment as its merchant sees it. `url` is the guest's page; `notices_pending` counts what is not taken yet."""
 
     payment_id: str
@@ -96,7 +96,7 @@ class PaymentShown(BaseModel):
 class PaymentPage(BaseModel):
     """Payments by id; `next_cursor` is none on the last page."""
 
-    data: list[PaymentShown]
+    data: list[PaymentResponse]
     has_more: bool
     next_cursor: str | None
 
