@@ -130,8 +130,10 @@ class Relay:
                     rounds.add(self._begin(source, pending))
                     while len(rounds := _still_under_way(rounds)) == ROUNDS_MAX:
                         await asyncio.wait(rounds, return_when=asyncio.FIRST_COMPLETED)
+                # Not by wait_for: that swallows a cancellation which comes at the moment of waking.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(woken.wait(), SWEEP_SECONDS)
+                    async with asyncio.timeout(SWEEP_SECONDS):
+                        await woken.wait()
                 rounds = _still_under_way(rounds)
         except asyncio.CancelledError:
             for round_ in rounds:

@@ -26,7 +26,7 @@ from shared.messaging.source import Pending
 from shared.mongodb import AutoReconnect
 from shared.web.idempotency import id_of
 from tests.component.test_messaging import BECAUSE, named, placed
-from tests.conftest import Infra, until
+from tests.conftest import PATIENCE_SECONDS, Infra, until
 
 
 @contextlib.asynccontextmanager
@@ -469,3 +469,17 @@ async def test_the_age_counts_what_another_process_left_lying_before_anything_is
     await dead.settle(await dead.take(now=datetime.now(UTC)))
     await until(true_of(lambda: REGISTRY.get_sample_value("diandian_outbox_oldest_seconds") == 0))
     measuring.cancel()
+
+
+async def test_a_relay_that_is_cancelled_at_the_moment_it_wakes_ends(orders: Any, producer: broker.Producer) -> None:
+    for ticks in range(8):
+        relay = Relay(producer, owner="one")
+        relay.add(Outbox(orders, livemode=False, wake=relay.wake))
+        work = asyncio.create_task(relay.run())
+        await asyncio.sleep(0.1)
+        relay.wake()
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        work.cancel()
+        done, _ = await asyncio.wait([work], timeout=2 * PATIENCE_SECONDS)
+        assert done, f"it goes on when it is cancelled {ticks} ticks after it was woken"

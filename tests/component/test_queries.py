@@ -8,8 +8,8 @@ turns: whatever else the machine does slows both.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
-import math
 import os
 import secrets
 import time
@@ -27,14 +27,13 @@ from tests.component.stores_certificates import CERTIFICATES
 from tests.component.stores_orders import ORDERS
 from tests.component.stores_ranking import RANKING
 from tests.component.stores_registry import REGISTRY
-from tests.conftest import PATIENCE, Infra
+from tests.conftest import Infra, until
 
 STORES = (CALCULATOR, REGISTRY, ORDERS, CERTIFICATES, RANKING)
 # Filling takes half a minute a store on an idle machine; a tenth of it tells the same where somebody is in a hurry.
 FEW, MANY = 50, int(os.environ.get("MANY_DOCUMENTS", "20000"))
 FILLED_AT_ONCE = 250
-# A busy machine gets more rounds: who reads a whole collection is dearer in each of them.
-TURNS, ROUNDS = 5, 4 * math.ceil(PATIENCE)
+TURNS, SETTLING_SECONDS = 5, 10.0
 # Who reads the whole collection needs some hundred times as long among MANY; who reads by an index, about as long.
 RATIO_MAX = 4.0
 # Of a page as many as it has; no query below finds more.
@@ -97,22 +96,27 @@ def test_every_query_of_a_store_is_in_its_table(stored: Stored) -> None:
     assert known == public
 
 
+def dearer(fastest: dict[str, list[float]]) -> dict[str, float]:
+    """Return the queries that took too long among many, and how many times as long."""
+    ratios = {name: many / few for name, (few, many) in fastest.items()}
+    return {name: round(ratio, 1) for name, ratio in ratios.items() if ratio > RATIO_MAX}
+
+
 async def test_a_query_costs_the_same_among_few_documents_and_among_many(filled: Filled) -> None:
     queries = {name: run for name, run in filled.stored.queries.items() if name not in filled.stored.reads_on}
     fastest = {name: [float("inf"), float("inf")] for name in queries}
 
-    def dearer() -> dict[str, float]:
-        ratios = {name: many / few for name, (few, many) in fastest.items()}
-        return {name: round(ratio, 1) for name, ratio in ratios.items() if ratio > RATIO_MAX}
-
-    for _ in range(ROUNDS):
-        for name in dearer() or queries:
+    async def as_cheap() -> bool:
+        for name in dearer(fastest) or queries:
             for turn in range(2 * TURNS):
                 took = await _time(queries[name], (filled.few, filled.many)[turn % 2])
                 fastest[name][turn % 2] = min(fastest[name][turn % 2], took)
-        if not dearer():
-            break
-    assert dearer() == {}, "so many times as long among many"
+        return not dearer(fastest)
+
+    # The server may be busy for a while with what was filled in; who reads a whole collection is dearer for ever.
+    with contextlib.suppress(AssertionError):
+        await until(as_cheap, seconds=SETTLING_SECONDS)
+    assert dearer(fastest) == {}, "so many times as long among many"
 
 
 async def test_each_query_is_answered_by_an_index_in_the_plans_of_mongodb(filled: Filled) -> None:
@@ -123,9 +127,11 @@ async def test_each_query_is_answered_by_an_index_in_the_plans_of_mongodb(filled
         filled.recorder.commands.clear()
         await run(filled.many)
         for question in [question for sent in filled.recorder.commands for question in _questions(*sent)]:
-            plan = await filled.database.command("explain", question, verbosity="executionStats")
             asked += 1
-            if explains and ("COLLSCAN" in _stages(plan) or plan["executionStats"]["totalDocsExamined"] > EXAMINED_MAX):
+            if not explains:
+                continue
+            plan = await filled.database.command("explain", question, verbosity="executionStats")
+            if "COLLSCAN" in _stages(plan) or plan["executionStats"]["totalDocsExamined"] > EXAMINED_MAX:
                 wrong[name] = question
     assert asked >= len(filled.stored.queries), "each asks the server for something"
     assert wrong == {}

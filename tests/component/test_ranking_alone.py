@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
-import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -17,9 +15,7 @@ from aiokafka.structs import RecordMetadata
 from structlog.testing import capture_logs
 
 from deploy.issuer import LocalIssuer
-from deploy.local.runtime import Local
 from deploy.log import whole
-from deploy.topics import create
 from services.ranking.app import create_app
 from shared.contracts.calculator import FootprintCalculated, ScenePublished
 from shared.contracts.certificates import CertificateIssued
@@ -28,6 +24,7 @@ from shared.contracts.orders import BeneficiaryNamed
 from shared.messaging import broker
 from shared.settings import Settings
 from shared.web.auth import CAPABILITY_HEADER
+from tests.component.conftest import kafka_of_its_own
 from tests.component.test_ranking import forwarded
 from tests.component.test_ranking_rebuild import done, request_rebuild
 from tests.component.test_ranking_snapshots import counted, stored, with_a_snapshot
@@ -41,23 +38,8 @@ Make = Callable[..., Settings]
 
 @pytest.fixture(scope="module")
 def kafka(infra: Infra, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a Kafka that only this file uses, in the form that INFRA says; one that runs already is shared."""
-    match os.environ.get("INFRA", "embedded"):
-        case "containers":
-            from tests.containers import contained
-
-            with contained() as (address, _):
-                yield address
-        case "running":
-            yield infra.kafka
-        case _:
-            local = Local(tmp_path_factory.mktemp("kafka"), free_port(), parts=("kafka",))
-            local.up(say=lambda _line: None)
-            try:
-                asyncio.run(create(local.place.address_of("kafka")))
-                yield local.place.address_of("kafka")
-            finally:
-                local.down(say=lambda _line: None)
+    with kafka_of_its_own(infra, tmp_path_factory.mktemp("kafka")) as address:
+        yield address
 
 
 @pytest_asyncio.fixture

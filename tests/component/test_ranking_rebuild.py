@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -21,12 +21,20 @@ from services.ranking.store import Store
 from shared.mongodb import AutoReconnect
 from shared.settings import Settings
 from shared.web.app import database
+from tests.component.conftest import kafka_of_its_own
 from tests.component.test_ranking_snapshots import stored, with_a_snapshot
 from tests.component.town import Town, four_guests, new_id, rows
-from tests.conftest import served, until
+from tests.conftest import Infra, served, until
 
 Make = Callable[..., Settings]
 PUBLISHERS = 20
+
+
+@pytest.fixture(scope="module")
+def infra(infra: Infra, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Infra]:
+    """A Kafka of its own: a comparison counts every fact there is, and other tests publish some on purpose twice."""
+    with kafka_of_its_own(infra, tmp_path_factory.mktemp("kafka")) as address:
+        yield replace(infra, kafka=address)
 
 
 @pytest.fixture
