@@ -1,9 +1,15 @@
-"""What we take of aiokafka beyond its public interface, and the one method of it that we replace.
+"""What we take of aiokafka beyond its public interface, and the two methods of it that we replace.
 
 `AIOKafkaClient.bootstrap` keeps the connection that it is opening in a local name, so when it is cancelled nobody can
 close that one; it stays open until the process ends, and Python warns of it. The nearest issue upstream is
 https://github.com/aio-libs/aiokafka/issues/715 (a failure during a start), open since 2021; of a cancelled start none
-was found. In a version that is not named below nothing is replaced.
+was found.
+
+`Fetcher.close` cancels the task that fetches, once. A task that has just lost its partitions waits for its own requests
+and takes that cancellation for theirs; then it waits for other partitions, and who stops the consumer waits for ever.
+It came with the mending of https://github.com/aio-libs/aiokafka/issues/983; of this no issue was found.
+
+In a version that is not named below nothing is replaced.
 
 An idempotent producer sends for as long as Kafka is away, and nothing public lets it stop that. That it does not
 recover from a refused record is https://github.com/aio-libs/aiokafka/issues/1017.
@@ -18,6 +24,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
+from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.errors import KafkaConnectionError
 
 # Whose source was read for all that this file says of it.
@@ -25,6 +32,7 @@ VERSIONS_KNOWN = ("0.14.0",)
 GRACE_SECONDS = 1.0
 
 _bootstrap: Callable[[AIOKafkaClient], Any] = AIOKafkaClient.bootstrap
+_close: Callable[[Fetcher], Any] = Fetcher.close
 
 
 async def bootstrap(client: AIOKafkaClient) -> None:
@@ -39,8 +47,18 @@ async def bootstrap(client: AIOKafkaClient) -> None:
         raise
 
 
+async def close(fetcher: Fetcher) -> None:
+    """Fetch no more, and cancel the task that does until it has ended."""
+    fetching = fetcher._fetch_task  # noqa: SLF001
+    while not fetching.done():
+        fetching.cancel()
+        await asyncio.wait({fetching}, timeout=GRACE_SECONDS)
+    await _close(fetcher)
+
+
 if version("aiokafka") in VERSIONS_KNOWN:
     AIOKafkaClient.bootstrap = bootstrap
+    Fetcher.close = close
 
 
 class Connection:

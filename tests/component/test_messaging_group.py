@@ -312,3 +312,17 @@ async def test_a_handler_may_be_any_callable_that_returns_a_coroutine(producer: 
         to = Delivery({OrderPlaced: handler}, service="ranking", livemode=False, dead_letters=producer)
         await to.deliver([Record(enveloped(placed()))])
     assert len(taken) == 2
+
+
+@pytest.mark.parametrize("ticks", range(3))
+async def test_a_consumer_that_is_stopped_while_it_gives_up_its_partitions_ends(infra: Infra, ticks: int) -> None:
+    consumer = AIOKafkaConsumer(OrderPlaced.topic, bootstrap_servers=infra.kafka, auto_offset_reset="latest")
+    await consumer.start()
+    # It has asked for records, and Kafka has none.
+    assert await consumer.getmany(timeout_ms=1000) == {}
+    consumer.unsubscribe()
+    for _ in range(ticks):
+        await asyncio.sleep(0)
+    stopping = asyncio.create_task(consumer.stop())
+    ended, _ = await asyncio.wait([stopping], timeout=PATIENCE_SECONDS)
+    assert ended

@@ -32,7 +32,7 @@ PUBLISHERS = 20
 
 @pytest.fixture(scope="module")
 def infra(infra: Infra, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Infra]:
-    """A Kafka of its own: a comparison counts every fact there is, and other tests publish some on purpose twice."""
+    """A Kafka of its own: a comparison counts every fact there is, also those that other tests have left there."""
     with kafka_of_its_own(infra, tmp_path_factory.mktemp("kafka")) as address:
         yield replace(infra, kafka=address)
 

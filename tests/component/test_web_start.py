@@ -83,7 +83,8 @@ async def database_without_its_index(infra: Infra) -> AsyncIterator[str]:
 async def test_a_start_that_fails_late_ends_the_process_and_says_why(
     infra: Infra, settings: Callable[..., Settings], tmp_path: Path
 ) -> None:
-    port, waits_at = free_port(), free_port()
+    port = free_port()
+    waits_at = port + 1
     async with database_without_its_index(infra) as name:
         away = Infra("", f"mongodb://127.0.0.1:{waits_at}").mongodb_url(name) + "&serverSelectionTimeoutMS=200"
         environment = environment_of(settings("calculator", mongodb_url=away))
