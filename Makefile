@@ -4,7 +4,7 @@
 
 PYTHON := .local/venv/bin/python
 # More lanes than cores: most tests wait for something most of the time. The few that do not need no more than cores.
-LANES ?= $(if $(FAST),auto,5)
+LANES ?= $(if $(FAST),auto,4)
 # How many times as long as on an idle machine a test waits before it is red.
 PATIENCE ?= 4
 
@@ -31,7 +31,7 @@ clean: down ## Stop, and remove .local with all data
 logs: ready ## Follow the logs of all parts
 	@$(PYTHON) -m deploy.local logs
 
-test: ready ## Run every test in LANES=5 at once, or with FAST=1 those that start no service; names or installs tools
+test: ready ## Run every test in LANES=4 at once, or with FAST=1 those that start no service; names or installs tools
 	@sh deploy/local/tools.sh tests pdftotext:poppler-utils qpdf:qpdf zbarimg:zbar-tools git:git chromium:chromium node:nodejs npm:npm
 	@sh tests/contracts/node/install.sh
 	@PATIENCE=$(PATIENCE) $(PYTHON) -m pytest --numprocesses $(LANES) --durations 10 $(if $(FAST),-m fast)
