@@ -39,8 +39,9 @@ from tests.system.doubler import Doubler
 STAFF = ("scenes:write", "registry:write", "orders:read", "certificates:revoke")
 GROUPS = tuple(service for service in SERVICES if service != "ranking")
 TOPICS = tuple(event.topic for event in EVENTS)
-# Collections of leases on work, which are renewed as long as services run.
-LEASED = frozenset({"replicas", "recounts"})
+# What changes as long as services run, whatever they consume: leases on work, and ranking's snapshots, which it takes
+# every ten minutes with the offsets of that moment.
+TRANSIENT = frozenset({"replicas", "recounts", "snapshots", "snapshot_parts"})
 
 
 class Clock:
@@ -147,14 +148,14 @@ class System:
         return books
 
     async def stored(self) -> dict[tuple[str, str], list[dict[str, Any]]]:
-        """Return all documents of all services, by service and collection, but for who is at work just now."""
+        """Return all documents of all services, by service and collection, but for what is transient."""
         client = connect(self.mongodb)
         try:
             return {
                 (service, collection): await client[service][collection].find({}).sort("_id").to_list(None)
                 for service in SERVICES
                 for collection in await client[service].list_collection_names()
-                if collection not in LEASED
+                if collection not in TRANSIENT
             }
         finally:
             client.close()
