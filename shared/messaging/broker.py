@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -36,10 +37,7 @@ if TYPE_CHECKING:
     from faststream.kafka.subscriber.usecase import BatchSubscriber
 
 BATCH_RECORDS_MAX = 500
-BATCH_TIMEOUT_MS = 20
-# While a fetch waits for partitions that have nothing, one whose records are used up since is not asked for: a hot
-# partition would stand still for so long after each of its fetches. So these are short, and bring much.
-FETCH_WAIT_MS_MAX = 100
+POLL_MS = 1_000
 PARTITION_FETCH_BYTES_MAX = 4 * 1024 * 1024
 REQUEST_TIMEOUT_MS = 10_000
 # A hot key fills one partition's batch; while that is under way, whoever sends waits.
@@ -196,9 +194,6 @@ def subscribe(to: KafkaBroker, topics: Iterable[str], deliver: Deliver, *, group
         group_id=group,
         group_instance_id=replica,
         auto_offset_reset="earliest",
-        max_records=BATCH_RECORDS_MAX,
-        batch_timeout_ms=BATCH_TIMEOUT_MS,
-        fetch_max_wait_ms=FETCH_WAIT_MS_MAX,
         max_partition_fetch_bytes=PARTITION_FETCH_BYTES_MAX,
         no_reply=True,
         # Nothing is decoded before `deliver` sees it: bytes that break a parser would be read again for ever.
@@ -210,7 +205,18 @@ def subscribe(to: KafkaBroker, topics: Iterable[str], deliver: Deliver, *, group
     async def consume(records: tuple[ConsumerRecord, ...]) -> None:
         await deliver(records, subscriber.consumer)
 
+    poll_without_pauses(subscriber)
     return subscriber
+
+
+def poll_without_pauses(subscriber: BatchSubscriber) -> None:
+    """Poll anew at once when nothing came: FastStream sleeps then, whatever comes meanwhile."""
+
+    async def poll(consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord, ...]:
+        found = await consumer.getmany(timeout_ms=POLL_MS, max_records=BATCH_RECORDS_MAX)
+        return tuple(chain.from_iterable(found.values()))
+
+    subscriber.get_msg = poll  # type: ignore[method-assign]
 
 
 def _untouched(consumer: Callable[[], AIOKafkaConsumer | None]) -> Any:

@@ -20,7 +20,7 @@ from shared.messaging.lease import LEASE_SECONDS, LeaseLost
 from shared.messaging.publisher import Publisher
 from shared.messaging.source import Pending, Refusal, Source
 
-SWEEP_SECONDS = 0.2
+SWEEP_SECONDS = 1.0
 BACK_OFF_SECONDS = 0.5
 ROUNDS_MAX = 4
 MEASURE_SECONDS = 2.0

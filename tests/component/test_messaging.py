@@ -428,8 +428,6 @@ async def test_the_settings_that_decide_whether_money_is_lost_are_in_the_running
         assert coordinator._enable_auto_commit is False
         assert consumer._fetcher._default_reset_strategy is not None
         assert consumer._auto_offset_reset == "earliest"
-        assert subscriber.batch_timeout_ms == 20
-        assert subscriber.max_records == 500
         assert subscriber.ack_policy.name == "NACK_ON_ERROR"
 
         async def connected() -> Any:

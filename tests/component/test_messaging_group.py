@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.protocol.fetch import FetchRequest
 from prometheus_client import REGISTRY
 
 from deploy.dead import dead_letters
@@ -18,6 +19,7 @@ from deploy.log import whole
 from shared.contracts.event import PARTITIONS, Envelope, to_record
 from shared.contracts.orders import BeneficiaryNamed, OrderPlaced
 from shared.messaging import broker, delivery, lag
+from shared.messaging.aiokafka_internals import FETCH_WAIT_MS_MAX, FETCH_WAIT_MS_MIN
 from shared.messaging.delivery import Delivery
 from shared.messaging.failures import LostRace
 from shared.messaging.heartbeat import heartbeat
@@ -92,13 +94,14 @@ async def test_a_consumer_that_waits_longer_than_it_may_stay_away_stays_in_its_g
     group = f"waiting-{secrets.token_hex(4)}"
     async with consuming(infra, producer, handle, group=group, replica=group, begins=True) as (consumer, to):
         coordinator = consumer._coordinator
-        coordinator._max_poll_interval = 2.0
+        # More than the longest pause between two tries, which is two seconds.
+        coordinator._max_poll_interval = 3.0
         if why == "halted":
             failing.set()
             to.halted = "too many"
         generation = coordinator.generation
         await send(producer, event)
-        await asyncio.sleep(6)
+        await asyncio.sleep(7)
         assert done == []
         assert coordinator.generation == generation
         assert consumer.assignment()
@@ -106,6 +109,31 @@ async def test_a_consumer_that_waits_longer_than_it_may_stay_away_stays_in_its_g
         if why != "halted":
             await until(_said(lambda: done == [event.subject]))
             assert tries > 1
+
+
+async def test_a_fetch_waits_long_where_nothing_comes_and_briefly_once_something_has(
+    infra: Infra, producer: Any
+) -> None:
+    event, done = enveloped(placed()), list[str]()
+
+    async def handle(batch: Sequence[Envelope[Any]]) -> None:
+        done.extend(one.subject for one in batch)
+
+    group = f"fetching-{secrets.token_hex(4)}"
+    async with consuming(infra, producer, handle, group=group, replica=group, begins=True) as (consumer, _):
+        waits, fetch = list[int](), consumer._client.send
+
+        async def observed(node_id: Any, request: Any, **options: Any) -> Any:
+            if isinstance(request, FetchRequest):
+                waits.append(request._max_wait_ms)
+            return await fetch(node_id, request, **options)
+
+        consumer._client.send = observed
+        await until(_said(lambda: waits[-2:] == [FETCH_WAIT_MS_MAX, FETCH_WAIT_MS_MAX]))
+        count = len(waits)
+        await send(producer, event)
+        await until(_said(lambda: event.subject in done and waits[-1] == FETCH_WAIT_MS_MAX and len(waits) > count + 2))
+        assert FETCH_WAIT_MS_MIN in waits[count:]
 
 
 def _said(condition: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:

@@ -65,9 +65,6 @@ class Reader:
             group_id=None,
             ack_policy=AckPolicy.MANUAL,
             auto_offset_reset="earliest",
-            max_records=broker.BATCH_RECORDS_MAX,
-            batch_timeout_ms=broker.BATCH_TIMEOUT_MS,
-            fetch_max_wait_ms=broker.FETCH_WAIT_MS_MAX,
             max_partition_fetch_bytes=broker.PARTITION_FETCH_BYTES_MAX,
             no_reply=True,
             # Nothing is decoded before `_take` sees it: bytes that break a parser would be lost without a word.
@@ -75,6 +72,7 @@ class Reader:
             decoder=_records,
         )
         self._subscriber(self._take)
+        broker.poll_without_pauses(self._subscriber)
         self._work: set[asyncio.Task[None]] = set()
 
     async def health(self) -> str | None:

@@ -50,7 +50,6 @@ class Upkeep:
             auto_offset_reset="earliest",
             max_poll_records=broker.BATCH_RECORDS_MAX,
             max_partition_fetch_bytes=broker.PARTITION_FETCH_BYTES_MAX,
-            fetch_max_wait_ms=broker.FETCH_WAIT_MS_MAX,
         )
         consumer.assign(self._reader.partitions)
         try:
