@@ -122,10 +122,12 @@ async def test_a_query_costs_the_same_among_few_documents_and_among_many(filled:
 async def test_each_query_is_answered_by_an_index_in_the_plans_of_mongodb(filled: Filled) -> None:
     """The embedded server's explain does not tell how it reads, so there the test above stands alone."""
     explains = "secantusVersion" not in await filled.database.command("buildInfo")
+    # Two queries of the table read on among many there, and on a busy machine that has stood still for forty seconds.
+    store = filled.many if explains else filled.few
     asked, wrong = 0, {}
     for name, run in filled.stored.queries.items():
         filled.recorder.commands.clear()
-        await run(filled.many)
+        await run(store)
         for question in [question for sent in filled.recorder.commands for question in _questions(*sent)]:
             asked += 1
             if not explains:
