@@ -102,7 +102,10 @@ class Messaging:
 
     async def _work(self) -> None:
         """Work under the replica's name; when another process takes it, wait until it is free again."""
-        while True:
+        mine = asyncio.current_task()
+        assert mine is not None, "it runs as a task"
+        # Before Python 3.13 a TaskGroup that ends with a failure forgets that it was cancelled meanwhile.
+        while not mine.cancelling():
             await self._replica.wait(self._wait)
             self._reason = None
             try:

@@ -28,7 +28,7 @@ from shared.settings import Settings
 from shared.web.app import database
 from tests.component.test_messaging import BECAUSE, placed
 from tests.component.test_messaging_relays import all_settled, true_of
-from tests.conftest import Infra, enveloped, until
+from tests.conftest import PATIENCE_SECONDS, Infra, enveloped, until
 
 ROOT = Path(__file__).parents[2]
 HOLDER = """
@@ -158,6 +158,35 @@ async def test_a_process_whose_name_another_has_taken_stops_reading_and_goes_on_
         await until(true_of(lambda: messaging._producer._connection is not None))
         assert await publishes()
         assert await messaging.health() is None
+
+
+async def test_a_stop_ends_a_service_that_is_losing_its_name(place: tuple[Settings, Any]) -> None:
+    given, mongodb = place
+
+    async def never_answers(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writes.append(writer)
+
+    writes: list[asyncio.StreamWriter] = []
+    silent = await asyncio.start_server(never_answers, "127.0.0.1", 0)
+    port = silent.sockets[0].getsockname()[1]
+    messaging = Messaging(
+        given.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{port}"}), service="orders", database=mongodb
+    )
+
+    def keeps_its_name() -> bool:
+        running = (task.get_coro() for task in asyncio.all_tasks())
+        return any(coro is not None and coro.__qualname__ == "Replica.keep" for coro in running)
+
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS), messaging.running():
+            await until(true_of(keeps_its_name))
+            await mongodb["replicas"].update_one({"_id": given.replica}, {"$set": {"lease.token": "another"}})
+            # What connects to Kafka is being cancelled now, and takes a second to end.
+            await until(true_of(lambda: not keeps_its_name()))
+    finally:
+        silent.close()
+        for writer in writes:
+            writer.close()
 
 
 async def test_a_name_whose_process_was_killed_is_free_at_once(
