@@ -19,7 +19,7 @@ from shared.contracts.event import Envelope, Event
 from shared.web.auth import hash_of
 from shared.web.idempotency import id_of
 from tests import offsets
-from tests.conftest import Infra, consumed, enveloped, served, until
+from tests.conftest import Infra, client_of, consumed, enveloped, until
 
 CODE = f"T{secrets.token_hex(3).upper()}"
 SCENE = {
@@ -70,7 +70,7 @@ async def running(infra: Infra, issuer: Any) -> AsyncIterator[httpx.AsyncClient]
         issuer=issuer[1],
         jwks_url=issuer[2],
     )
-    async with served(create_app(settings)) as client:
+    async with client_of(create_app(settings)) as client:
         staff = {"Authorization": f"Bearer {issuer[0].token('organiser', 'scenes:write')}"}
         answer = await client.put(f"/v1/scenes/{SCENE_ID}", json=SCENE, headers=staff)
         assert answer.status_code == 200, answer.text
@@ -91,7 +91,7 @@ async def counted(calculator: httpx.AsyncClient, **changes: Any) -> httpx.Respon
     return await calculator.post("/v1/footprints", json={"scene": CODE, "answers": ANSWERS, **changes}, headers=headers)
 
 
-async def test_s22_the_worked_example_comes_back_line_by_line_and_is_told(
+async def test_s22_the_worked_example_comes_back_line_by_line_and_is_published(
     calculator: httpx.AsyncClient, infra: Infra
 ) -> None:
     answer = (await counted(calculator)).json()
@@ -202,11 +202,11 @@ async def test_a_scene_put_again_tells_nothing_and_a_change_tells_the_next_seque
         answer = await calculator.put(f"/v1/scenes/{scene_id}", json=scene, headers=calculator.staff)  # type: ignore[attr-defined]
         assert answer.status_code == 200
 
-    async def told_twice() -> Any:
+    async def published_twice() -> Any:
         mine = [event for event in await consumed(infra, ScenePublished) if event.subject == scene_id]
         return mine if len(mine) >= 2 else None
 
-    events = await until(told_twice)
+    events = await until(published_twice)
     assert [(event.sequence, event.data.names["en"]) for event in events] == [(1, "One (demo)"), (2, "Two (demo)")]
 
 

@@ -9,7 +9,7 @@ from shared.web.auth import CAPABILITY_HEADER
 from tests.component.edge_values import calls, failures, of_addresses
 from tests.component.test_certificates import Issuer, Publish, settings, way_to
 from tests.component.test_certificates_answers import revoke, staff
-from tests.conftest import Infra, served
+from tests.conftest import Infra, client_of
 from tests.unit.certificates.story import TOKEN, Story
 
 PAGES: dict[str, tuple[str, ...]] = {
@@ -29,7 +29,7 @@ async def test_every_edge_value_in_every_parameter_and_field_is_taken_or_refused
     story = Story()
     await publish(*story.whole())
     app = create_app(settings(infra, issuer, unknown_codes_per_address_max=10**6))
-    async with served(app) as client:
+    async with client_of(app) as client:
         code = (await way_to(client, story))["code"]
         good = {"code": code, "order_id": story.order_id, "certificate_id": story.certificate_id}
         shown = {**staff(issuer, "certificates:revoke"), CAPABILITY_HEADER: TOKEN}
@@ -49,7 +49,7 @@ async def test_a_revocation_that_is_repeated_gets_its_first_answer(
 ) -> None:
     story = Story()
     await publish(*story.whole())
-    async with served(create_app(settings(infra, issuer))) as client:
+    async with client_of(create_app(settings(infra, issuer))) as client:
         await way_to(client, story)
         answers = [await revoke(client, issuer, story, reason) for _ in range(3)]
     assert [(answer.status_code, answer.json()) for answer in answers] == [(200, answers[0].json())] * 3

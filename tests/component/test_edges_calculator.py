@@ -16,7 +16,7 @@ from shared.web.auth import CAPABILITY_HEADER
 from shared.web.idempotency import id_of
 from tests.component.edges import EDGES, Sound, faults
 from tests.component.test_calculator import SCENE, TYPED
-from tests.conftest import Infra, served
+from tests.conftest import Infra, client_of
 
 CODE = f"E{secrets.token_hex(3).upper()}"
 SCENE_ID, ORGANISER = id_of("scn", CODE), "org_demo"
@@ -74,7 +74,7 @@ async def calculator(infra: Infra, issuer: Any) -> AsyncIterator[httpx.AsyncClie
         jwks_url=issuer[2],
         footprints_per_address_max=100_000,
     )
-    async with served(create_app(settings)) as client:
+    async with client_of(create_app(settings)) as client:
         token = issuer[0].token("organiser", "scenes:write", organiser_id=ORGANISER)
         client.headers["Authorization"] = f"Bearer {token}"
         client.headers["X-Document"] = "/v1/calculator/openapi.json"
@@ -82,7 +82,7 @@ async def calculator(infra: Infra, issuer: Any) -> AsyncIterator[httpx.AsyncClie
         yield client
 
 
-def test_every_route_is_asked_here() -> None:
+def test_every_route_is_requested_here() -> None:
     assert {*SOUND, *FOOTPRINT, *FORMS} == set(ACCESS)
 
 

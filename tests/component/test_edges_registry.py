@@ -16,7 +16,7 @@ from shared.settings import Settings
 from shared.web.idempotency import id_of
 from tests.component.edges import Sound, faults
 from tests.component.test_registry import LISTING
-from tests.conftest import Infra, served
+from tests.conftest import Infra, client_of
 
 PROJECT, CODE = id_of("prj", secrets.token_hex(8)), secrets.token_hex(4).upper()
 REPORT = {
@@ -58,7 +58,7 @@ async def registry(infra: Infra, issuer: Any) -> AsyncIterator[httpx.AsyncClient
         issuer=issuer[1],
         jwks_url=issuer[2],
     )
-    async with served(create_app(settings)) as client:
+    async with client_of(create_app(settings)) as client:
         client.headers["Authorization"] = f"Bearer {issuer[0].token('registrar', 'registry:write')}"
         client.headers["X-Document"] = "/v1/registry/openapi.json"
         for line in ("POST /v1/projects/{project_id}/listings", "POST /v1/projects/{project_id}/batches"):
@@ -69,7 +69,7 @@ async def registry(infra: Infra, issuer: Any) -> AsyncIterator[httpx.AsyncClient
         yield client
 
 
-def test_every_route_is_asked_here_or_below() -> None:
+def test_every_route_is_requested_here_or_below() -> None:
     assert set(SOUND) | set(OF_WHAT_IS_THERE) == set(ACCESS)
 
 

@@ -61,15 +61,15 @@ async def dead_letters(infra: Infra, service: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("contract", [OrderPlaced, OffsetPurchased], ids=lambda event: event.topic)
-async def test_s17_a_guilty_message_goes_to_the_dead_letters_and_the_others_take_effect(
+async def test_s17_a_rejected_message_goes_to_the_dead_letters_and_the_others_take_effect(
     infra: Infra, producer: Any, contract: type[Any]
 ) -> None:
     orders = [placed() for _ in range(6)]
     events = [enveloped(order if contract is OrderPlaced else purchased(order)) for order in orders]
-    guilty, done = events[2].subject, []
+    rejected, done = events[2].subject, []
 
     async def handle(batch: Sequence[Envelope[Any]]) -> None:
-        if any(event.subject == guilty for event in batch):
+        if any(event.subject == rejected for event in batch):
             raise RuntimeError("this order breaks us")
         done.extend(event.subject for event in batch)
 
@@ -81,7 +81,7 @@ async def test_s17_a_guilty_message_goes_to_the_dead_letters_and_the_others_take
     subjects = {event.subject.encode() for event in events}
     mine = [dict(record.headers) | {"value": record.value} for record in await dead_letters(infra, "registry")]
     found = {headers["dead_offset"]: headers for headers in mine if headers.get("ce_subject") in subjects}
-    assert sorted(done) == sorted(event.subject for event in events if event.subject != guilty)
+    assert sorted(done) == sorted(event.subject for event in events if event.subject != rejected)
     assert found[b"2"]["value"] == records[2].value
     assert found[b"2"]["dead_reason"] == b"RuntimeError: this order breaks us"
     assert found[b"2"]["dead_topic"] == contract.topic.encode()
@@ -158,7 +158,7 @@ async def test_a_header_without_a_value_is_no_harm_and_no_end(producer: Any, inf
     assert reasons == [b"MalformedEvent: header 'ce_id' is missing"]
 
 
-async def test_a_message_near_the_limit_is_buried_whole(producer: Any, infra: Infra) -> None:
+async def test_a_message_near_the_limit_is_dead_lettered_whole(producer: Any, infra: Infra) -> None:
     event = enveloped(placed())
     record = Record(event)
     record.value = b"[" + b" " * 1_048_000 + b"]"

@@ -55,7 +55,7 @@ def listed(version: int, project_id: str) -> ProjectListed:
     )
 
 
-async def told_of(infra: Infra, contract: type[Any], *subjects: str) -> list[Envelope[Any]]:
+async def published(infra: Infra, contract: type[Any], *subjects: str) -> list[Envelope[Any]]:
     """What is told of these alone: other tests leave all sorts of things on the topics."""
     wanted = {subject.encode() for subject in subjects}
     return [
@@ -110,7 +110,7 @@ async def test_two_replicas_that_change_the_same_documents_lose_nothing_double_n
         await asyncio.gather(*map(live, ids))
         await until(lambda: all_settled(orders))
     found: dict[str, list[int]] = {}
-    for event in await told_of(infra, BeneficiaryNamed, *ids):
+    for event in await published(infra, BeneficiaryNamed, *ids):
         found.setdefault(event.subject, []).append(event.sequence)
     assert [found[each] for each in ids] == [list(range(1, changes + 1))] * len(ids)
     assert [document["outbox"] async for document in orders.find({})] == [[]] * len(ids)
@@ -141,8 +141,8 @@ async def test_an_event_added_while_the_other_replica_holds_the_lease_leaves_at_
         await second.change(loaded, {}, [closed], now=clock(), cause=BECAUSE)
         held.set()
         await until(lambda: all_settled(orders), seconds=2)
-    assert [event.sequence for event in await told_of(infra, OrderClosed, order.order_id)] == [2]
-    assert [event.sequence for event in await told_of(infra, OrderPlaced, order.order_id)] == [1]
+    assert [event.sequence for event in await published(infra, OrderClosed, order.order_id)] == [2]
+    assert [event.sequence for event in await published(infra, OrderPlaced, order.order_id)] == [1]
 
 
 async def test_a_relay_that_wakes_up_after_its_lease_has_ended_puts_no_old_state_on_top(
@@ -177,8 +177,8 @@ async def test_a_relay_that_wakes_up_after_its_lease_has_ended_puts_no_old_state
         await until(lambda: all_settled(orders), seconds=10)
         awake.set()
         await asyncio.sleep(1.5)
-    told = [event.sequence for event in await told_of(infra, ProjectListed, project_id)]
-    assert told == [1, 2]
+    sequences = [event.sequence for event in await published(infra, ProjectListed, project_id)]
+    assert sequences == [1, 2]
     assert await all_settled(orders)
 
 
@@ -226,7 +226,7 @@ async def test_a_relay_whose_producer_hangs_past_its_lease_sends_nothing_after_t
             await until(lambda: all_settled(orders))
             going_on.set()
             await until(true_of(lambda: not one._under_way))
-    assert [event.sequence for event in await told_of(infra, ProjectListed, project_id)] == [1, 2]
+    assert [event.sequence for event in await published(infra, ProjectListed, project_id)] == [1, 2]
 
 
 async def test_what_was_handed_over_before_the_lease_was_lost_does_not_land_on_top_of_what_the_other_has_published(
@@ -255,7 +255,7 @@ async def test_what_was_handed_over_before_the_lease_was_lost_does_not_land_on_t
         async with relaying(two):
             await until(lambda: all_settled(orders))
     await slow.stop()
-    assert [event.sequence for event in await told_of(infra, ProjectListed, project_id)] == [1, 2]
+    assert [event.sequence for event in await published(infra, ProjectListed, project_id)] == [1, 2]
 
 
 async def test_a_lease_that_another_has_taken_over_cannot_be_renewed(orders: Any) -> None:
@@ -334,7 +334,7 @@ async def test_leases_are_renewed_as_long_as_kafka_takes_its_time(infra: Infra, 
         await first.insert({"_id": order.order_id}, [order], now=clock(), cause=BECAUSE)
         await asyncio.wait_for(slept.wait(), 10)
         await until(lambda: all_settled(orders), seconds=8)
-    assert [event.sequence for event in await told_of(infra, OrderPlaced, order.order_id)] == [1]
+    assert [event.sequence for event in await published(infra, OrderPlaced, order.order_id)] == [1]
 
 
 async def test_a_change_after_a_takeover_leaves_its_event_to_the_relay_that_publishes_all_again(orders: Any) -> None:

@@ -92,7 +92,7 @@ async def test_an_error_of_faststream_itself_reaches_the_log(infra: Infra, publi
     assert {line["log_level"] for line in lines if line["event"] == "faststream"} == {"error"}
 
 
-async def test_the_later_of_two_processes_under_one_name_says_so_and_works_when_the_earlier_is_gone(
+async def test_the_later_of_two_processes_under_one_name_reports_it_and_works_when_the_earlier_is_gone(
     infra: Infra, place: tuple[Settings, Any], publish: Any
 ) -> None:
     given, mongodb = place

@@ -134,10 +134,10 @@ class World:
         await self.publish(enveloped(listing, sequence=version))
         store = self.replica.store
 
-        async def heard_of() -> bool:
+        async def is_copied() -> bool:
             return await store.copies.listing(listing.project_id) == listing
 
-        await until(heard_of)
+        await until(is_copied)
         return str(listing.project_id)
 
     def footprint(self, name: str | None = None, **changes: Any) -> Footprint:
@@ -169,10 +169,10 @@ class World:
         await self.publish(enveloped(footprint.event))
         store = self.replica.store
 
-        async def heard_of() -> bool:
+        async def is_copied() -> bool:
             return bool(await store.copies.footprints([footprint.event.footprint_id]))
 
-        await until(heard_of)
+        await until(is_copied)
         return footprint
 
     async def order(
@@ -240,7 +240,7 @@ class World:
             assert approved.status_code == 200, approved.text
         return payment_id
 
-    async def said_of(self, subject: str, *contracts: type[Event], count: int = 1) -> list[Envelope[Event]]:
+    async def events_of_subject(self, subject: str, *contracts: type[Event], count: int = 1) -> list[Envelope[Event]]:
         """Wait until that many events of the kinds have been told of the subject; return all by sequence."""
 
         async def there() -> list[Envelope[Event]] | None:
@@ -354,11 +354,11 @@ async def test_a_guest_s_order_goes_from_quote_to_completed_and_tells_its_whole_
     made = answer.json()
     assert answer.status_code == 201, answer.text
     assert (made["state"], made["mass_g"], made["total_fen"], made["livemode"]) == ("placed", GRAMS, 2759, False)
-    (named,) = await world.said_of(made["beneficiary_id"], BeneficiaryNamed)
+    (named,) = await world.events_of_subject(made["beneficiary_id"], BeneficiaryNamed)
     assert isinstance(named.data, BeneficiaryNamed)
     assert (named.data.name, named.data.board, named.sequence) == ("Lin Yue (demo)", "alias", 1)
     assert named.data.profile_hash == hash_of("ben", made["beneficiary_id"], made["profile_capability"])
-    (placed,) = await world.said_of(made["order_id"], OrderPlaced)
+    (placed,) = await world.events_of_subject(made["order_id"], OrderPlaced)
     assert isinstance(placed.data, OrderPlaced)
     assert (placed.data.grams, placed.data.listing_version, placed.sequence) == (GRAMS, 1, 1)
 
@@ -366,7 +366,7 @@ async def test_a_guest_s_order_goes_from_quote_to_completed_and_tells_its_whole_
     held = await world.in_state(guest, made, "held")
     payment_id = await world.pay(guest, held)
     await world.in_state(guest, made, "purchased")
-    _, purchased = await world.said_of(made["order_id"], OrderPlaced, OffsetPurchased, count=2)
+    _, purchased = await world.events_of_subject(made["order_id"], OrderPlaced, OffsetPurchased, count=2)
     assert isinstance(purchased.data, OffsetPurchased)
     assert (purchased.sequence, purchased.data.payment_id) == (2, payment_id)
     assert purchased.data.order_hash == hash_of("ord", made["order_id"], made["capability"])
@@ -405,8 +405,8 @@ async def test_s8_two_identical_posts_make_one_order_and_the_second_answer_is_re
     assert (later.text, later.headers["Idempotency-Replayed"]) == (answers[0].text, "true"), (
         "the first answer, as it was"
     )
-    assert len(await world.said_of(made["order_id"], OrderPlaced)) == 1
-    assert len(await world.said_of(made["beneficiary_id"], BeneficiaryNamed)) == 1
+    assert len(await world.events_of_subject(made["order_id"], OrderPlaced)) == 1
+    assert len(await world.events_of_subject(made["beneficiary_id"], BeneficiaryNamed)) == 1
 
 
 async def test_s8_one_key_starts_one_payment_and_charges_once(world: World) -> None:
@@ -423,7 +423,7 @@ async def test_s8_one_key_starts_one_payment_and_charges_once(world: World) -> N
     assert [payment["state"] for payment in purchased["payments"]] == ["paid"]
 
 
-async def test_a_key_with_another_body_is_refused_and_no_key_is_asked_for(world: World) -> None:
+async def test_a_key_with_another_body_is_refused_and_so_is_no_key(world: World) -> None:
     project_id, guest = await world.project(), await world.guest()
     key = secrets.token_hex(8)
     assert (await world.order(guest, project_id, key=key, mass_g=5)).status_code == 201
@@ -515,7 +515,7 @@ async def test_s13_an_order_made_before_its_footprint_is_known_waits_and_goes_on
     await world.publish(enveloped(footprint.event), enveloped(footprint.event))
     placed = await world.in_state(guest, made, "placed")
     assert placed["total_fen"] == 2759
-    (event,) = await world.said_of(made["order_id"], OrderPlaced)
+    (event,) = await world.events_of_subject(made["order_id"], OrderPlaced)
     assert event.cause_id == enveloped(footprint.event).id
 
 
@@ -545,7 +545,7 @@ async def test_a_footprint_backs_at_most_one_live_order_and_is_free_again_when_t
     assert (cancelled.status_code, cancelled.json()["state"]) == (200, "cancelled")
     again = await guest.post(f"/v1/orders/{made['order_id']}/cancel", headers=shows(made))
     assert (again.status_code, again.json()) == (200, cancelled.json()), "whoever lost the answer gets it again"
-    assert len(await world.said_of(made["order_id"], OrderPlaced, OrderClosed, count=2)) == 2
+    assert len(await world.events_of_subject(made["order_id"], OrderPlaced, OrderClosed, count=2)) == 2
     assert (await world.order(guest, project_id, claims=[footprint.claim])).status_code == 201
 
 
@@ -575,7 +575,7 @@ async def test_a_footprint_that_was_replaced_can_no_longer_be_ordered(world: Wor
     assert (covered.status_code, covered.json()["code"]) == (409, "footprint_covered"), "one of the chain is covered"
 
 
-async def test_a_refused_hold_ends_the_order_and_says_what_the_registry_said(world: World) -> None:
+async def test_a_refused_hold_ends_the_order_and_shows_the_reason_of_the_registry(world: World) -> None:
     project_id, guest = await world.project(), await world.guest()
     made = (await world.order(guest, project_id)).json()
     refusal = CreditsRefused(
@@ -644,8 +644,8 @@ async def test_the_back_office_walks_all_orders_and_sees_what_owners_are_due(wor
         found: list[dict[str, Any]] = []
         page: dict[str, Any] = {"has_more": True, "next_cursor": None}
         while page["has_more"]:
-            asked = {**query, "limit": 3, **({"cursor": page["next_cursor"]} if page["next_cursor"] else {})}
-            page = (await staff.get("/v1/orders", params=asked)).json()
+            wanted = {**query, "limit": 3, **({"cursor": page["next_cursor"]} if page["next_cursor"] else {})}
+            page = (await staff.get("/v1/orders", params=wanted)).json()
             found += page["data"]
         return found
 

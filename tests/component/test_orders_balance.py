@@ -64,10 +64,10 @@ class Host:
         )
         await self.world.publish(enveloped(scene, sequence=self.sequence))
 
-        async def heard_of() -> bool:
+        async def is_copied() -> bool:
             return await self.world.replica.store.copies.scene(self.scene_id) == scene
 
-        await until(heard_of)
+        await until(is_copied)
 
     async def guests(self, many: int, **changes: Any) -> list[Footprint]:
         """Let guests count their visits, and wait until all of them are in the balance."""
@@ -160,9 +160,9 @@ async def test_an_organiser_takes_what_is_left_once_its_scene_is_closed(host: Ho
         2,
     )
     assert made["beneficiary_id"] == beneficiary_of(host.organiser_id)
-    (placed,) = await world.said_of(made["order_id"], OrderPlaced)
+    (placed,) = await world.events_of_subject(made["order_id"], OrderPlaced)
     assert placed.data.grams == 2_000  # type: ignore[attr-defined]
-    (named,) = await world.said_of(made["beneficiary_id"], BeneficiaryNamed)
+    (named,) = await world.events_of_subject(made["beneficiary_id"], BeneficiaryNamed)
     assert named.data.model_dump(include={"name", "kind", "board"}) == {
         "name": NAMING["name"],
         "kind": "organiser",
@@ -175,7 +175,7 @@ async def test_an_organiser_takes_what_is_left_once_its_scene_is_closed(host: Ho
     await world.hold(made)
     held = {**made, **await world.in_state(guest, made, "held")}
     await world.pay(guest, held)
-    purchased = (await world.said_of(made["order_id"], OrderPlaced, OffsetPurchased, count=2))[-1].data
+    purchased = (await world.events_of_subject(made["order_id"], OrderPlaced, OffsetPurchased, count=2))[-1].data
     assert isinstance(purchased, OffsetPurchased)
     assert (purchased.claim.beneficiary_kind, len(purchased.claim.footprints)) == ("organiser", 2)
 
@@ -232,7 +232,7 @@ async def test_o2_guests_and_organiser_who_order_at_once_take_each_root_once(hos
     await host.stands(left=0, covered=60)
 
 
-async def test_an_organiser_touches_its_own_scenes_alone_and_says_who_it_is(host: Host, issuer: Issuer) -> None:
+async def test_an_organiser_touches_its_own_scenes_alone_and_names_itself(host: Host, issuer: Issuer) -> None:
     (footprint,) = await host.guests(1)
     address = f"/v1/balances/{host.scene_id}"
     strike = f"{address}/strikes/{footprint.event.footprint_id}"

@@ -81,9 +81,9 @@ async def money_is_sound(
 
 
 async def events_of(world: World, order: dict[str, Any], count: int) -> list[str]:
-    told = await world.said_of(order["order_id"], OrderPlaced, OffsetPurchased, OrderClosed, count=count)
-    assert [envelope.sequence for envelope in told] == list(range(1, count + 1))
-    return [envelope.data.topic for envelope in told]
+    published = await world.events_of_subject(order["order_id"], OrderPlaced, OffsetPurchased, OrderClosed, count=count)
+    assert [envelope.sequence for envelope in published] == list(range(1, count + 1))
+    return [envelope.data.topic for envelope in published]
 
 
 async def test_s12_a_card_is_authorised_then_captured_and_the_order_completes_once(world: World) -> None:
@@ -95,11 +95,11 @@ async def test_s12_a_card_is_authorised_then_captured_and_the_order_completes_on
     payment = await payment_of(world, guest, held, payment_id)
     assert (payment["state"], payment["authorised_fen"], payment["received_fen"]) == ("paid", 2759, 2759)
 
-    async def all_told() -> bool:
+    async def all_notified() -> bool:
         return not (await side(world, payment_id)).notices
 
     # The provider tells of the capture too, which changes nothing any more.
-    await until(all_told)
+    await until(all_notified)
     assert (await side(world, payment_id)).captures == 1
     await world.retire(held)
     await world.certify(held)
@@ -121,10 +121,10 @@ async def test_s9_notices_that_come_twice_late_or_never_buy_once(
     await world.in_state(guest, held, "purchased")
     world.clock.forward(seconds=seconds)
 
-    async def all_told() -> bool:
+    async def all_notified() -> bool:
         return not (await side(world, payment_id)).notices
 
-    await until(all_told)
+    await until(all_notified)
     assert await events_of(world, held, 2) == ["order.placed", "offset.purchased"]
     assert (await payment_of(world, guest, held, payment_id))["refund"] is None
     world.clock.forward(seconds=-2 * seconds)
@@ -132,7 +132,7 @@ async def test_s9_notices_that_come_twice_late_or_never_buy_once(
 
 
 @pytest.mark.parametrize("method", MODES)
-async def test_s10_late_money_goes_back_in_full_and_the_order_says_so(world: World, method: str) -> None:
+async def test_s10_late_money_goes_back_in_full_and_the_order_shows_it(world: World, method: str) -> None:
     project_id, guest = await world.project(), await world.guest()
     held = await world.held_order(guest, project_id)
     payment_id = await world.pay(guest, held, method=method, faults=("late",))
@@ -182,7 +182,7 @@ async def test_m3_of_two_payments_one_buys_and_the_other_goes_back(world: World,
     await money_is_sound(world.replica.store, held["order_id"], world.provider, world.clock)
 
 
-async def test_s12_a_capture_that_times_out_and_later_says_yes_completes_the_order_once(world: World) -> None:
+async def test_s12_a_capture_that_times_out_and_later_succeeds_completes_the_order_once(world: World) -> None:
     project_id, guest = await world.project(), await world.guest()
     held = await world.held_order(guest, project_id)
     with world.clock.standing():
@@ -222,7 +222,7 @@ async def until_refused(world: World, guest: httpx.AsyncClient, held: dict[str, 
     await comes_to(world, guest, held, payment_id, "refused")
 
 
-async def test_s12_a_capture_that_times_out_and_later_says_no_leads_back_to_held(world: World) -> None:
+async def test_s12_a_capture_that_times_out_and_later_is_refused_leads_back_to_held(world: World) -> None:
     project_id, guest = await world.project(), await world.guest()
     held = await world.held_order(guest, project_id)
     faults = ("capture_times_out", "capture_refused")
@@ -299,10 +299,10 @@ async def test_two_replicas_that_ask_at_once_capture_once(world: World) -> None:
         world.clock.forward(seconds=9)
         await asyncio.gather(*(world.replica.payments.poll() for _ in range(4)))
 
-        async def asked(captures: int = captures) -> bool:
+        async def is_captured(captures: int = captures) -> bool:
             return bool((await side(world, payment_id)).captures >= captures)
 
-        await until(asked)
+        await until(is_captured)
     await world.in_state(guest, held, "purchased")
     assert (await side(world, payment_id)).captures == 3
     # The other replica has no relay: what it wrote is published by ours once its leases have ended.
@@ -310,7 +310,7 @@ async def test_two_replicas_that_ask_at_once_capture_once(world: World) -> None:
     assert await events_of(world, held, 2) == ["order.placed", "offset.purchased"]
 
 
-async def test_the_sandbox_s_page_says_what_will_happen_and_plays_what_is_ticked(world: World) -> None:
+async def test_the_sandbox_s_page_shows_what_will_happen_and_plays_what_is_ticked(world: World) -> None:
     project_id, guest = await world.project(), await world.guest()
     held = await world.held_order(guest, project_id)
     direct = await world.pay(guest, held, approve=False)

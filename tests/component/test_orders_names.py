@@ -36,7 +36,7 @@ async def test_s23_a_name_that_cannot_be_printed_is_refused_by_the_api_and_nothi
     renamed = await guest.patch(f"/v1/beneficiaries/{made['beneficiary_id']}", json={"name": name}, headers=profile)
     assert (renamed.status_code, renamed.json()["code"]) == (422, "name_unprintable")
     assert renamed.json()["errors"][0]["pointer"] == "/name"
-    (named,) = await world.said_of(made["beneficiary_id"], BeneficiaryNamed)
+    (named,) = await world.events_of_subject(made["beneficiary_id"], BeneficiaryNamed)
     assert isinstance(named.data, BeneficiaryNamed)
     assert named.data.name == "Lin Yue (demo)"
 
@@ -82,7 +82,7 @@ async def test_s15_a_new_name_whose_teller_died_corrects_its_orders_when_it_is_s
     profile = {CAPABILITY_HEADER: held["profile_capability"]}
     for _ in range(2):
         await guest.patch(f"/v1/beneficiaries/{ben}", json={"name": "Lin Yue (demo)"}, headers=profile)
-    named = await world.said_of(ben, BeneficiaryNamed, count=3)
+    named = await world.events_of_subject(ben, BeneficiaryNamed, count=3)
     last = named[-1].data
     assert isinstance(last, BeneficiaryNamed)
     assert (len(named), last.name, last.corrects) == (3, "Lin Yue (demo)", (held["order_id"],))

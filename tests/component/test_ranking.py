@@ -33,7 +33,7 @@ from shared.mongodb import AutoReconnect
 from shared.web.app import database
 from shared.web.auth import CAPABILITY_HEADER
 from tests.component.town import Publish, Town, four_guests, new_id, rows
-from tests.conftest import Infra, enveloped, served, until
+from tests.conftest import Infra, client_of, enveloped, until
 
 Make = Callable[..., Any]
 
@@ -41,7 +41,7 @@ Make = Callable[..., Any]
 async def test_s25_and_b2_four_guests_stand_1_2_2_4_on_pages_of_every_size_and_agree_with_my_rank(
     settings: Make, town: Town
 ) -> None:
-    async with served(create_app(settings("ranking"))) as ranking:
+    async with client_of(create_app(settings("ranking"))) as ranking:
         guests = await four_guests(town)
 
         async def all_there() -> bool:
@@ -65,7 +65,7 @@ async def test_s25_and_b2_four_guests_stand_1_2_2_4_on_pages_of_every_size_and_a
 
 
 async def test_my_rank_wants_the_capability_of_the_profile_by_cookie_or_by_header(settings: Make, town: Town) -> None:
-    async with served(create_app(settings("ranking"))) as ranking:
+    async with client_of(create_app(settings("ranking"))) as ranking:
         scene, guest = await town.scene(), new_id("ben")
         await town.name(guest, "Heron", token="right")
         await town.certify(guest, scene)
@@ -91,7 +91,7 @@ async def test_my_rank_wants_the_capability_of_the_profile_by_cookie_or_by_heade
 
 
 async def test_around_me_shows_five_neighbours_on_each_side(settings: Make, town: Town) -> None:
-    async with served(create_app(settings("ranking"))) as ranking:
+    async with client_of(create_app(settings("ranking"))) as ranking:
         scene, start = await town.scene(), datetime.now(UTC)
         guests = [new_id("ben") for _ in range(13)]
         for number, guest in enumerate(guests):
@@ -119,7 +119,7 @@ async def test_around_me_shows_five_neighbours_on_each_side(settings: Make, town
 async def test_s27_erasure_and_b4_hiding_leave_the_screen_within_two_seconds_and_no_gap(
     settings: Make, town: Town
 ) -> None:
-    async with served(create_app(settings("ranking"))) as ranking:
+    async with client_of(create_app(settings("ranking"))) as ranking:
         ginkgo, heron, _, teapot = await four_guests(town)
 
         async def shown() -> list[tuple[int, str]]:
@@ -146,12 +146,12 @@ async def test_s27_erasure_and_b4_hiding_leave_the_screen_within_two_seconds_and
             answer = await ranking.get("/v1/boards/people/my-rank", headers={"Cookie": f"{guest}={token}"})
             assert answer.status_code == status
         assert answer.json()["me"] is None
-    async with served(create_app(settings("ranking"))) as rebuilt:
+    async with client_of(create_app(settings("ranking"))) as rebuilt:
         assert [row["name"] for row in await rows(rebuilt, city=town.city)] == ["Lantern", "Teapot in full"]
 
 
 async def test_b1_a_revoked_certificate_leaves_the_board(settings: Make, town: Town, publish: Publish) -> None:
-    async with served(create_app(settings("ranking"))) as ranking:
+    async with client_of(create_app(settings("ranking"))) as ranking:
         guest = new_id("ben")
         await town.name(guest, "Heron")
         (certificate,) = await town.certify(guest, await town.scene())
@@ -173,7 +173,7 @@ async def test_b1_a_revoked_certificate_leaves_the_board(settings: Make, town: T
 
 
 async def test_b3_a_certificate_of_yesterday_stands_in_its_own_day(settings: Make, town: Town) -> None:
-    async with served(create_app(settings("ranking"))) as ranking:
+    async with client_of(create_app(settings("ranking"))) as ranking:
         early, late, scene = new_id("ben"), new_id("ben"), await town.scene()
         await town.name(early, "Early")
         await town.name(late, "Late")
@@ -251,7 +251,7 @@ async def test_a_batch_whose_surroundings_are_away_is_folded_when_they_are_back_
 
 async def test_reading_that_ends_is_logged_and_makes_the_service_unready(settings: Make) -> None:
     before = asyncio.all_tasks()
-    async with served(create_app(settings("ranking"))) as ranking:
+    async with client_of(create_app(settings("ranking"))) as ranking:
         with capture_logs() as logs:
             started = asyncio.all_tasks() - before
             (reading,) = [task for task in started if "_run_consume_loop" in repr(task.get_coro())]
@@ -265,11 +265,13 @@ async def test_reading_that_ends_is_logged_and_makes_the_service_unready(setting
         assert [line["log_level"] for line in logs if line["event"] == "reading has ended"] == ["critical"]
 
 
-async def test_a_second_process_under_the_name_of_a_replica_says_so_and_waits_until_it_is_free(settings: Make) -> None:
+async def test_a_second_process_under_the_name_of_a_replica_reports_it_and_waits_until_it_is_free(
+    settings: Make,
+) -> None:
     chosen = settings("ranking")
     second = create_app(chosen)
     async with contextlib.AsyncExitStack() as stack:
-        async with served(create_app(chosen)) as first:
+        async with client_of(create_app(chosen)) as first:
             assert (await first.get("/health/ready")).status_code == 200
             await stack.enter_async_context(second.router.lifespan_context(second))
             transport = httpx.ASGITransport(second)
@@ -290,7 +292,7 @@ async def test_a_second_process_under_the_name_of_a_replica_says_so_and_waits_un
         await until(works)
 
 
-async def test_without_kafka_it_says_so_and_it_reads_as_soon_as_kafka_is_there(
+async def test_without_kafka_it_reports_that_and_it_reads_as_soon_as_kafka_is_there(
     settings: Make, infra: Infra, town: Town
 ) -> None:
     with socket.socket() as free:
@@ -339,7 +341,7 @@ async def _carry(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> 
 
 
 async def test_the_page_brings_the_own_line_along_and_names_the_ranks_between(settings: Make, town: Town) -> None:
-    async with served(create_app(settings("ranking"))) as ranking:
+    async with client_of(create_app(settings("ranking"))) as ranking:
         scene, start = await town.scene(), datetime.now(UTC)
         guests = [new_id("ben") for _ in range(31)]
         for number, guest in enumerate(guests):
@@ -371,7 +373,7 @@ async def test_the_page_brings_the_own_line_along_and_names_the_ranks_between(se
 async def test_pages_of_an_empty_board_of_an_unknown_scene_and_of_a_wrong_cursor_answer_in_words(
     settings: Make, town: Town
 ) -> None:
-    async with served(create_app(settings("ranking"))) as ranking:
+    async with client_of(create_app(settings("ranking"))) as ranking:
         scene = await town.scene()
 
         async def known() -> bool:
@@ -401,13 +403,13 @@ async def test_pages_of_an_empty_board_of_an_unknown_scene_and_of_a_wrong_cursor
 async def test_a_board_that_there_is_not_is_refused_with_the_field_named(
     settings: Make, address: str, status: int, pointer: str
 ) -> None:
-    async with served(create_app(settings("ranking"))) as ranking:
+    async with client_of(create_app(settings("ranking"))) as ranking:
         answer = await ranking.get(address)
         assert answer.status_code == status
         assert pointer in answer.json()["errors"][0]["pointer"]
 
 
-def test_ranking_publishes_nothing_and_consumes_what_its_card_says(settings: Make) -> None:
+def test_ranking_publishes_nothing_and_consumes_what_its_card_names(settings: Make) -> None:
     store = Store(database(settings("ranking")))
     consumed: list[type[Event]] = list(
         stream.consumes(Handlers(store, lambda: datetime.now(UTC), code="", replica="test"))

@@ -29,7 +29,7 @@ from tests.component.test_ranking import forwarded
 from tests.component.test_ranking_rebuild import done, request_rebuild
 from tests.component.test_ranking_snapshots import counted, stored, with_a_snapshot
 from tests.component.town import Town, four_guests, new_id, rows
-from tests.conftest import Infra, enveloped, served, until
+from tests.conftest import Infra, client_of, enveloped, until
 from tests.embedded import free_port
 from tests.unit.ranking.stories import footprint
 
@@ -191,7 +191,7 @@ async def test_hostile_events_stop_no_board_and_lie_once_on_the_dead_letters_wit
     guest, scene = new_id("ben"), await town.scene()
     await town.name(guest, "Heron")
     await town.certify(guest, scene)
-    async with served(create_app(chosen)) as ranking:
+    async with client_of(create_app(chosen)) as ranking:
         board = await everything(ranking, scene, guest)
         assert "Heron" in [row["name"] for row in board]
         (found,) = await done(ranking, staff, (await request_rebuild(ranking, staff))["rebuild"])
@@ -233,7 +233,7 @@ async def test_a_poison_message_is_skipped_and_lies_once_on_the_dead_letters_who
         )
     ]
     for _ in range(2):
-        async with served(create_app(chosen)) as ranking:
+        async with client_of(create_app(chosen)) as ranking:
             await town.name(guest, "Heron", sequence=2)
             await town.certify(guest, await town.scene())
             await until(lambda: rows(ranking, city=town.city))
@@ -250,7 +250,7 @@ async def test_while_kafka_takes_no_dead_letter_nothing_behind_it_counts_and_the
     await town.name(guest, "Heron")
     async with contextlib.AsyncExitStack() as stack:
         async with forwarded(port, kafka):
-            ranking = await stack.enter_async_context(served(create_app(chosen)))
+            ranking = await stack.enter_async_context(client_of(create_app(chosen)))
         # Whoever is connected goes on; whoever connects, as the dead letters do, fails.
         logs = stack.enter_context(capture_logs())
 
@@ -286,7 +286,7 @@ async def test_s26_a_wiped_database_and_a_restart_give_the_same_boards_to_the_by
     ]
 
     async def boards() -> list[bytes]:
-        async with served(create_app(chosen)) as ranking:
+        async with client_of(create_app(chosen)) as ranking:
             # Readiness alone says that all is folded: nothing is waited for.
             assert (await ranking.get(addresses[0])).json()["members"] == len(guests)
             return [(await ranking.get(address)).content for address in addresses]

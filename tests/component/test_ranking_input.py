@@ -10,7 +10,7 @@ from services.ranking.app import create_app
 from shared.web.auth import CAPABILITY_HEADER
 from tests.component.edge_values import calls, failures, of_addresses
 from tests.component.town import Town, new_id, rows
-from tests.conftest import served, until
+from tests.conftest import client_of, until
 
 BOARD = ("measure", "window", "scene", "city", "after")
 PAGES: dict[str, tuple[str, ...]] = {"/boards/{}": BOARD, "/boards/wall": ("scene",), "/boards": BOARD}
@@ -24,7 +24,7 @@ async def test_every_edge_value_in_every_parameter_and_field_is_taken_or_refused
     await town.name(guest, "Heron")
     await town.certify(guest, scene)
     app = create_app(settings("ranking"))
-    async with served(app) as client:
+    async with client_of(app) as client:
         await until(lambda: rows(client, city=town.city))
         shown = {
             "Authorization": f"Bearer {issuer[0].token('operator', 'ranking:rebuild')}",

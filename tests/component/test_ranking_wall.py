@@ -272,7 +272,7 @@ async def test_the_wall_follows_what_happens_stops_when_paused_and_then_catches_
     await until(caught_up)
 
 
-async def test_who_listens_is_told_a_summary_a_minute_and_nothing_in_between(hall: Hall, screen: Page) -> None:
+async def test_who_listens_is_sent_a_summary_a_minute_and_nothing_in_between(hall: Hall, screen: Page) -> None:
     for who in range(4, 6):
         hall.guest(who)
     await screen.locator(".wall-figure").wait_for()

@@ -34,13 +34,13 @@ from shared.web.app import create, database
 from shared.web.idempotency import id_of
 from shared.web.pages import Pages
 from tests.component.test_registry import LISTING, placed, purchased
-from tests.conftest import enveloped, served
+from tests.conftest import client_of, enveloped
 from tests.unit.registry.test_ledger import Chain
 
 BECAUSE = Cause(id="test")
 PROJECT = id_of("prj", "replicas")
 PAGES = Path(str(services.registry.__file__)).parent / "pages"
-Told = Envelope[OrderPlaced | OffsetPurchased | OrderClosed]
+OrderEvent = Envelope[OrderPlaced | OffsetPurchased | OrderClosed]
 
 
 class Interleaved(Store):
@@ -48,14 +48,14 @@ class Interleaved(Store):
 
     meanwhile: Callable[[], Awaitable[Any]] | None = None
     before_append: Callable[[], Awaitable[Any]] | None = None
-    asked = 0
+    looked_up = 0
 
     async def entries(self, keys: Iterable[str]) -> dict[str, WrittenEntry]:
         happens, self.meanwhile = self.meanwhile, None
         if happens:
             await happens()
         keys = list(keys)
-        self.asked += len(keys)
+        self.looked_up += len(keys)
         return await super().entries(keys)
 
     async def append(self, page: Page) -> None:
@@ -85,7 +85,7 @@ async def listed(registry: Handlers, *, tonnes: int = 1) -> None:
     await registry.issue(PROJECT, report, batch_id=id_of("bat", "1"), cause=BECAUSE)
 
 
-async def poll(registry: Handlers, *events: Told) -> int:
+async def poll(registry: Handlers, *events: OrderEvent) -> int:
     """Let the replica take a poll as the delivery does, again after each lost race; return how many it lost."""
     lost = 0
     while True:
@@ -160,7 +160,7 @@ async def test_c6_a_page_that_another_writes_between_reading_and_writing_is_deci
     assert proof.batches[0].held == 600_000
 
 
-async def test_c4_what_the_other_replica_held_closed_or_posted_is_known_to_one_whose_memory_says_otherwise(
+async def test_c4_what_the_other_replica_held_closed_or_posted_is_known_to_one_whose_memory_differs(
     store: Interleaved, stores: Callable[[], Interleaved]
 ) -> None:
     one, other = Handlers(store, clock), Handlers(stores(), clock)
@@ -216,12 +216,12 @@ async def test_posts_and_releases_of_open_holds_look_up_nothing_and_new_orders_o
     await listed(registry)
     orders = [placed(PROJECT, 1) for _ in range(100)]
     await poll(registry, enveloped(placed(PROJECT, 1)))
-    store.asked = 0
+    store.looked_up = 0
     await poll(registry, *(enveloped(order) for order in orders))
-    assert store.asked == 100
+    assert store.looked_up == 100
     await poll(registry, *(enveloped(purchased(order), sequence=2) for order in orders[:50]))
     await poll(registry, *(enveloped(closed(order), sequence=2) for order in orders[50:]))
-    assert store.asked == 100
+    assert store.looked_up == 100
     assert len(registry._open_holds[PROJECT].holds) == 1
 
 
@@ -256,7 +256,7 @@ async def test_c7_replicas_restarts_and_repeats_write_the_same_bytes_as_one_that
     for _ in range(50):
         if chance.random() < 0.1:
             replicas[chance.randrange(2)] = Handlers(stores(), clock)
-        events: list[Told] = []
+        events: list[OrderEvent] = []
         for order in chance.sample(orders, chance.randint(1, 6)):
             asks = chance.choice([[order], [order], [order, purchased(order)], [purchased(order)], [closed(order)]])
             events += [enveloped(event) for event in asks]
@@ -267,7 +267,7 @@ async def test_c7_replicas_restarts_and_repeats_write_the_same_bytes_as_one_that
     assert proof.wrong is None
 
 
-def _command(event: Told) -> Command:
+def _command(event: OrderEvent) -> Command:
     match event.data:
         case OrderPlaced() as order:
             return Hold(order.order_id, order.grams, order.listing_version, event.cause)
@@ -299,7 +299,7 @@ async def test_c5_two_replicas_at_once_hold_exactly_what_is_there(
     assert (proof.batches[0].held, proof.batches[0].available) == (1_000_000, 0)
 
 
-async def test_a_command_that_loses_five_races_is_answered_503_with_when_to_come_again(
+async def test_a_command_that_loses_five_times_is_answered_503_with_when_to_come_again(
     settings: Callable[..., Any], issuer: Any, stores: Callable[[], Interleaved]
 ) -> None:
     store = stores()
@@ -316,14 +316,14 @@ async def test_a_command_that_loses_five_races_is_answered_503_with_when_to_come
         store=store,
         pages=Pages(PAGES, service="registry", livemode=False),
     )
-    races = 0
+    losses = 0
 
     async def rival_is_first() -> None:
-        nonlocal races
-        races += 1
+        nonlocal losses
+        losses += 1
         await poll(rival, enveloped(placed(PROJECT, 1)))
 
-    async with served(app) as client:
+    async with client_of(app) as client:
         await listed(rival, tonnes=3)
         store.before_append = rival_is_first
         token = issuer[0].token("registrar", "registry:write")
@@ -335,7 +335,7 @@ async def test_a_command_that_loses_five_races_is_answered_503_with_when_to_come
         lost = await client.post(**cancel)
         store.before_append = None
         won = await client.post(**cancel)
-    assert (lost.status_code, races) == (503, ATTEMPTS_BY_REQUEST_MAX)
+    assert (lost.status_code, losses) == (503, ATTEMPTS_BY_REQUEST_MAX)
     assert int(lost.headers["Retry-After"]) > 0
     assert (won.status_code, won.json()["batches"][0]["cancelled"]) == (201, 1_000_000)
 

@@ -20,7 +20,7 @@ from shared.contracts.event import PARTITIONS, to_record
 from shared.contracts.orders import OrderPlaced
 from shared.messaging import broker
 from tests.component.test_registry import answers, listed, placed
-from tests.conftest import Infra, enveloped, served, until
+from tests.conftest import Infra, client_of, enveloped, until
 
 ORDERS, EACH_G, LEFT_G = 1_000, 2_000, 1_000_000
 
@@ -31,7 +31,7 @@ async def test_s3_of_a_thousand_orders_at_once_two_replicas_hold_exactly_those_t
     one = settings("registry")
     both = [one, one.model_copy(update={"replica": f"{one.replica}-2"})]
     async with contextlib.AsyncExitStack() as stack:
-        registry, _ = [await stack.enter_async_context(served(create_app(replica))) for replica in both]
+        registry, _ = [await stack.enter_async_context(client_of(create_app(replica))) for replica in both]
         registry.headers["Authorization"] = f"Bearer {issuer[0].token('registrar', 'registry:write')}"
         project_id = await listed(registry, tonnes=LEFT_G // 1_000_000)
         await until(lambda: share_the_work(infra, {replica.replica for replica in both}))

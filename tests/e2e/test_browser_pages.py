@@ -163,9 +163,9 @@ async def test_every_page_keeps_to_its_budget_and_asks_no_other_host(pages: tupl
         await session.send("Network.clearBrowserCache")
         await guest.open(address)
         await guest.page.wait_for_load_state("networkidle") if "order" not in name else None
-        asked = [answer for answer in guest.answers if not answer.url.startswith("data:")]
-        assert {urlsplit(answer.url).netloc for answer in asked} == {urlsplit(guest.base).netloc}, name
-        first = [answer for answer in asked if "/preview" not in answer.url and "/events" not in answer.url]
+        loaded = [answer for answer in guest.answers if not answer.url.startswith("data:")]
+        assert {urlsplit(answer.url).netloc for answer in loaded} == {urlsplit(guest.base).netloc}, name
+        first = [answer for answer in loaded if "/preview" not in answer.url and "/events" not in answer.url]
         sizes = {answer.url: (await answer.request.sizes())["responseBodySize"] for answer in first}
         most = CERTIFICATE_BYTES_MAX if name.startswith("certificate") else BYTES_MAX
         script = sum(size for url, size in sizes.items() if ".js" in url)

@@ -77,7 +77,7 @@ async def consume(copy: Local, count: int) -> list[bytes]:
         return [(await consumer.getone()).value for _ in range(count)]
 
 
-def test_up_when_all_is_up_says_so_and_starts_nothing(stores: Local) -> None:
+def test_up_when_all_is_up_reports_that_and_starts_nothing(stores: Local) -> None:
     before, said = pids(stores), []
     stores.up(said.append)
     assert said == [f"Up already at {stores.url}"]
@@ -115,7 +115,7 @@ def test_another_port_for_a_running_copy_is_refused_and_the_right_one_named(stor
     assert all(part.is_ready for part in stores.status())
 
 
-def test_down_twice_says_that_nothing_runs_and_data_stay(stores: Local) -> None:
+def test_down_twice_reports_that_nothing_runs_and_data_stay(stores: Local) -> None:
     before, said = numbers(stores), []
     stores.down(said.append)
     stores.down(said.append)
@@ -207,11 +207,11 @@ def test_everything_that_a_machine_lacks_is_named_at_once_before_anything_is_don
     tmp_path.joinpath("java").write_text("#!/bin/sh\necho 'openjdk version \"11.0.2\" 2019-01-15' >&2\n")
     tmp_path.joinpath("java").chmod(0o755)
     command = ["/bin/sh", str(ROOT / "deploy/local/bootstrap.sh")]
-    asked = subprocess.run(command, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False)
-    assert asked.returncode == 1
-    assert asked.stdout == ""
+    ended = subprocess.run(command, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stdout == ""
     for named in ("Python 3.11", "no Python found", "Java 17 or newer (11 found)", "Maven", "apt-get", "brew", "WSL"):
-        assert named in asked.stderr
+        assert named in ended.stderr
 
 
 OWNED = {
@@ -301,7 +301,7 @@ def test_the_issuers_keys_come_from_its_folder(gateway: Local) -> None:
     assert ask(gateway, "/.well-known/jwks.json") == (200, "application/json", '{"keys": []}')
 
 
-def test_a_service_that_is_down_is_told_in_plain_words(gateway: Local) -> None:
+def test_a_service_that_is_down_is_reported_in_plain_words(gateway: Local) -> None:
     for method in ("GET", "POST"):
         status, kind, page = ask(gateway, "/orders/ord_1?token=capability", method)
         assert (status, kind) == (502, "text/html; charset=utf-8")

@@ -21,7 +21,7 @@ GROVES = id_of("prj", "demo", "0042")
 GUESTS, ORDERS_EACH = 20, 10
 BATCHES = 10
 # The commands to the ledger, and the answers of it.
-HEARD = {"registry": ('topic="order.placed"', 'topic="offset.purchased"'), "orders": ('topic="credits.',)}
+CONSUMED = {"registry": ('topic="order.placed"', 'topic="offset.purchased"'), "orders": ('topic="credits.',)}
 
 
 class Shift:
@@ -61,7 +61,7 @@ class Shift:
     @staticmethod
     async def _in_this_life(one: Replica) -> float:
         with contextlib.suppress(httpx.TransportError):
-            return await one.figure("diandian_delivered_total", *HEARD[one.service])
+            return await one.figure("diandian_delivered_total", *CONSUMED[one.service])
         return 0.0
 
 

@@ -32,7 +32,7 @@ from shared.messaging import outbox
 from shared.mongodb import connect
 from shared.settings import load
 from tests import offsets
-from tests.conftest import served, until
+from tests.conftest import client_of, until
 from tests.embedded import free_port
 from tests.system.doubler import Doubler
 
@@ -91,8 +91,8 @@ class System:
     def app(self, service: str, **other: str) -> FastAPI:
         """Build a service, or the sandbox, that is told what `make up` tells it, but for what is named here."""
         if service == "sandbox":
-            told = {name.lower().removeprefix("sandbox_"): text for name, text in self.local.env(service).items()}
-            return sandbox.create_app(sandbox.Settings.model_validate(told), clock=self.clock)
+            given = {name.lower().removeprefix("sandbox_"): text for name, text in self.local.env(service).items()}
+            return sandbox.create_app(sandbox.Settings.model_validate(given), clock=self.clock)
         module = importlib.import_module(f"services.{service}.app")
         settings = load(module.Settings, self.local.env(service)).model_copy(update=other)
         app: FastAPI = (
@@ -125,7 +125,7 @@ class System:
 
     def another_ranking(self) -> contextlib.AbstractAsyncContextManager[httpx.AsyncClient]:
         """Ranking in a fresh memory, which folds the whole log before it answers."""
-        return served(self.app("ranking", replica="ranking-2"))
+        return client_of(self.app("ranking", replica="ranking-2"))
 
     @contextlib.asynccontextmanager
     async def client(self, **headers: str) -> AsyncIterator[httpx.AsyncClient]:
@@ -172,13 +172,13 @@ class System:
                     return None
                 books = await read(self.kafka, self.mongodb, self.provider)
                 books.read_at = self.clock()
-                return books if _all_told(books) and await log.ends(*TOPICS) == ends else None
+                return books if _all_published(books) and await log.ends(*TOPICS) == ends else None
 
             books: Books = await until(quiet)
             return books
 
 
-def _all_told(books: Books) -> bool:
+def _all_published(books: Books) -> bool:
     # Beside events, orders have to be followed by the balances of their scenes.
     unsent = (
         document

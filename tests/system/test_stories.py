@@ -137,7 +137,7 @@ async def test_s19_after_an_absence_of_certificates_every_certificate_comes_once
     assert {by_subject[order["certificate"]["certificate_id"]] for order in completed} == {1}
 
 
-async def test_a_corrected_name_makes_a_second_version_and_the_first_says_so(
+async def test_a_corrected_name_makes_a_second_version_and_the_first_shows_it(
     system: System, client: httpx.AsyncClient
 ) -> None:
     guest = Buyer(client, name="Lin Yui (demo)")

@@ -103,7 +103,7 @@ def test_a_flight_over_3700_km_is_long_haul_and_one_of_3700_is_short():
         ("unknown", None, "flight.short-haul-avg-without-rf.gb.2025"),
     ],
 )
-def test_a_cabin_that_the_short_haul_table_lacks_takes_the_next_and_says_so(cabin, note, factor):
+def test_a_cabin_that_the_short_haul_table_lacks_takes_the_next_and_notes_it(cabin, note, factor):
     [line] = computed({"legs": [{"mode": "plane", "km": 1000, "cabin": cabin}]}).lines
 
     assert line.parts[0].factors[0].id == factor
@@ -160,7 +160,7 @@ def test_a_life_cycle_row_gets_no_upstream_on_top():
     assert [part.kind for part in other.parts] == ["direct", "upstream"]
 
 
-def test_a_train_where_no_national_row_exists_falls_back_and_says_so():
+def test_a_train_where_no_national_row_exists_falls_back_and_notes_it():
     [fallback] = computed({"legs": [{"mode": "train", "km": 100}]}).lines
     [own] = computed({"legs": [{"mode": "train", "km": 100, "country": "GB"}]}).lines
 
@@ -179,7 +179,7 @@ def test_a_hotel_room_is_divided_by_its_guests_and_weighted_by_its_class():
     assert grams(country="FR") == 20_100
 
 
-def test_a_country_without_a_hotel_row_takes_its_continents_mean_then_the_worlds_and_says_so():
+def test_a_country_without_a_hotel_row_takes_its_continents_mean_then_the_worlds_and_notes_it():
     def stay(country):
         [line] = computed({"stays": [{"nights": 1, "country": country}]}).lines
         return line.parts[0].factors[0].id, line.parts[0].factors[0].grade, line.notes

@@ -66,11 +66,11 @@ def test_the_card_is_a_small_picture_of_its_size_and_the_same_each_time(
     assert Printer().png(replace(view)) == png
 
 
-def test_what_touches_on_a_card_can_be_told_apart() -> None:
+def test_what_touches_on_a_card_can_be_distinguished() -> None:
     assert all(contrast(one, other) >= TEXT for one, other, _ in EDGES)
 
 
-def test_the_card_says_each_fact_once() -> None:
+def test_the_card_shows_each_fact_once() -> None:
     said = card(LIN_YUE)
     assert (said.figure, said.unit, said.statement, said.holder) == (
         "533",

@@ -57,7 +57,7 @@ def test_threads_may_share_a_printer(printer: Printer) -> None:
         assert list(threads.map(printer.pdf, views)) == alone
 
 
-def test_the_sheet_says_every_field(printer: Printer) -> None:
+def test_the_sheet_shows_every_field(printer: Printer) -> None:
     words = words_of(printer.pdf(LIN_YUE))
     for said in (
         "点点 Diandian",
@@ -80,7 +80,7 @@ def test_the_sheet_says_every_field(printer: Printer) -> None:
     assert "Demo:" not in words
 
 
-def test_the_chinese_sheet_says_every_field(printer: Printer) -> None:
+def test_the_chinese_sheet_shows_every_field(printer: Printer) -> None:
     signs = signs_of(printer.pdf(LIN_YUE_IN_CHINESE))
     for said in (
         "碳中和荣誉证书CarbonNeutralCertificateofHonor兹证明林悦",
@@ -96,7 +96,7 @@ def test_the_chinese_sheet_says_every_field(printer: Printer) -> None:
         assert said in signs
 
 
-def test_the_hindi_sheet_says_every_field(printer: Printer) -> None:
+def test_the_hindi_sheet_shows_every_field(printer: Printer) -> None:
     signs = signs_of(printer.pdf(KSHITIJ_IN_HINDI))
     for said in (
         "कार्बन न्यूट्रल सम्मान प्रमाणपत्र Carbon Neutral Certificate of Honor यह प्रमाणित किया जाता है कि क्षितिज श्रीवास्तव",
@@ -140,7 +140,7 @@ def test_a_range_has_two_digits_and_one_unit(printer: Printer, low: int, high: i
 
 
 @pytest.mark.parametrize("view", EACH_LANGUAGE, ids=attrgetter("lang"))
-def test_a_demo_sheet_says_so_in_plain_words(printer: Printer, view: CertificateView) -> None:
+def test_a_demo_sheet_shows_it_in_plain_words(printer: Printer, view: CertificateView) -> None:
     sentence = "".join(DEMO[view.lang].split())
     assert sentence not in signs_of(printer.pdf(view))
     assert sentence in signs_of(printer.pdf(replace(view, demo=DEMO[view.lang])))
@@ -248,7 +248,7 @@ def test_s23_a_serial_that_cannot_be_printed_is_refused_too(printer: Printer) ->
 @pytest.mark.parametrize(
     ("grams", "count"), [(533_014, 533), (999, 10), (12_000_000, 120), (1, 1), (101_000, 101), (1_000_000, 1_000)]
 )
-def test_the_sheet_shows_as_many_dots_as_it_says(printer: Printer, tmp_path: Path, grams: int, count: int) -> None:
+def test_the_sheet_shows_as_many_dots_as_it_states(printer: Printer, tmp_path: Path, grams: int, count: int) -> None:
     pdf = printer.pdf(of_mass(LIN_YUE, grams))
     assert blobs_of(pdf, tmp_path, TEAL, 70, 110, 360, 580) == count
 

@@ -104,7 +104,7 @@ class PlainOrder:
         before, self.state = self.state, state
         return [] if before == "waiting" else [f"closed {state}"]
 
-    def provider_says(self, name: str, outcome: str, money: tuple[int, str]) -> list[str]:
+    def provider_reports(self, name: str, outcome: str, money: tuple[int, str]) -> list[str]:
         payment = self.payments[name]
         mine = payment["state"]
         if outcome == "authorised" and mine in {"started", "declined", "lapsed"}:
@@ -157,7 +157,7 @@ class World:
 
     accounts: dict[str, dict[str, Any]] = field(default_factory=dict)
     notices: list[tuple[str, Report]] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
+    published: list[str] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
     ledger: str = "nothing"
@@ -281,7 +281,7 @@ class OrderMachine(RuleBasedStateMachine):
         self.cancels, self.moments = cancels, moments
         self._an_order_is_made(wish)
         if self.token_fits and self.so_far:
-            self.the_footprint_is_heard_of(is_covered=False)
+            self.the_footprint_is_consumed(is_covered=False)
             for step in self.so_far.split():
                 self._goes_on(step)
 
@@ -316,7 +316,7 @@ class OrderMachine(RuleBasedStateMachine):
         self.order = latest_name(self.order, sequence)
 
     @rule(is_covered=st.sampled_from([False, False, False, True]))
-    def the_footprint_is_heard_of(self, is_covered: bool) -> None:
+    def the_footprint_is_consumed(self, is_covered: bool) -> None:
         covered = (footprint().root,) if is_covered else ()
         expected = self.plain.footprint_comes(self.token_fits and not is_covered, self.now)
         self._take(settle(self.order, known(footprint(), covered=covered), now=self.now), expected)
@@ -325,7 +325,7 @@ class OrderMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.world.unread)
     @rule(data=st.data(), agrees=st.sampled_from([True, True, True, False]))
-    def the_registry_reads_what_was_told(self, data: st.DataObject, agrees: bool) -> None:
+    def the_registry_reads_what_was_published(self, data: st.DataObject, agrees: bool) -> None:
         self.world.registry_reads(data.draw(st.sampled_from(self.world.unread)), agrees)
 
     @rule()
@@ -335,7 +335,7 @@ class OrderMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.world.words)
     @rule(data=st.data())
     def a_word_of_registry_or_certificates_comes(self, data: st.DataObject) -> None:
-        self._hears(data.draw(st.sampled_from(self.world.words)))
+        self._consume(data.draw(st.sampled_from(self.world.words)))
 
     # The guest at the provider, and the provider.
 
@@ -344,12 +344,12 @@ class OrderMachine(RuleBasedStateMachine):
         if len(self.plain.payments) == 4:
             return
         name = id_of("pay", str(len(self.plain.payments)))
-        asked: dict[str, Any] = {"payment_id": name, "provider": "sandbox", "request_hash": "2" * 64, "now": self.now}
+        request: dict[str, Any] = {"payment_id": name, "provider": "sandbox", "request_hash": "2" * 64, "now": self.now}
         if self.plain.state != "held":
             with pytest.raises(DoesNotFit):
-                start_payment(self.order, **asked)
+                start_payment(self.order, **request)
             return
-        decision = start_payment(self.order, **asked)
+        decision = start_payment(self.order, **request)
         self.plain.payments[name] = {"state": "started", "credited": False, "refund": None, "why": None}
         self.world.open(name, mode)
         self._take(decision, [])
@@ -366,16 +366,16 @@ class OrderMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.world.notices)
     @rule(data=st.data())
     def a_notice_comes(self, data: st.DataObject) -> None:
-        self._hear(*data.draw(st.sampled_from(self.world.notices)))
+        self._notify(*data.draw(st.sampled_from(self.world.notices)))
 
     @precondition(lambda self: self._payments("capturing", "voiding"))
     @rule(data=st.data(), agrees=st.booleans(), answers=st.booleans())
-    def the_provider_is_asked_to_capture_or_to_void(self, data: st.DataObject, agrees: bool, answers: bool) -> None:
+    def the_provider_is_requested_to_capture_or_to_void(self, data: st.DataObject, agrees: bool, answers: bool) -> None:
         name = data.draw(st.sampled_from(self._payments("capturing", "voiding")))
         does_capture = self.plain.payments[name]["state"] == "capturing"
         said = self.world.capture(name, agrees, self.now) if does_capture else self.world.void(name, self.now)
         if answers:
-            self._hear(name, said)
+            self._notify(name, said)
 
     @precondition(lambda self: self._refunds())
     @rule(data=st.data(), comes=st.sampled_from(["made", "failed", "made, but nobody hears it", "nothing yet"]))
@@ -460,14 +460,14 @@ class OrderMachine(RuleBasedStateMachine):
             assert credited[0].refund is None, "no refund after retirement"
 
     @invariant()
-    def closed_and_purchased_are_never_both_told_but_for_refunded(self) -> None:
-        told = self.world.told
-        assert max(Counter(told).values(), default=0) <= 1
-        closed = [word for word in told if word.startswith("closed")]
+    def closed_and_purchased_are_never_both_published_but_for_refunded(self) -> None:
+        published = self.world.published
+        assert max(Counter(published).values(), default=0) <= 1
+        closed = [word for word in published if word.startswith("closed")]
         assert len(closed) <= 1
-        if closed and "purchased" in told:
-            assert told[-2:] == ["purchased", "closed refunded"]
-        assert told[:1] in ([], ["placed"])
+        if closed and "purchased" in published:
+            assert published[-2:] == ["purchased", "closed refunded"]
+        assert published[:1] in ([], ["placed"])
 
     @invariant()
     def a_repeated_request_gets_the_first_answer(self) -> None:
@@ -495,22 +495,22 @@ class OrderMachine(RuleBasedStateMachine):
     def _goes_on(self, step: str) -> None:
         first = next(iter(self.plain.payments), "")
         steps: dict[str, Callable[[], None]] = {
-            "hold": lambda: self._registry_says("placed", "held", agrees=True),
-            "short": lambda: self._registry_says("placed", "hold refused", agrees=False),
+            "hold": lambda: self._registry_answers("placed", "held", agrees=True),
+            "short": lambda: self._registry_answers("placed", "hold refused", agrees=False),
             "authorise": lambda: self.a_payment_is_started("authorise"),
             "direct": lambda: self.a_payment_is_started("direct"),
-            "yes": lambda: self._guest_says("yes"),
-            "wrong": lambda: self._guest_says("yes", (TOTAL + 1, "CNY")),
-            "foreign": lambda: self._guest_says("yes", (TOTAL, "USD")),
-            "no": lambda: self._guest_says("declined"),
-            "capture": lambda: self._hear(first, self.world.capture(first, agrees=True, at=self.now)),
-            "deny": lambda: self._hear(first, self.world.capture(first, agrees=False, at=self.now)),
-            "void": lambda: self._hear(first, self.world.void(first, self.now)),
-            "retire": lambda: self._registry_says("purchased", "retired", agrees=True),
-            "refuse": lambda: self._registry_says("purchased", "post refused", agrees=False),
+            "yes": lambda: self._guest_decides("yes"),
+            "wrong": lambda: self._guest_decides("yes", (TOTAL + 1, "CNY")),
+            "foreign": lambda: self._guest_decides("yes", (TOTAL, "USD")),
+            "no": lambda: self._guest_decides("declined"),
+            "capture": lambda: self._notify(first, self.world.capture(first, agrees=True, at=self.now)),
+            "deny": lambda: self._notify(first, self.world.capture(first, agrees=False, at=self.now)),
+            "void": lambda: self._notify(first, self.world.void(first, self.now)),
+            "retire": lambda: self._registry_answers("purchased", "retired", agrees=True),
+            "refuse": lambda: self._registry_answers("purchased", "post refused", agrees=False),
             "read": lambda: self.world.registry_reads("purchased", agrees=True),
-            "certify": self._certificates_say,
-            "heard": lambda: self._hears("retired"),
+            "certify": self._certificates_answer,
+            "heard": lambda: self._consume("retired"),
             "ask": lambda: self._refund(first, "nothing yet"),
             "fail": lambda: self._refund(first, "failed"),
             "return": lambda: self._refund(first, "made"),
@@ -522,19 +522,19 @@ class OrderMachine(RuleBasedStateMachine):
         }
         steps[step]()
 
-    def _guest_says(self, word: str, money: tuple[int, str] = (TOTAL, "CNY")) -> None:
+    def _guest_decides(self, word: str, money: tuple[int, str] = (TOTAL, "CNY")) -> None:
         self.world.decide(self._accounts("open")[0], word, money, self.now)
-        self._hear(*self.world.notices[-1])
+        self._notify(*self.world.notices[-1])
 
-    def _certificates_say(self) -> None:
+    def _certificates_answer(self) -> None:
         self.world.certificates_issue()
-        self._hears("certified")
+        self._consume("certified")
 
-    def _registry_says(self, read: str, word: str, *, agrees: bool) -> None:
+    def _registry_answers(self, read: str, word: str, *, agrees: bool) -> None:
         self.world.registry_reads(read, agrees)
-        self._hears(word)
+        self._consume(word)
 
-    def _hears(self, word: str) -> None:
+    def _consume(self, word: str) -> None:
         expected = self.plain.apply_answer(word, self.now)
         self._take(decisions.apply_answer(self.order, WORDS[word], now=self.now), expected)
 
@@ -547,7 +547,7 @@ class OrderMachine(RuleBasedStateMachine):
         self.token_fits = not wish.endswith("else")
         self.first = decision.order
         self.order = decision.order
-        self._is_told(decision, [] if waits else ["placed"])
+        self._is_published(decision, [] if waits else ["placed"])
 
     def _accounts(self, *states: str) -> list[str]:
         return [name for name, account in self.world.accounts.items() if account["state"] in states]
@@ -562,10 +562,10 @@ class OrderMachine(RuleBasedStateMachine):
             if payment["refund"] and payment["refund"][0] in {"requested", "failed"}
         ]
 
-    def _hear(self, name: str, said: Report) -> None:
+    def _notify(self, name: str, said: Report) -> None:
         received = said.received
         money = (received.amount_fen, received.currency) if received else (0, "")
-        expected = self.plain.provider_says(name, said.outcome, money)
+        expected = self.plain.provider_reports(name, said.outcome, money)
         self._take(apply_report(self.order, name, said, now=self.now), expected)
 
     def _take(self, decision: Decision, expected: list[str]) -> None:
@@ -575,11 +575,11 @@ class OrderMachine(RuleBasedStateMachine):
         self.met[self.order.state] += 1
         for payment in self.plain.payments.values():
             self.met.update([payment["state"], payment["why"] or "", *(payment["refund"] or ())])
-        self._is_told(decision, expected)
+        self._is_published(decision, expected)
 
-    def _is_told(self, decision: Decision, expected: list[str]) -> None:
+    def _is_published(self, decision: Decision, expected: list[str]) -> None:
         assert [_word(event) for event in decision.events] == expected
-        self.world.told += expected
+        self.world.published += expected
         self.world.unread += expected
 
 
@@ -602,7 +602,7 @@ def _all_answer(order: Order, world: World, now: datetime) -> Order:
     due = polls_due(order, now=now)
     take(payment_decisions.polled(order, now=now))
     for payment in due:
-        take(apply_report(order, payment.payment_id, _asked(world, payment, now), now=now))
+        take(apply_report(order, payment.payment_id, _looked_up(world, payment, now), now=now))
     for payment in refunds_due(order, now=now):
         take(refund_requested(order, payment.payment_id, now=now))
         world.give_back(payment.payment_id)
@@ -611,7 +611,7 @@ def _all_answer(order: Order, world: World, now: datetime) -> Order:
     return order
 
 
-def _asked(world: World, payment: Payment, now: datetime) -> Report:
+def _looked_up(world: World, payment: Payment, now: datetime) -> Report:
     name, account = payment.payment_id, world.accounts[payment.payment_id]
     if payment.state == "capturing":
         return world.capture(name, agrees=True, at=now)

@@ -73,13 +73,13 @@ class Chain:
         return self
 
     def issue(self, *, report: str, tonnes: int, vintage: int = 2021, key: str = "", **more: Any) -> Page | None:
-        asked = Report(
+        wanted = Report(
             report=report, verifier="Verifier (demo)", verified_tonnes=3000, tonnes=tonnes, vintage=vintage, **more
         )
-        return self.poll(Issue(report=asked, batch_id=id_of("bat", key or report), cause=BECAUSE))
+        return self.poll(Issue(report=wanted, batch_id=id_of("bat", key or report), cause=BECAUSE))
 
     @property
-    def told(self) -> list[Any]:
+    def published(self) -> list[Any]:
         return [event for page in self.pages for event in events_of(page, livemode=False, now=NOW)]
 
     def proof(self) -> Proof:
@@ -155,18 +155,20 @@ def test_each_cell_of_the_table_of_answers_and_a_repeat_adds_nothing(
     state: str, command: str, in_one_poll: bool
 ) -> None:
     chain = Chain().list_and_issue(3)
-    before = len(chain.told) + len([event for event in _run(STATES[state]).told if event.subject == order("o")])
-    asked = {"hold": hold("o"), "post": post("o"), "release": release("o")}[command]
+    before = len(chain.published) + len(
+        [event for event in _run(STATES[state]).published if event.subject == order("o")]
+    )
+    wanted = {"hold": hold("o"), "post": post("o"), "release": release("o")}[command]
     expected, after = TABLE[state, command]
     if in_one_poll:
-        chain.poll(*STATES[state], asked, asked)
+        chain.poll(*STATES[state], wanted, wanted)
     else:
         for earlier in STATES[state]:
             chain.poll(earlier)
-        page = chain.poll(asked)
+        page = chain.poll(wanted)
         assert (page is None) == (expected == "-")
-        assert chain.poll(asked) is None
-    new = chain.told[before:]
+        assert chain.poll(wanted) is None
+    new = chain.published[before:]
     if isinstance(expected, tuple):
         (event,) = new
         assert (_kind(event.data), getattr(event.data, "reason", None)) == expected
@@ -176,15 +178,15 @@ def test_each_cell_of_the_table_of_answers_and_a_repeat_adds_nothing(
     (batch,) = chain.proof().batches
     assert (batch.held, batch.allocated) == GRAMS_AFTER.get(after, (0, 0))
     assert chain.proof().wrong is None
-    mine = [event.sequence for event in chain.told if event.subject == order("o")]
+    mine = [event.sequence for event in chain.published if event.subject == order("o")]
     assert mine == list(range(1, len(mine) + 1))
     # Whatever comes now, again and in any order, each question has its first answer.
-    answered = len([event for event in chain.told if event.subject == order("o")])
+    answered = len([event for event in chain.published if event.subject == order("o")])
     for _ in range(2):
         chain.poll(hold("o"), post("o"), release("o"), post("o"), hold("o"))
-        told_now = [event.data for event in chain.told if event.subject == order("o")]
-        assert told_now[:answered] == [event.data for event in chain.told if event.subject == order("o")][:answered]
-        phases = [_kind(event) for event in told_now]
+        answers = [event.data for event in chain.published if event.subject == order("o")]
+        assert answers[:answered] == [event.data for event in chain.published if event.subject == order("o")][:answered]
+        phases = [_kind(event) for event in answers]
         assert len(phases) == len(set(phases)), "one answer to each question"
 
 
@@ -201,11 +203,11 @@ def _kind(event: object) -> str:
     return {CreditsHeld: "held", CreditsRetired: "retired"}[type(event)]  # type: ignore[index]
 
 
-def test_a_late_refusal_is_told_once_and_only_once() -> None:
+def test_a_late_refusal_is_published_once_and_only_once() -> None:
     chain = Chain().list_and_issue(1)
     for command in (release("o"), hold("o"), hold("o"), post("o"), post("o")):
         chain.poll(command)
-    assert [(event.data.phase, event.data.reason) for event in chain.told if event.subject == order("o")] == [
+    assert [(event.data.phase, event.data.reason) for event in chain.published if event.subject == order("o")] == [
         ("hold", "closed"),
         ("post", "hold_released"),
     ]
@@ -216,10 +218,10 @@ def test_s4_a_range_across_two_tonnes_names_both_serials() -> None:
     for number, grams in enumerate((200_000, 200_000, 200_000, 200_000, 150_000, 90_000)):
         chain.poll(hold(number, grams))
         chain.poll(post(number))
-    (part,) = chain.told[-3].data.allocations
+    (part,) = chain.published[-3].data.allocations
     (batch,) = chain.proof().batches
     assert (part.from_gram, part.to_gram) == (800_000, 950_000)
-    (part,) = chain.told[-1].data.allocations
+    (part,) = chain.published[-1].data.allocations
     assert (part.from_gram, part.to_gram, part.first_serial, part.last_serial) == (
         950_000,
         1_040_000,
@@ -235,7 +237,7 @@ def test_oldest_vintage_is_taken_first_and_a_hold_may_span_batches() -> None:
     chain.issue(report="old", tonnes=1, vintage=2021)
     chain.poll(hold("o", 1_500_000))
     chain.poll(post("o"))
-    assert [(part.batch_id, part.to_gram) for part in chain.told[-1].data.allocations] == [
+    assert [(part.batch_id, part.to_gram) for part in chain.published[-1].data.allocations] == [
         (id_of("bat", "old"), 1_000_000),
         (id_of("bat", "new"), 500_000),
     ]
@@ -245,7 +247,7 @@ def test_an_order_over_more_than_twenty_batches_is_refused() -> None:
     chain = Chain().list_and_issue(*[1] * 21)
     chain.poll(hold("all", 21_000_000))
     chain.poll(hold("most", 20_000_000))
-    assert [getattr(event.data, "reason", "held") for event in chain.told[-2:]] == ["too_many_batches", "held"]
+    assert [getattr(event.data, "reason", "held") for event in chain.published[-2:]] == ["too_many_batches", "held"]
 
 
 def test_s6_a_suspended_project_refuses_new_holds_and_still_posts_old_ones() -> None:
@@ -254,8 +256,8 @@ def test_s6_a_suspended_project_refuses_new_holds_and_still_posts_old_ones() -> 
     suspended = CONTENT.model_copy(update={"status": "suspended"})
     chain.poll(ChangeListing(content=suspended, seen=1, cause=BECAUSE))
     chain.poll(hold("after", version=2), post("before"))
-    assert {_kind(event.data) for event in chain.told[-2:]} == {"hold", "retired"}
-    assert chain.told[-2].data.reason == "project_suspended"
+    assert {_kind(event.data) for event in chain.published[-2:]} == {"hold", "retired"}
+    assert chain.published[-2].data.reason == "project_suspended"
 
 
 def test_c7_the_same_polls_on_the_same_days_give_the_same_bytes() -> None:
@@ -305,14 +307,14 @@ _COMMANDS = st.lists(
 @settings(max_examples=150, deadline=None)
 def test_c1_to_c6_hold_after_any_sequence_in_any_polls(commands: list[tuple[str, int, int]], cuts: list[int]) -> None:
     chain = Chain().list_and_issue(1, 2)
-    asked: list[Command] = [
+    remaining: list[Command] = [
         hold(name, grams) if kind == "hold" else post(name) if kind == "post" else release(name)
         for kind, name, grams in commands
     ]
     for size in cuts:
-        if asked:
-            chain.poll(*asked[:size])
-            asked = asked[size:]
+        if remaining:
+            chain.poll(*remaining[:size])
+            remaining = remaining[size:]
     proof = chain.proof()
     assert proof.wrong is None
     assert proof.pages == len(chain.pages)
@@ -320,5 +322,5 @@ def test_c1_to_c6_hold_after_any_sequence_in_any_polls(commands: list[tuple[str,
         assert batch.available + batch.held + batch.allocated + batch.cancelled == batch.issued
         assert batch.retired_tonnes * 1_000_000 >= batch.allocated
     for name in {name for _, name, _ in commands}:
-        mine = [event.sequence for event in chain.told if event.subject == order(name)]
+        mine = [event.sequence for event in chain.published if event.subject == order(name)]
         assert mine == list(range(1, len(mine) + 1))

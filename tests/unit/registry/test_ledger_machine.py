@@ -53,13 +53,13 @@ GROVES, STOVES = id_of("prj", "groves"), id_of("prj", "stoves")
 DAYS = ("2026-11-24", "2026-11-25")
 # What a poll asks: a verb (onward is to hold, then to post), one of few orders, so that repeats are many, grams, and
 # how many listing versions ago the buyer looked.
-ASKED = st.tuples(
+WANTED = st.tuples(
     st.sampled_from(["onward", "onward", "onward", "hold", "post", "release"]),
     st.integers(0, 30),
     st.sampled_from([1, 200_000, 400_000, TONNE - 1, TONNE + 1, "all", "all and one gram"]),
     st.sampled_from([0, 0, 0, 0, 1]),
 )
-POLLS = st.lists(ASKED, min_size=1, max_size=10)
+POLLS = st.lists(WANTED, min_size=1, max_size=10)
 # What the registrar asks for; a version, a key and a report come again often.
 LISTINGS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {
@@ -105,7 +105,7 @@ class PlainProject:
         return sum(batch["available"] for batch in self.batches.values())
 
     def order(self, order_id: str) -> dict[str, Any]:
-        return self.orders.setdefault(order_id, {"state": "nothing", "answered": set(), "parts": {}, "told": 0})
+        return self.orders.setdefault(order_id, {"state": "nothing", "answered": set(), "parts": {}})
 
     # What the registry answers to messages: the table of domain.md, a cell a branch. Each returns an event, or none.
 
@@ -281,7 +281,7 @@ class Stored:
 
 
 @dataclass
-class Turn:
+class Attempt:
     """A replica in the middle of a poll: what it has read so far may be stale by now."""
 
     replica: Replica
@@ -350,9 +350,9 @@ class LedgerMachine(RuleBasedStateMachine):
         self.stored, self.plain = Stored(), Plain()
         self.replicas = {name: Replica(self.stored) for name in ("one", "two")}
         self.recounts = {project_id: Recount(project_id) for project_id in (GROVES, STOVES)}
-        self.turns: dict[str, Turn] = {}
+        self.attempts: dict[str, Attempt] = {}
         self.written: list[tuple[str, list[Command], str]] = []
-        self.told: dict[str, list[int]] = {}
+        self.published: dict[str, list[int]] = {}
 
     @initialize(versions=st.integers(1, 2), tonnes=st.integers(1, 3))
     def begin_with_a_project_on_sale(self, versions: int, tonnes: int) -> None:
@@ -362,31 +362,31 @@ class LedgerMachine(RuleBasedStateMachine):
 
     # What messages ask. A replica may be stopped after each of its two readings while the other goes on.
 
-    @rule(replica=REPLICAS, project_id=PROJECTS, asked=POLLS, day=st.sampled_from(DAYS))
-    def a_poll_in_one_go(self, replica: str, project_id: str, asked: list[Any], day: str) -> None:
-        self._write(Turn(self.replicas[replica], project_id, self._commands(project_id, asked), day))
+    @rule(replica=REPLICAS, project_id=PROJECTS, drawn=POLLS, day=st.sampled_from(DAYS))
+    def a_poll_in_one_go(self, replica: str, project_id: str, drawn: list[Any], day: str) -> None:
+        self._write(Attempt(self.replicas[replica], project_id, self._commands(project_id, drawn), day))
 
-    @rule(replica=REPLICAS, project_id=PROJECTS, asked=POLLS)
-    def a_replica_reads_the_last_page(self, replica: str, project_id: str, asked: list[Any]) -> None:
-        self.turns[replica] = Turn(self.replicas[replica], project_id, self._commands(project_id, asked))
+    @rule(replica=REPLICAS, project_id=PROJECTS, drawn=POLLS)
+    def a_replica_reads_the_last_page(self, replica: str, project_id: str, drawn: list[Any]) -> None:
+        self.attempts[replica] = Attempt(self.replicas[replica], project_id, self._commands(project_id, drawn))
 
-    @precondition(lambda self: self.turns)
+    @precondition(lambda self: self.attempts)
     @rule(data=st.data())
     def a_replica_reads_the_entries(self, data: st.DataObject) -> None:
-        self.turns[data.draw(st.sampled_from(sorted(self.turns)))].read_the_entries()
+        self.attempts[data.draw(st.sampled_from(sorted(self.attempts)))].read_the_entries()
 
-    @precondition(lambda self: self.turns)
+    @precondition(lambda self: self.attempts)
     @rule(data=st.data())
     def a_replica_writes(self, data: st.DataObject) -> None:
-        self._write(self.turns.pop(data.draw(st.sampled_from(sorted(self.turns)))))
+        self._write(self.attempts.pop(data.draw(st.sampled_from(sorted(self.attempts)))))
 
     @precondition(lambda self: self.written)
     @rule(data=st.data())
-    def what_was_written_is_told_again(self, data: st.DataObject) -> None:
+    def what_was_written_is_requested_again(self, data: st.DataObject) -> None:
         first = data.draw(st.integers(0, len(self.written) - 1))
         for project_id, commands, day in self.written[first:]:
             written = len(self.written)
-            self._write(Turn(self.replicas[data.draw(REPLICAS)], project_id, commands, day))
+            self._write(Attempt(self.replicas[data.draw(REPLICAS)], project_id, commands, day))
             assert len(self.written) == written, "a repeat adds nothing"
 
     # What the registrar asks; one rule, since polls are what a ledger has most of.
@@ -407,7 +407,7 @@ class LedgerMachine(RuleBasedStateMachine):
             # One order may not take them all.
             for number in range(21):
                 self._issues(project_id, name=f"many-{number}", tonnes=1, vintage=2022)
-            self._write(Turn(self.replicas["one"], project_id, self._commands(project_id, [("hold", "", "all", 0)])))
+            self._write(Attempt(self.replicas["one"], project_id, self._commands(project_id, [("hold", "", "all", 0)])))
 
     def _lists(self, project_id: str, code: str, price: int, status: Any, behind: int = 0) -> None:
         seen = max(0, len(self.plain.projects[project_id].versions) - behind)
@@ -472,7 +472,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_events_of_each_subject_are_numbered_without_gaps(self) -> None:
-        for sequences in self.told.values():
+        for sequences in self.published.values():
             assert sequences == list(range(1, len(sequences) + 1))
 
     def teardown(self) -> None:
@@ -488,11 +488,11 @@ class LedgerMachine(RuleBasedStateMachine):
 
     # How a replica works.
 
-    def _commands(self, project_id: str, asked: list[Any]) -> list[Command]:
+    def _commands(self, project_id: str, drawn: list[Any]) -> list[Command]:
         project = self.plain.projects[project_id]
         amounts = {"all": project.available, "all and one gram": project.available + 1}
         commands: list[Command] = []
-        for verb, number, amount, behind in asked:
+        for verb, number, amount, behind in drawn:
             order_id = id_of("ord", project_id, str(number))
             if verb == "hold" or (verb == "onward" and project.order(order_id)["state"] == "nothing"):
                 grams = max(1, amounts.get(amount, amount))
@@ -508,18 +508,18 @@ class LedgerMachine(RuleBasedStateMachine):
         before = len(self.written)
         replica = self.replicas["two" if len(self.written) % 3 else "one"]
         try:
-            self._decide(Turn(replica, project_id, [command]))
+            self._decide(Attempt(replica, project_id, [command]))
         except Refusal as refusal:
             self.met[refusal.code] += 1
             return refusal.code
         return None if len(self.written) > before else "repeat"
 
-    def _write(self, turn: Turn) -> None:
+    def _write(self, attempt: Attempt) -> None:
         """Write what a poll asked, and hold the answers against the model's."""
-        page = self._decide(turn)
-        project = self.plain.projects[turn.project_id]
+        page = self._decide(attempt)
+        project = self.plain.projects[attempt.project_id]
         answers = []
-        for command in turn.commands:
+        for command in attempt.commands:
             match command:
                 case Hold():
                     answers.append(project.hold(command.order_id, command.grams, command.listing_version))
@@ -530,22 +530,22 @@ class LedgerMachine(RuleBasedStateMachine):
         expected = [answer for answer in answers if answer]
         assert [_plain(event.data) for event in _events(page)] == expected
         self.met.update(str(answer[3]) if answer[0] == "refused" else str(answer[0]) for answer in expected)
-        self._agrees(turn.project_id)
+        self._agrees(attempt.project_id)
 
-    def _decide(self, turn: Turn) -> Page | None:
+    def _decide(self, attempt: Attempt) -> Page | None:
         """Write the turn's page; one that loses the race is decided again, and nobody else writes meanwhile."""
         for _ in range(TRIES_MAX):
             try:
-                page = turn.write()
+                page = attempt.write()
             except LostRace:
                 self.met["lost race"] += 1
-                turn.read_the_last_page()
+                attempt.read_the_last_page()
                 continue
             if page is not None:
-                self.written.append((turn.project_id, turn.commands, turn.day))
-                self.recounts[turn.project_id].take(json.loads(text(page)))
+                self.written.append((attempt.project_id, attempt.commands, attempt.day))
+                self.recounts[attempt.project_id].take(json.loads(text(page)))
                 for event in _events(page):
-                    self.told.setdefault(event.subject, []).append(event.sequence)
+                    self.published.setdefault(event.subject, []).append(event.sequence)
             return page
         raise AssertionError("it loses against nobody")
 

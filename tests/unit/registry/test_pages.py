@@ -103,8 +103,8 @@ def test_c6_a_stranger_with_an_rfc_8785_encoder_finds_the_hash_of_each_page() ->
         chain.poll(command)
     for page in chain.pages:
         content = page.model_dump(mode="json")
-        told = content.pop("hash")
-        assert hashlib.sha256(rfc8785.dumps(content)).hexdigest() == told
+        stated = content.pop("hash")
+        assert hashlib.sha256(rfc8785.dumps(content)).hexdigest() == stated
 
 
 def test_a_number_without_an_exact_form_is_refused() -> None:
@@ -134,11 +134,11 @@ def test_an_entry_writes_only_what_its_kind_uses() -> None:
     }
 
 
-def test_what_is_told_to_be_available_fits_the_event_also_when_batches_hold_more() -> None:
+def test_what_is_published_as_available_fits_the_event_also_when_batches_hold_more() -> None:
     chain = Chain().list_and_issue()
     for number in range(3):
         report = Report(report=f"R{number}", verifier="V", verified_tonnes=10**9, tonnes=10**9, vintage=2021)
         chain.poll(Issue(report=report, batch_id=id_of("bat", str(number)), cause=Cause(id="x")))
     chain.poll(hold("stale", version=7))
-    assert chain.told[-1].data.available_grams == 10**15
+    assert chain.stated[-1].data.available_grams == 10**15
     assert chain.pages[-1].available == 3 * 10**15

@@ -36,7 +36,7 @@ def test_hosts_of_one_network_count_as_one(one: str, other: str) -> None:
     assert key(one) == key(other)
 
 
-def test_networks_are_told_apart() -> None:
+def test_networks_are_distinguished() -> None:
     assert key("2001:db8:1:2::1") != key("2001:db8:1:3::1")
 
 

@@ -49,8 +49,8 @@ def site() -> httpx.AsyncClient:
 
     @app.get("/{_path:path}")
     async def page(_path: str) -> HTMLResponse:
-        told = {"status": 404, "title": Sentence("There is nothing here"), "detail": "", "errors": []}
-        return HTMLResponse(pages.render("error.html", **told, request_id="req_1"))
+        context = {"status": 404, "title": Sentence("There is nothing here"), "detail": "", "errors": []}
+        return HTMLResponse(pages.render("error.html", **context, request_id="req_1"))
 
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://site")
 

@@ -143,7 +143,7 @@ async def test_two_replicas_that_end_and_buy_one_order_at_once_leave_one_end(wor
         # The other replica has no relay: what it wrote is published by ours once its leases have ended.
         await world.replica.store.sources[1].release()
         order = await world.look(guest, held)
-        events = await world.said_of(held["order_id"], OrderPlaced, OffsetPurchased, OrderClosed, count=2)
+        events = await world.events_of_subject(held["order_id"], OrderPlaced, OffsetPurchased, OrderClosed, count=2)
         if isinstance(cancelled, DoesNotFit):
             assert order["state"] == "purchased"
             assert [type(event.data) for event in events] == [OrderPlaced, OffsetPurchased]
