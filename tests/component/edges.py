@@ -55,16 +55,19 @@ def variants(line: str, sound: Sound, query_names: list[str]) -> Iterator[tuple[
         text = edge if isinstance(edge, str) else json.dumps(edge)
         plain = text.encode(errors="replace").decode()[:ADDRESS_LENGTH_MAX]
         for name in sound.path:
-            yield f"{name} in the path: {text[:40]!r}", _asked(method, address, sound, path={**sound.path, name: plain})
+            yield (
+                f"{name} in the path: {text[:40]!r}",
+                _request(method, address, sound, path={**sound.path, name: plain}),
+            )
         for name in query_names:
-            yield f"?{name}={text[:40]!r}", _asked(method, address, sound, query={**sound.query, name: plain})
+            yield f"?{name}={text[:40]!r}", _request(method, address, sound, query={**sound.query, name: plain})
         for name in sound.headers:
             header = "".join(letter for letter in plain if 31 < ord(letter) < 127)[:8_000]
             for shown in (header, f'"{header}"'):
-                yield f"{name}: {text[:40]!r}", _asked(method, address, sound, headers={**sound.headers, name: shown})
+                yield f"{name}: {text[:40]!r}", _request(method, address, sound, headers={**sound.headers, name: shown})
         if sound.json is not None:
             for at in places(sound.json):
-                yield f"{at}: {text[:40]!r}", _asked(method, address, sound, json_body=put(sound.json, at, edge))
+                yield f"{at}: {text[:40]!r}", _request(method, address, sound, json_body=put(sound.json, at, edge))
 
 
 async def faults(client: httpx.AsyncClient, line: str, sound: Sound) -> list[str]:
@@ -74,17 +77,17 @@ async def faults(client: httpx.AsyncClient, line: str, sound: Sound) -> list[str
     operation = document["paths"].get(address, {}).get(line.split(maxsplit=1)[0].lower(), {})
     query_names = [one["name"] for one in operation.get("parameters", []) if one["in"] == "query"] or list(sound.query)
     method, path = line.split()
-    good = await client.request(**_asked(method, path, sound), follow_redirects=False)
+    good = await client.request(**_request(method, path, sound), follow_redirects=False)
     assert good.status_code < 400, f"{line}: {good.status_code} {good.text[:300]}"
     found = []
-    for what, asked in variants(line, sound, query_names):
-        answer = await client.request(**asked)
+    for what, request in variants(line, sound, query_names):
+        answer = await client.request(**request)
         if answer.status_code >= 500:
             found.append(f"{line} {what}: {answer.status_code}")
     return found
 
 
-def _asked(
+def _request(
     method: str,
     address: str,
     sound: Sound,
@@ -95,18 +98,18 @@ def _asked(
     json_body: Any = None,
 ) -> dict[str, Any]:
     named = {name: quote(value, safe="") for name, value in (path or sound.path).items()}
-    asked: dict[str, Any] = {
+    request: dict[str, Any] = {
         "method": method,
         "url": address.format_map(named),
         "params": dict(query if query is not None else sound.query),
         "headers": dict(headers or sound.headers),
     }
-    if asked["headers"].get(KEY_HEADER) == sound.headers.get(KEY_HEADER, "-"):
+    if request["headers"].get(KEY_HEADER) == sound.headers.get(KEY_HEADER, "-"):
         # Each is a wish of its own, or the key would be refused before anything else.
-        asked["headers"][KEY_HEADER] = secrets.token_hex(8)
+        request["headers"][KEY_HEADER] = secrets.token_hex(8)
     body = sound.json if json_body is None else json_body
     if body is not None:
         # The escapes of JSON can write what UTF-8 cannot.
-        asked["content"] = json.dumps(body)
-        asked["headers"] = {"Content-Type": "application/json", **asked["headers"]}
-    return asked
+        request["content"] = json.dumps(body)
+        request["headers"] = {"Content-Type": "application/json", **request["headers"]}
+    return request

@@ -42,7 +42,7 @@ class World:
 
     def staff(self, organiser_id: str | None = None) -> dict[str, str]:
         claims = {"organiser_id": organiser_id} if organiser_id else {}
-        return {"Authorization": f"Bearer {self._issuer[0].token('staff-1', 'scenes:write', **told)}"}
+        return {"Authorization": f"Bearer {self._issuer[0].token('staff-1', 'scenes:write', **claims)}"}
 
     async def scene(self, organiser_id: str = "org_demo", **changes: Any) -> tuple[str, str]:
         """Publish a scene; return its code and id."""

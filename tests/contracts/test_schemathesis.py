@@ -332,7 +332,7 @@ def test_a_guarded_operation_refuses_who_shows_nothing_or_something_else(service
     address = tested.address + path.format_map(tested.things)
     nothing = tested.session.request(method, address)
     assert (nothing.status_code, nothing.json()["code"]) == (401, "unauthenticated")
-    other = {"Authorization": f"Bearer {served.token('nothing:read')}", CAPABILITY_HEADER: "0" * 26}
+    other = {"Authorization": f"Bearer {tested.token('nothing:read')}", CAPABILITY_HEADER: "0" * 26}
     refused = tested.session.request(method, address, headers=other)
     assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
     forged = tested.session.request(method, address, headers={"Authorization": "Bearer e30.e30.e30"})

@@ -140,5 +140,5 @@ def test_what_is_published_as_available_fits_the_event_also_when_batches_hold_mo
         report = Report(report=f"R{number}", verifier="V", verified_tonnes=10**9, tonnes=10**9, vintage=2021)
         chain.poll(Issue(report=report, batch_id=id_of("bat", str(number)), cause=Cause(id="x")))
     chain.poll(hold("stale", version=7))
-    assert chain.stated[-1].data.available_grams == 10**15
+    assert chain.published[-1].data.available_grams == 10**15
     assert chain.pages[-1].available == 3 * 10**15
