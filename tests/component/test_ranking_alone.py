@@ -25,7 +25,7 @@ from shared.messaging import broker
 from shared.settings import Settings
 from shared.web.auth import CAPABILITY_HEADER
 from tests.component.conftest import kafka_of_its_own
-from tests.component.test_ranking import forwarded
+from tests.component.test_ranking_reading import forwarded
 from tests.component.test_ranking_rebuild import done, request_rebuild
 from tests.component.test_ranking_snapshots import counted, stored, with_a_snapshot
 from tests.component.town import Town, four_guests, new_id, rows
