@@ -259,7 +259,7 @@ async def test_what_has_not_taken_effect_is_the_consumer_s_lag(
 
     group = f"lagging-{secrets.token_hex(4)}"
     async with consuming(infra, producer, handle, group=group, replica=group, begins=True) as (consumer, to):
-        looking = asyncio.create_task(lag.observe_lag(lambda: consumer, to.in_progress))
+        looking = asyncio.create_task(lag.observe_lag(lambda: consumer, lambda: to.in_progress))
 
         def behind() -> float | None:
             return REGISTRY.get_sample_value("diandian_consumer_lag", {"topic": "order.placed"})
