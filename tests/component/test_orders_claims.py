@@ -16,7 +16,7 @@ from services.orders.store.store import Loaded
 from shared.contracts.event import Cause
 from shared.contracts.orders import BeneficiaryNamed, OffsetPurchased, OrderClosed, OrderPlaced
 from shared.web.auth import CAPABILITY_HEADER
-from tests.component.test_orders import (  # noqa: F401 -- the fixtures are used by name
+from tests.component.orders_world import (  # noqa: F401 -- the fixtures are used by name
     GRAMS,
     Footprint,
     World,

@@ -20,7 +20,7 @@ from services.orders.handlers.orders import Handlers, Keyed
 from services.orders.store.store import Store
 from shared.contracts.event import Cause
 from shared.contracts.orders import OffsetPurchased, OrderClosed, OrderPlaced
-from tests.component.test_orders import (  # noqa: F401 -- the fixtures are used by name
+from tests.component.orders_world import (  # noqa: F401 -- the fixtures are used by name
     GRAMS,
     Footprint,
     World,

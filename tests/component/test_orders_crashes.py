@@ -26,8 +26,8 @@ from shared.contracts.orders import OffsetPurchased, OrderClosed, OrderPlaced
 from shared.contracts.registry import CreditsHeld
 from shared.web.app import database
 from shared.web.idempotency import id_of
+from tests.component.orders_clock import Clock
 from tests.component.provider import Provider, provider
-from tests.component.test_orders import Clock
 from tests.component.test_orders_capture import money_is_sound
 from tests.conftest import Infra, client_of, consumed, until
 from tests.unit.orders.examples import made

@@ -15,17 +15,15 @@ from deploy.sandbox import payments as sandbox
 from deploy.sandbox.notices import SIGNATURE_HEADER, sign
 from shared.contracts.orders import OffsetPurchased, OrderClosed, OrderPlaced
 from shared.contracts.registry import CreditsRefused
-from tests.component.provider import KEY
-from tests.component.test_orders import (  # noqa: F401 -- the fixtures are used by name
-    GRAMS,
+from tests.component.orders_world import (  # noqa: F401 -- the fixtures are used by name
     World,
     certified,
-    new_id,
     retired,
     running,
     shows,
     world,
 )
+from tests.component.provider import KEY
 from tests.conftest import consumed, enveloped, until
 
 NOTICES = "/v1/payments/notices/sandbox"

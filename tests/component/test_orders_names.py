@@ -10,7 +10,7 @@ from services.orders.domain.beneficiary import beneficiary
 from shared.contracts.event import Cause
 from shared.contracts.orders import BeneficiaryNamed
 from shared.web.auth import CAPABILITY_HEADER
-from tests.component.test_orders import (  # noqa: F401 -- the fixtures are used by name
+from tests.component.orders_world import (  # noqa: F401 -- the fixtures are used by name
     World,
     running,
     world,

@@ -13,7 +13,7 @@ import pytest
 from services.orders.domain.beneficiary.alias import alias_of
 from shared.contracts.orders import BeneficiaryNamed, OffsetPurchased, OrderPlaced
 from shared.web.auth import CAPABILITY_HEADER, hash_of
-from tests.component.test_orders import (  # noqa: F401 -- the fixtures are used by name
+from tests.component.orders_world import (  # noqa: F401 -- the fixtures are used by name
     Footprint,
     World,
     running,

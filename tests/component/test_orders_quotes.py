@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.component.test_orders import (  # noqa: F401 -- the fixtures are used by name
+from tests.component.orders_world import (  # noqa: F401 -- the fixtures are used by name
     World,
     running,
     world,

@@ -20,7 +20,7 @@ from services.orders.store.store import Loaded, Store
 from shared.contracts.event import Cause
 from shared.contracts.orders import OffsetPurchased, OrderClosed, OrderPlaced
 from shared.contracts.registry import CreditsRefused
-from tests.component.test_orders import (  # noqa: F401 -- the fixtures are used by name
+from tests.component.orders_world import (  # noqa: F401 -- the fixtures are used by name
     Issuer,
     World,
     new_id,

@@ -14,7 +14,13 @@ from services.orders.handlers.orders import Handlers
 from shared.contracts.event import Cause
 from shared.contracts.orders import BeneficiaryNamed, OrderClosed, OrderPlaced
 from shared.web.auth import CAPABILITY_HEADER
-from tests.component.test_orders import World, new_id, running, shows, world  # noqa: F401 -- fixtures are used by name
+from tests.component.orders_world import (  # noqa: F401 -- the fixtures are used by name
+    World,
+    new_id,
+    running,
+    shows,
+    world,
+)
 from tests.component.test_orders_concurrency import make
 from tests.conftest import until
 

@@ -28,8 +28,8 @@ from shared.web.idempotency import id_of
 from shared.web.pages import Pages
 from tests.component.test_registry_replicas import PAGES, PROJECT, listed
 from tests.conftest import client_of
-from tests.unit.registry.test_ledger import BECAUSE, post
-from tests.unit.registry.test_ledger import hold as held
+from tests.unit.registry.chain import BECAUSE, post
+from tests.unit.registry.chain import hold as held
 
 PREFIX = "CDCER-CN510100-0042-2021-01"
 TONNE = 1_000_000

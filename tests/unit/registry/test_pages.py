@@ -17,7 +17,7 @@ from services.registry.domain.ledger import NO_PAGE, Batch, Entry, Listing, Page
 from shared.contracts.event import Cause
 from shared.contracts.registry import Allocation
 from shared.web.idempotency import id_of
-from tests.unit.registry.test_ledger import CONTENT, Chain, hold, post, release
+from tests.unit.registry.chain import CONTENT, Chain, hold, post, release
 
 # All that a text may hold but halves of surrogate pairs, which no encoder takes and no request brings.
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

@@ -24,7 +24,7 @@ from services.registry.domain.commands import (
 from services.registry.domain.decide import next_page
 from services.registry.domain.ledger import Page
 from shared.web.idempotency import id_of
-from tests.unit.registry.test_ledger import BECAUSE, CONTENT, PROJECT, Chain, hold, order
+from tests.unit.registry.chain import BECAUSE, CONTENT, PROJECT, Chain, hold, order
 
 OTHER = id_of("prj", "other")
 

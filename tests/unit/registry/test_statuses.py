@@ -19,7 +19,7 @@ from services.registry.domain.commands import (
     UnknownBatch,
 )
 from shared.web.idempotency import id_of
-from tests.unit.registry.test_ledger import BECAUSE, CONTENT, Chain, hold, order, post, release, state_of
+from tests.unit.registry.chain import BECAUSE, CONTENT, Chain, hold, order, post, release, state_of
 
 # By status what the command comes to: the figures of the batch after it (available, held, allocated, cancelled, in
 # grams), or the code of the refusal; then the reason told, if one is.
