@@ -1,4 +1,4 @@
-"""No route of the registry answers 500 for what it is asked."""
+"""No route of the registry answers 500 for what is requested of it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from services.registry.api import ACCESS
 from services.registry.app import create_app
 from shared.settings import Settings
 from shared.web.idempotency import id_of
+from tests.component.edge_values import INTEGERS
 from tests.component.edges import Sound, faults
 from tests.component.test_registry import LISTING
 from tests.conftest import Infra, client_of
@@ -78,7 +79,7 @@ async def test_no_edge_of_a_field_makes_a_500(registry: httpx.AsyncClient, line:
     assert await faults(registry, line, SOUND[line]) == []
 
 
-# What these ask for is made by the fixture.
+# What these are about is made by the fixture.
 OF_WHAT_IS_THERE = (
     "POST /v1/projects/{project_id}/cancellations",
     "GET /v1/retirements/{serial}",
@@ -102,7 +103,7 @@ async def test_no_edge_of_a_serial_makes_a_500(registry: httpx.AsyncClient) -> N
         sound = Sound(path={name: serial}, query={"cursor": 0, "limit": 1} if "/v1/" in line else {"cursor": 0})
         assert await faults(registry, line, sound) == []
     prefix = registry.batch["prefix"]  # type: ignore[attr-defined]
-    for first in (0, 2**31, 2**53, 2**63, 10**30):
+    for first in INTEGERS[1:]:
         for text in (f"{prefix}-{first}", f"{prefix}-1-{first}", f"{prefix[:-2]}{first}-1"):
             answer = await registry.get(f"/v1/retirements/{text}")
             assert answer.status_code in {200, 404}, text
