@@ -192,7 +192,7 @@ async def test_s21_ten_megabytes_are_refused_before_any_work(calculator: httpx.A
     assert (refused.status_code, refused.json()["code"]) == (413, "too_large")
 
 
-async def test_a_scene_put_again_tells_nothing_and_a_change_tells_the_next_sequence(
+async def test_a_scene_put_again_publishes_nothing_and_a_change_the_next_sequence(
     calculator: httpx.AsyncClient, infra: Infra
 ) -> None:
     code = f"{CODE}P"
@@ -213,7 +213,7 @@ async def test_a_scene_put_again_tells_nothing_and_a_change_tells_the_next_seque
 async def test_a_certificate_shows_a_footprint_as_neutralised_and_a_revocation_takes_it_back_in_any_order(
     calculator: httpx.AsyncClient, publish: Callable[..., Awaitable[None]], infra: Infra
 ) -> None:
-    async def tell(envelope: Envelope[Event]) -> None:
+    async def publish_and_wait(envelope: Envelope[Event]) -> None:
         await publish(envelope)
         async with offsets.opened(infra.kafka) as log:
             await until(lambda: log.is_read_by("calculator"))
@@ -241,12 +241,12 @@ async def test_a_certificate_shows_a_footprint_as_neutralised_and_a_revocation_t
             revoked_at="2026-11-27T06:00:00Z",
         )
         if in_order:
-            await tell(enveloped(issued))
+            await publish_and_wait(enveloped(issued))
             assert await _covered(calculator, made)
-            await tell(enveloped(revoked, sequence=2))
+            await publish_and_wait(enveloped(revoked, sequence=2))
         else:
-            await tell(enveloped(revoked, sequence=2))
-            await tell(enveloped(issued))
+            await publish_and_wait(enveloped(revoked, sequence=2))
+            await publish_and_wait(enveloped(issued))
         assert not await _covered(calculator, made)
 
 

@@ -150,11 +150,11 @@ async def test_the_running_total_is_that_of_the_footprint_and_none_while_somethi
     calculator: httpx.AsyncClient,
 ) -> None:
     form = {"form": "refined", **FLIGHT_LEG, "stay": "none", "idempotency_key": secrets.token_hex(16)}
-    said = await calculator.post(f"/s/{CODE}/preview", data=form, headers={"Accept-Language": "hi"})
+    preview_page = await calculator.post(f"/s/{CODE}/preview", data=form, headers={"Accept-Language": "hi"})
     wrong = await calculator.post(f"/s/{CODE}/preview", data={**form, "legs-0-origin": "Atlantis"})
     lines = await lines_of(calculator, await refined(calculator, FLIGHT_LEG))
     (flight,) = lines.values()
-    assert said.json() == {"mass": f"{round(flight['mass_g'] / 1000)} किग्रा"}
+    assert preview_page.json() == {"mass": f"{round(flight['mass_g'] / 1000)} किग्रा"}
     assert wrong.json() == {"mass": None}
 
 

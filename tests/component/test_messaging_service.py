@@ -122,8 +122,8 @@ async def test_the_later_of_two_processes_under_one_name_reports_it_and_works_wh
             coordinator = subscriber.consumer._coordinator
             generation = coordinator.generation
             await both.enter_async_context(later.running())
-            said = await until(later.health)
-            assert said == f"process {os.getpid()} on {os.uname().nodename} works as {given.replica} already"
+            health = await until(later.health)
+            assert health == f"process {os.getpid()} on {os.uname().nodename} works as {given.replica} already"
             await passes_on("earlier")
             assert coordinator.generation == generation
             assert await earlier.health() is None

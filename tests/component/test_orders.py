@@ -29,7 +29,7 @@ from tests.component.orders_world import (  # noqa: F401 -- the fixtures are use
 from tests.conftest import enveloped, until
 
 
-async def test_a_guest_s_order_goes_from_quote_to_completed_and_tells_its_whole_story(world: World) -> None:
+async def test_a_guest_s_order_goes_from_quote_to_completed_and_publishes_its_whole_story(world: World) -> None:
     project_id, footprint, guest = await world.project(), await world.known_footprint(), await world.guest()
     scene = ScenePublished(
         scene_id=footprint.event.scene_id or "",

@@ -127,8 +127,8 @@ async def test_an_order_that_waits_is_refused_when_its_footprint_was_replaced_or
     await world.publish(enveloped(old.event), enveloped(late.event))
     orders = await settled(world, guest, replaced, covered)
     assert [order["refusal"]["reason"] for order in orders] == ["footprint_replaced", "footprint_covered"]
-    said = await consumed(world.infra, OrderPlaced, OrderClosed)
-    assert not {event.subject for event in said} & {order["order_id"] for order in orders}
+    published = await consumed(world.infra, OrderPlaced, OrderClosed)
+    assert not {event.subject for event in published} & {order["order_id"] for order in orders}
 
 
 async def test_a_company_places_several_orders_under_one_profile_and_its_name(world: World) -> None:

@@ -98,9 +98,9 @@ class Stage:
 
     async def look_up(self, payment_id: str) -> None:
         """Take in what the provider says when it is asked; the replica dies on the way, if it asks for something."""
-        said = await self.sandbox.look_up(payment_id)
-        assert said is not None
-        await self.payments.notice(payment_id, said, cause=CAUSE)
+        report = await self.sandbox.look_up(payment_id)
+        assert report is not None
+        await self.payments.notice(payment_id, report, cause=CAUSE)
 
     @contextlib.asynccontextmanager
     async def fresh(self, *, replicas: int = 1) -> AsyncIterator[httpx.AsyncClient]:

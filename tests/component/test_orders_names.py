@@ -56,7 +56,7 @@ async def test_s23_a_name_that_cannot_be_printed_comes_back_on_the_form_with_the
     assert mended.status_code == 303
 
 
-async def test_the_same_name_and_board_again_tell_nothing(world: World) -> None:
+async def test_the_same_name_and_board_again_publish_nothing(world: World) -> None:
     project_id, guest = await world.project(), await world.guest()
     held = await world.held_order(guest, project_id, beneficiary={"name": "Lin Yu (demo)"})
     profile = {CAPABILITY_HEADER: held["profile_capability"]}

@@ -156,15 +156,15 @@ async def test_whoever_shows_a_profile_sees_where_they_stand_or_that_they_do_not
 
 
 @pytest.mark.parametrize(
-    ("address", "said"),
+    ("address", "sentence"),
     [
         (f"/boards/people?scene={OTHER_CODE}&window=day", "The first certificate of this place and time"),
         (f"/boards/people?measure=mass_g&scene={OTHER_CODE}", "It lists those who chose to be named"),
         (f"/boards/companies?scene={OTHER_CODE}", "No company is on this board yet"),
     ],
 )
-async def test_an_empty_board_shows_what_would_fill_it(client: httpx.AsyncClient, address: str, said: str) -> None:
-    assert said in (await client.get(address)).text
+async def test_an_empty_board_shows_what_would_fill_it(client: httpx.AsyncClient, address: str, sentence: str) -> None:
+    assert sentence in (await client.get(address)).text
 
 
 @pytest.mark.parametrize(

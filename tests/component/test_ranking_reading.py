@@ -40,7 +40,7 @@ async def dead(infra: Infra, *places: bytes) -> list[Any]:
     return [record async for record in whole(infra.kafka, "dead.ranking") if record.key in places]
 
 
-async def test_a_dead_letter_holds_the_bytes_and_tells_where_they_lay_and_why(
+async def test_a_dead_letter_holds_the_bytes_and_shows_where_they_lay_and_why(
     infra: Infra, producer: broker.Producer
 ) -> None:
     offset = secrets.randbits(40)

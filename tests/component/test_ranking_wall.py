@@ -236,7 +236,7 @@ async def test_two_hundred_streams_cost_one_computation_a_second_get_the_same_by
     assert value_of("diandian_wall_snapshots_total") == left
 
 
-def test_the_stream_keeps_alive_every_fifteen_seconds_and_tells_when_to_come_again() -> None:
+def test_the_stream_keeps_alive_every_fifteen_seconds_and_names_when_to_come_again() -> None:
     from services.ranking.api import wall
 
     assert wall.KEEP_ALIVE_SECONDS == 15 == EventSourceResponse.DEFAULT_PING_INTERVAL

@@ -36,12 +36,12 @@ async def test_s3_of_a_thousand_orders_at_once_two_replicas_hold_exactly_those_t
         project_id = await listed(registry, tonnes=LEFT_G // 1_000_000)
         await until(lambda: share_the_work(infra, {replica.replica for replica in both}))
         orders = [placed(project_id, EACH_G) for _ in range(ORDERS)]
-        await tell_at_once(infra, orders)
-        said: list[Any] = list(await answers(infra, orders, count=ORDERS))
+        await publish_at_once(infra, orders)
+        answered: list[Any] = list(await answers(infra, orders, count=ORDERS))
         batches = await after_each_page(registry, project_id)
     # Whoever lost a race decided again, and no order has heard of that.
-    assert Counter(event.order_id for event in said) == {order.order_id: 1 for order in orders}
-    assert Counter(getattr(event, "reason", "held") for event in said) == {
+    assert Counter(event.order_id for event in answered) == {order.order_id: 1 for order in orders}
+    assert Counter(getattr(event, "reason", "held") for event in answered) == {
         "held": LEFT_G // EACH_G,
         "insufficient_stock": ORDERS - LEFT_G // EACH_G,
     }
@@ -51,7 +51,7 @@ async def test_s3_of_a_thousand_orders_at_once_two_replicas_hold_exactly_those_t
     assert (batches[-1].held, batches[-1].available) == (LEFT_G, 0)
 
 
-async def tell_at_once(infra: Infra, orders: list[OrderPlaced]) -> None:
+async def publish_at_once(infra: Infra, orders: list[OrderPlaced]) -> None:
     """Tell them over all partitions, which the key would not do: so both replicas write one chain of pages."""
     producer = broker.Producer(infra.kafka, replica="surge")
     await producer.start()

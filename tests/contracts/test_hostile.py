@@ -174,7 +174,9 @@ async def addresses(service: str, mongodb_url: str, about: list[Hostile]) -> lis
     ]
 
 
-async def test_an_audit_and_the_tools_bear_what_the_services_bear(infra: Infra, producer: broker.Producer) -> None:
+async def test_an_audit_and_the_tools_withstand_what_the_services_withstand(
+    infra: Infra, producer: broker.Producer
+) -> None:
     for number, one in enumerate(many(HOSTILE)[:SEEN_BY_ALL]):
         # Others read these topics too, and halt when too many in a row are none.
         contract, message = examples()[number % len(examples())]

@@ -178,14 +178,14 @@ async def test_the_policy_of_every_page_allows_no_script_and_no_style_of_its_own
     pages: tuple[Phone, dict[str, str]],
 ) -> None:
     guest, addresses = pages
-    said: list[str] = []
-    guest.page.on("console", lambda message: said.append(message.text))
+    messages: list[str] = []
+    guest.page.on("console", lambda message: messages.append(message.text))
     for address in addresses.values():
         await guest.open(address)
         policy = guest.answers[0].headers["content-security-policy"]
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
-    assert not [text for text in said if "Content Security Policy" in text or "Content-Security-Policy" in text]
+    assert not [text for text in messages if "Content Security Policy" in text or "Content-Security-Policy" in text]
 
 
 async def test_every_page_is_whole_in_its_language(

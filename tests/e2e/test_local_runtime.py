@@ -74,9 +74,9 @@ async def consume(copy: Local, count: int) -> list[bytes]:
 
 
 def test_up_when_all_is_up_reports_that_and_starts_nothing(stores: Local) -> None:
-    before, said = pids(stores), []
-    stores.up(said.append)
-    assert said == [f"Up already at {stores.url}"]
+    before, printed = pids(stores), []
+    stores.up(printed.append)
+    assert printed == [f"Up already at {stores.url}"]
     assert pids(stores) == before
 
 
@@ -86,12 +86,12 @@ async def test_s15_what_kafka_acknowledged_survives_its_crash_and_up_starts_only
     stores.kill("kafka")
     assert pids(stores) == before | {"kafka": None}
 
-    said: list[str] = []
-    stores.up(said.append)
+    printed: list[str] = []
+    stores.up(printed.append)
 
     assert pids(stores)["mongodb"] == before["mongodb"]
     assert pids(stores)["kafka"] not in (None, before["kafka"])
-    assert not any("mongodb" in line for line in said)
+    assert not any("mongodb" in line for line in printed)
     await produce(stores, b"after it")
     assert await consume(stores, 2) == [b"before the crash", b"after it"]
 
@@ -112,10 +112,10 @@ def test_another_port_for_a_running_copy_is_refused_and_the_right_one_named(stor
 
 
 def test_down_twice_reports_that_nothing_runs_and_data_stay(stores: Local) -> None:
-    before, said = numbers(stores), []
-    stores.down(said.append)
-    stores.down(said.append)
-    assert said == ["Stopped kafka, mongodb.", "Nothing runs."]
+    before, printed = numbers(stores), []
+    stores.down(printed.append)
+    stores.down(printed.append)
+    assert printed == ["Stopped kafka, mongodb.", "Nothing runs."]
     assert not any(listens(stores.place.port_of(name)) for name in STORES)
     stores.up()
     assert numbers(stores) == before
@@ -152,10 +152,10 @@ def held(code: str, port: int) -> Iterator[int]:
 def test_when_one_part_fails_the_others_stop_again_and_its_log_is_shown(tmp_path: Path) -> None:
     copy = Local(tmp_path, free_port(), parts=STORES)
     copy.place.folder("mongodb").joinpath("WiredTiger.turtle").write_text("no turtle")
-    said: list[str] = []
+    printed: list[str] = []
     with pytest.raises(PartFailed, match=r"(?s)mongodb ended.*mongodb\.log:\n.*WiredTiger"):
-        copy.up(said.append)
-    assert said[-1] == "  Stopped again: kafka"
+        copy.up(printed.append)
+    assert printed[-1] == "  Stopped again: kafka"
     assert set(pids(copy).values()) == {None}
     assert not listens(copy.place.port_of("kafka"))
 
@@ -166,9 +166,9 @@ def test_a_stranger_that_has_a_recorded_pid_is_not_killed(tmp_path: Path) -> Non
         record = {"pid": stranger.pid, "created": time.time() - 3600, "port": 1, "command": []}
         copy.place.folder("run").joinpath("mongodb.json").write_text(json.dumps(record))
         copy.kill("mongodb")
-        said: list[str] = []
-        copy.down(said.append)
-        assert said == ["Nothing runs."]
+        printed: list[str] = []
+        copy.down(printed.append)
+        assert printed == ["Nothing runs."]
         assert stranger.poll() is None
         stranger.kill()
 

@@ -124,10 +124,10 @@ def assert_one_chain(books: Books, issued: list[str]) -> None:
     """What the idle registry wrote by HTTP lies among what the other took from Kafka, in one chain without a gap."""
     pages = books.pages[GROVES]
     assert [page["sequence"] for page in pages] == list(range(1, len(pages) + 1))
-    said = [(page["sequence"], entry) for page in pages for entry in page["entries"]]
-    by_http = [place for place, entry in said if entry["kind"] == "batch" and entry["batch_id"] in issued]
+    written = [(page["sequence"], entry) for page in pages for entry in page["entries"]]
+    by_http = [place for place, entry in written if entry["kind"] == "batch" and entry["batch_id"] in issued]
     assert len(by_http) == BATCHES
-    assert {entry["kind"] for place, entry in said if by_http[0] < place < by_http[-1]} >= {"hold", "post", "batch"}
+    assert {entry["kind"] for place, entry in written if by_http[0] < place < by_http[-1]} >= {"hold", "post", "batch"}
 
 
 async def issue(registry: Shift, token: str) -> list[str]:

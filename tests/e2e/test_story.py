@@ -135,9 +135,9 @@ async def die_between_publish_and_mark(system: System) -> int:
     relay = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.e2e.dying_relay", env=environment, cwd=ROOT, stdout=subprocess.PIPE
     )
-    said, _ = await relay.communicate()
+    output, _ = await relay.communicate()
     assert relay.returncode == -signal.SIGKILL
-    return int(said.decode().split()[1])
+    return int(output.decode().split()[1])
 
 
 async def _times_published(system: System, order_id: str) -> int:

@@ -171,11 +171,11 @@ class OrderWithModel(RuleBasedStateMachine):
             if payment["refund"] and payment["refund"][0] in {"requested", "failed"}
         ]
 
-    def _notify(self, name: str, said: Report) -> None:
-        received = said.received
+    def _notify(self, name: str, report: Report) -> None:
+        received = report.received
         money = (received.amount_fen, received.currency) if received else (0, "")
-        expected = self.plain.provider_reports(name, said.outcome, money)
-        self._take(apply_report(self.order, name, said, now=self.now), expected)
+        expected = self.plain.provider_reports(name, report.outcome, money)
+        self._take(apply_report(self.order, name, report, now=self.now), expected)
 
     def _take(self, decision: Decision, expected: list[str]) -> None:
         if decision.order == self.order:
@@ -206,8 +206,8 @@ def _all_answer(order: Order, world: World, now: datetime) -> Order:
     world.certificates_issue()
     for word in world.words:
         take(decisions.apply_answer(order, WORDS[word], now=now))
-    for name, said in [*world.notices]:
-        take(apply_report(order, name, said, now=now))
+    for name, report in [*world.notices]:
+        take(apply_report(order, name, report, now=now))
     due = polls_due(order, now=now)
     take(payment_decisions.polled(order, now=now))
     for payment in due:

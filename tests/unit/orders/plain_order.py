@@ -139,12 +139,12 @@ class World:
     def open(self, name: str, mode: str) -> None:
         self.accounts[name] = {"mode": mode, "state": "open", "money": (0, ""), "returned": 0, "outside": 0}
 
-    def tell(self, name: str, outcome: Any, at: datetime) -> Report:
+    def report(self, name: str, outcome: Any, at: datetime) -> Report:
         """Send a notice, which may arrive any number of times, or never."""
         money, has_money = self.accounts[name]["money"], outcome in {"authorised", "paid"}
-        said = Report(outcome, Received(money[0], money[1], f"ref {name}", at) if has_money else None)
-        self.notices.append((name, said))
-        return said
+        report = Report(outcome, Received(money[0], money[1], f"ref {name}", at) if has_money else None)
+        self.notices.append((name, report))
+        return report
 
     def decide(self, name: str, word: str, money: tuple[int, str], at: datetime) -> None:
         account = self.accounts[name]
@@ -152,19 +152,19 @@ class World:
         if word == "yes":
             account["money"] = money
             account["state"] = "taken" if account["mode"] == "direct" else "authorised"
-        self.tell(name, {"taken": "paid"}.get(account["state"], account["state"]), at)
+        self.report(name, {"taken": "paid"}.get(account["state"], account["state"]), at)
 
     def capture(self, name: str, agrees: bool, at: datetime) -> Report:
         account = self.accounts[name]
         if account["state"] == "authorised":
             account["state"] = "taken" if agrees else "refused"
-        return self.tell(name, "paid" if account["state"] == "taken" else "refused", at)
+        return self.report(name, "paid" if account["state"] == "taken" else "refused", at)
 
     def void(self, name: str, at: datetime) -> Report:
         account = self.accounts[name]
         if account["state"] == "authorised":
             account["state"] = "voided"
-        return self.tell(name, "voided" if account["state"] == "voided" else "paid", at)
+        return self.report(name, "voided" if account["state"] == "voided" else "paid", at)
 
     def give_back(self, name: str) -> None:
         """Refund in full, once."""
@@ -180,4 +180,4 @@ def _looked_up(world: World, payment: Payment, now: datetime) -> Report:
     if payment.state == "voiding":
         return world.void(name, now)
     state = {"open": "lapsed", "taken": "paid"}.get(account["state"], account["state"])
-    return world.tell(name, state, now)
+    return world.report(name, state, now)

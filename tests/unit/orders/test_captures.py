@@ -121,7 +121,7 @@ def test_s12_neither_time_nor_the_buyer_ends_an_order_whose_money_is_being_captu
 
 
 @pytest.mark.parametrize(
-    ("state", "said", "why"),
+    ("state", "report", "why"),
     [
         ("held", authorisation(2758), "wrong_amount"),
         ("held", authorisation(2760), "wrong_amount"),
@@ -136,11 +136,11 @@ def test_s12_neither_time_nor_the_buyer_ends_an_order_whose_money_is_being_captu
     ],
 )
 def test_s9_s10_authorised_money_that_is_not_the_order_s_is_let_go_and_the_order_stays_as_it_was(
-    state: str, said: Report, why: str
+    state: str, report: Report, why: str
 ) -> None:
     other = Payment(OTHER, "sandbox_card", "2" * 64, started_at=NOW)
     order = in_every_state()[state].with_payment(other)
-    decision = apply_report(order, OTHER, said, now=NOW)
+    decision = apply_report(order, OTHER, report, now=NOW)
     after = of(decision.order, OTHER)
     assert (after.state, after.void_why, after.received, after.refund) == ("voiding", why, None, None)
     assert decision.events == ()
@@ -192,8 +192,8 @@ def test_notices_in_any_order_and_number_leave_the_same_bought_order() -> None:
     ends = set()
     for line in itertools.permutations([authorisation(), money(), authorisation(), money(), Report("declined")]):
         order, published = held, list[object]()
-        for said in line:
-            decision = apply_report(order, PAYMENT, said, now=NOW)
+        for report in line:
+            decision = apply_report(order, PAYMENT, report, now=NOW)
             order, published = decision.order, [*published, *decision.events]
         bought = replace(of(order), authorised=None, sent_at=None, attempts=0)
         ends.add((order.state, bought, tuple(type(event) for event in published)))
@@ -213,8 +213,8 @@ def test_m4_after_any_words_what_was_taken_is_what_bought_or_what_goes_back() ->
         base = in_every_state()[start].with_payment(Payment(OTHER, "sandbox", "2" * 64, started_at=NOW))
         for line in itertools.product([PAYMENT, OTHER], words, [PAYMENT, OTHER], words):
             order = base
-            for payment_id, said in (line[:2], line[2:]):
-                order = apply_report(order, payment_id, said, now=NOW).order
+            for payment_id, report in (line[:2], line[2:]):
+                order = apply_report(order, payment_id, report, now=NOW).order
             for payment in order.payments:
                 returned = payment.refund is not None
                 assert (payment.received is not None) == (payment.credited != returned) == (payment.state == "paid")

@@ -136,7 +136,7 @@ def test_every_decision_does_in_every_state_what_the_table_shows(state: str, hap
     assert [type(event) for event in decision.events] == ([expected[1]] if expected[1] else [])
 
 
-def test_orders_come_through_their_states_in_the_order_that_history_tells() -> None:
+def test_orders_come_through_their_states_in_the_order_of_their_history() -> None:
     completed = in_every_state()["completed"]
     assert [passed.state for passed in completed.history] == [
         "waiting",

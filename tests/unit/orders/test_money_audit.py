@@ -38,9 +38,9 @@ def notified(payment: Payment) -> Payment:
 def looked_up(order: Order, payment: Payment) -> Order:
     """Orders asks the provider."""
     shown = PaymentResponse.of(payment, now=NOW).model_dump_json()
-    said = read_payment(shown.encode()).report()
-    assert said is not None
-    return apply_report(order, PAYMENT, said, now=NOW).order
+    report = read_payment(shown.encode()).report()
+    assert report is not None
+    return apply_report(order, PAYMENT, report, now=NOW).order
 
 
 def side_document(payment: Payment) -> Document:
@@ -151,13 +151,13 @@ BROKEN: list[tuple[str, Callable[[Document], Document], Callable[[Document], Doc
 ]
 
 
-@pytest.mark.parametrize(("story", "ours", "theirs", "said"), BROKEN)
+@pytest.mark.parametrize(("story", "ours", "theirs", "report"), BROKEN)
 def test_m4_each_disagreement_is_named(
-    story: str, ours: Callable[[Document], Document], theirs: Callable[[Document], Document], said: str
+    story: str, ours: Callable[[Document], Document], theirs: Callable[[Document], Document], report: str
 ) -> None:
     order, payment = SOUND[story]()
     found = offences([ours(order_document(order))], [theirs(side_document(payment))])
-    assert said in "; ".join(found)
+    assert report in "; ".join(found)
 
 
 def test_money_that_is_neither_credited_nor_returned_is_named() -> None:

@@ -175,9 +175,9 @@ class OrderMachine(OrderWithModel):
     def the_provider_is_requested_to_capture_or_to_void(self, data: st.DataObject, agrees: bool, answers: bool) -> None:
         name = data.draw(st.sampled_from(self._payments("capturing", "voiding")))
         does_capture = self.plain.payments[name]["state"] == "capturing"
-        said = self.world.capture(name, agrees, self.now) if does_capture else self.world.void(name, self.now)
+        report = self.world.capture(name, agrees, self.now) if does_capture else self.world.void(name, self.now)
         if answers:
-            self._notify(name, said)
+            self._notify(name, report)
 
     @precondition(lambda self: self._refunds())
     @rule(data=st.data(), comes=st.sampled_from(["made", "failed", "made, but nobody hears it", "nothing yet"]))

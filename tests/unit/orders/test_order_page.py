@@ -57,7 +57,7 @@ def test_money_that_came_too_late_is_shown_on_the_page() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "said", "why", "back"),
+    ("state", "report", "why", "back"),
     [
         ("expired", money(), "This payment came when the order had ended.", "27.59 CNY"),
         ("cancelled", money(2700), "This payment was of another amount than the total.", "27.00 CNY"),
@@ -66,11 +66,11 @@ def test_money_that_came_too_late_is_shown_on_the_page() -> None:
     ],
 )
 def test_a_refund_shows_its_own_why_and_its_own_currency(
-    state: machine.State, said: Report, why: str, back: str
+    state: machine.State, report: Report, why: str, back: str
 ) -> None:
     order = in_every_state()[state]
     second = Payment(OTHER, "sandbox", "2" * 64, started_at=NOW)
-    text = page(apply_report(order.with_payment(second), OTHER, said, now=NOW + 17 * MINUTE).order)
+    text = page(apply_report(order.with_payment(second), OTHER, report, now=NOW + 17 * MINUTE).order)
     assert why in text
     assert back in text
     others = ["order had ended", "another amount", "another currency", "came first", "could not be retired"]
@@ -104,17 +104,17 @@ def test_a_capture_is_shown_while_it_waits_and_after_a_no() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "said", "why"),
+    ("state", "report", "why"),
     [
         ("expired", authorisation(), "This payment came when the order had ended."),
         ("held", authorisation(2700), "This payment was of another amount than the total."),
         ("purchased", authorisation(), "Another payment of this order came first."),
     ],
 )
-def test_money_that_was_only_authorised_and_let_go_shows_why(state: machine.State, said: Report, why: str) -> None:
+def test_money_that_was_only_authorised_and_let_go_shows_why(state: machine.State, report: Report, why: str) -> None:
     second = Payment(OTHER, "sandbox_card", "2" * 64, started_at=NOW)
     order = in_every_state()[state].with_payment(second)
-    letting_go = apply_report(order, OTHER, said, now=NOW).order
+    letting_go = apply_report(order, OTHER, report, now=NOW).order
     let_go = apply_report(letting_go, OTHER, Report("voided"), now=NOW).order
     for text in (page(letting_go), page(let_go)):
         assert f"was only set aside. {why}" in text

@@ -57,7 +57,7 @@ def refund_of(order: Order, payment_id: str = PAYMENT) -> Refund | None:
     return payment.refund
 
 
-def test_a_paid_notice_buys_the_order_and_tells_the_whole_claim() -> None:
+def test_a_paid_notice_buys_the_order_and_publishes_the_whole_claim() -> None:
     decision = apply_report(held(), PAYMENT, money(), now=NOW)
     (event,) = decision.events
     assert isinstance(event, OffsetPurchased)
@@ -78,12 +78,12 @@ def test_s9_a_notice_that_comes_twice_buys_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "why"),
+    ("report", "why"),
     [(money(2758), "wrong_amount"), (money(2760), "wrong_amount"), (money(2759, "USD"), "wrong_currency")],
 )
-def test_s9_another_amount_or_currency_goes_back_and_leaves_the_order_as_it_was(said: Report, why: str) -> None:
+def test_s9_another_amount_or_currency_goes_back_and_leaves_the_order_as_it_was(report: Report, why: str) -> None:
     order = held()
-    decision = apply_report(order, PAYMENT, said, now=NOW)
+    decision = apply_report(order, PAYMENT, report, now=NOW)
     refund = refund_of(decision.order)
     assert refund is not None
     assert (refund.state, refund.why) == ("requested", why)
@@ -112,8 +112,8 @@ def test_s10_money_that_comes_after_the_end_goes_back_and_the_order_shows_it(end
 @pytest.mark.parametrize("until", [(), (RETIRED,), (RETIRED, CERTIFIED)])
 def test_a_second_payment_goes_back_whatever_became_of_the_first(until: tuple[Answer, ...]) -> None:
     order = apply_report(paying(held(), OTHER), PAYMENT, money(), now=NOW).order
-    for said in until:
-        order = apply_answer(order, said, now=NOW).order
+    for report in until:
+        order = apply_answer(order, report, now=NOW).order
     decision = apply_report(order, OTHER, money(), now=NOW)
     refund = refund_of(decision.order, OTHER)
     assert refund is not None
@@ -171,8 +171,8 @@ def test_s18_answers_consumed_twice_in_any_order_leave_the_same_order_and_the_sa
     answers: list[Answer] = [HELD, RETIRED, CERTIFIED, RETIRED, CERTIFIED]
     for line in itertools.permutations(answers):
         order, published = bought.order, [*bought.events]
-        for said in line:
-            decision = apply_answer(order, said, now=NOW)
+        for report in line:
+            decision = apply_answer(order, report, now=NOW)
             order, published = decision.order, [*published, *decision.events]
         ends.add((order.state, order.certified, order.allocations, tuple(type(event) for event in published)))
     assert len(ends) == 1
