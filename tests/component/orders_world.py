@@ -84,7 +84,7 @@ class World:
         return await self._clients.enter_async_context(client)
 
     async def project(self, *, version: int = 1, project_id: str | None = None, **changes: Any) -> str:
-        """Let the registry list a project, and wait until orders has heard it."""
+        """Let the registry list a project, and wait until orders has consumed it."""
         listing = ProjectListed.model_validate(
             {
                 "project_id": project_id or new_id("prj"),
@@ -109,7 +109,7 @@ class World:
         return str(listing.project_id)
 
     def footprint(self, name: str | None = None, **changes: Any) -> Footprint:
-        """Make a footprint that nobody has heard of yet."""
+        """Make a footprint that nobody has consumed yet."""
         footprint_id, token = id_of("fp", name) if name else new_id("fp"), secrets.token_hex(13).upper()
         event = FootprintCalculated.model_validate(
             {
@@ -132,7 +132,7 @@ class World:
         return Footprint(event, token)
 
     async def known_footprint(self, **changes: Any) -> Footprint:
-        """Make a footprint, publish it, and wait until orders has heard it."""
+        """Make a footprint, publish it, and wait until orders has consumed it."""
         footprint = self.footprint(**changes)
         await self.publish(enveloped(footprint.event))
         store = self.replica.store
@@ -209,7 +209,7 @@ class World:
         return payment_id
 
     async def events_of_subject(self, subject: str, *contracts: type[Event], count: int = 1) -> list[Envelope[Event]]:
-        """Wait until that many events of the kinds have been told of the subject; return all by sequence."""
+        """Wait until that many events of the kinds have been published about the subject; return all by sequence."""
 
         async def there() -> list[Envelope[Event]] | None:
             found = [envelope for envelope in await consumed(self.infra, *contracts) if envelope.subject == subject]

@@ -1,4 +1,4 @@
-"""Whoever tries codes is throttled; a crowd that checks its certificates is not, and nobody's address is kept."""
+"""Whoever tries codes is throttled; many who check their certificates are not, and nobody's address is kept."""
 
 from __future__ import annotations
 

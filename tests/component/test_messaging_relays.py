@@ -54,7 +54,7 @@ def listed(version: int, project_id: str) -> ProjectListed:
 
 
 async def published(infra: Infra, contract: type[Any], *subjects: str) -> list[Envelope[Any]]:
-    """What is told of these alone: other tests leave all sorts of things on the topics."""
+    """What is published about these alone: other tests leave all sorts of things on the topics."""
     wanted = {subject.encode() for subject in subjects}
     return [
         from_record(contract, record.value, record.headers, livemode=False, timestamp_ms=record.timestamp)

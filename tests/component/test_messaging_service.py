@@ -1,4 +1,4 @@
-"""A service's messaging tells why it does not work, and works under its replica's name in one process at a time."""
+"""A service's messaging shows why it does not work, and works under its replica's name in one process at a time."""
 
 from __future__ import annotations
 

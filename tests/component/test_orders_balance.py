@@ -47,7 +47,7 @@ class Host:
     sequence: int = 0
 
     async def status(self, status: str) -> None:
-        """Let calculator publish the scene so, and wait until orders has heard it."""
+        """Let calculator publish the scene so, and wait until orders has consumed it."""
         self.sequence += 1
         scene = ScenePublished(
             scene_id=self.scene_id,
@@ -171,7 +171,7 @@ async def test_an_organiser_takes_what_is_left_once_its_scene_is_closed(host: Ho
     await host.stands(left=0, covered=3)
     nothing = await host.order(project_id)
     assert (nothing.status_code, nothing.json()["code"]) == (409, "nothing_left")
-    # It is paid as any order is, and tells the organiser's claim.
+    # It is paid as any order is, and publishes the organiser's claim.
     await world.hold(made)
     held = {**made, **await world.in_state(guest, made, "held")}
     await world.pay(guest, held)

@@ -98,7 +98,7 @@ async def test_s12_a_card_is_authorised_then_captured_and_the_order_completes_on
     async def all_notified() -> bool:
         return not (await side(world, payment_id)).notices
 
-    # The provider tells of the capture too, which changes nothing any more.
+    # The provider notifies of the capture too, which changes nothing any more.
     await until(all_notified)
     assert (await side(world, payment_id)).captures == 1
     await world.retire(held)

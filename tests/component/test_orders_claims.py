@@ -122,7 +122,7 @@ async def test_an_order_that_waits_is_refused_when_its_footprint_was_replaced_or
     covered = (await world.order(guest, project_id, claims=[taken.claim, late.claim])).json()
     assert (replaced["state"], covered["state"]) == ("waiting", "waiting")
     assert (await world.order(guest, project_id, claims=[taken.claim])).json()["state"] == "placed"
-    # The newer is heard first, as partitions allow.
+    # The newer is consumed first, as partitions allow.
     await known(world, new)
     await world.publish(enveloped(old.event), enveloped(late.event))
     orders = await settled(world, guest, replaced, covered)

@@ -84,7 +84,7 @@ async def test_a_footprint_that_comes_while_its_order_is_being_made_is_not_misse
     project_id, footprint = await world.project(), world.footprint()
     handlers = interleaved(world, lambda: world.replica.handlers.footprints([enveloped(footprint.event)]))  # type: ignore[list-item]
     order = await make(handlers, project_id, footprint)
-    assert order.state == "waiting", "nobody had heard of the footprint when the order was decided"
+    assert order.state == "waiting", "nobody had consumed the footprint when the order was decided"
     assert (await stored(world, order)).state == "placed"
 
 

@@ -131,7 +131,7 @@ class Stage:
         await money_is_sound(self.store, order_id, self.provider)
 
     async def topics(self, order_id: str, count: int) -> list[str]:
-        """Wait until so many events are told of the order, and return what they are, each once."""
+        """Wait until so many events are published about the order, and return what they are, each once."""
 
         async def there() -> list[str] | None:
             published = await consumed(self.infra, OrderPlaced, OffsetPurchased, OrderClosed)

@@ -1,4 +1,4 @@
-"""Names in orders: one that a certificate cannot print is refused before anybody pays, the same again tells nothing."""
+"""Names in orders: one that cannot be printed is refused before anybody pays, the same again publishes nothing."""
 
 # ruff: noqa: F811 -- a test asks for its fixtures by their names
 
@@ -75,7 +75,7 @@ async def test_s15_a_new_name_whose_teller_died_corrects_its_orders_when_it_is_s
     store, ben = world.replica.store, held["beneficiary_id"]
     loaded = await store.beneficiary(ben)
     assert loaded is not None
-    # The first of the two writes: the name is new, and nothing is told of the orders that it corrects.
+    # The first of the two writes: the name is new, and nothing is published about the orders that it corrects.
     after = beneficiary.renamed(loaded.value, name="Lin Yue (demo)", board=None)
     await store.record_beneficiary(loaded, after, [beneficiary.named(after)], now=world.clock(), cause=CAUSE)
     await store.sources[0].release()

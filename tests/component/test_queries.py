@@ -30,7 +30,7 @@ from tests.component.stores_registry import REGISTRY
 from tests.conftest import Infra, until
 
 STORES = (CALCULATOR, REGISTRY, ORDERS, CERTIFICATES, RANKING)
-# Filling takes half a minute a store on an idle machine; a tenth of it tells the same where somebody is in a hurry.
+# Filling takes half a minute a store on an idle machine; a tenth of it shows the same where somebody is in a hurry.
 FEW, MANY = 50, int(os.environ.get("MANY_DOCUMENTS", "20000"))
 FILLED_AT_ONCE = 250
 ROUNDS, SETTLING_SECONDS = 5, 10.0

@@ -204,7 +204,7 @@ async def test_without_kafka_it_reports_that_and_it_reads_as_soon_as_kafka_is_th
 
 @contextlib.asynccontextmanager
 async def forwarded(port: int, address: str) -> AsyncIterator[None]:
-    """Let the port lead to Kafka, which then tells its own address, as any broker does."""
+    """Let the port lead to Kafka, which then returns its own address, as any broker does."""
     host, _, beyond = address.partition(":")
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -108,7 +108,7 @@ async def test_a_rebuild_finds_what_the_log_does_not_say_and_it_is_gone_for_good
     right = await with_a_snapshot(chosen, town)
     scene = await town.scene()
     store = Store(database(chosen))
-    # A snapshot that holds up, and tells of a certificate that was never issued.
+    # A snapshot that holds up, and holds a certificate that was never issued.
     with stored(chosen) as found:
         written = found["snapshots"].find_one({"parts": {"$exists": True}})
     head = (await store.heads(written["code"], written["log"], now=datetime.now(UTC)))[0]

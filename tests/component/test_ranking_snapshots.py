@@ -99,7 +99,7 @@ async def test_a_snapshot_that_does_not_fit_is_left_and_the_boards_are_the_same(
 ) -> None:
     chosen = settings("ranking")
     before = await with_a_snapshot(chosen, town)
-    # A sign that tells whether it was used: the log knows nothing of this moment.
+    # A sign that shows whether it was used: the log knows nothing of this moment.
     with stored(chosen) as found:
         found["snapshots"].update_many({}, {"$set": {"as_of": "2099-01-01T00:00:00+00:00"}})
         UNFIT[unfit](found)

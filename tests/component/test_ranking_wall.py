@@ -1,4 +1,4 @@
-"""The live wall: what it shows of a scene and what it never tells, its snapshots, and the page in a browser."""
+"""The live wall: what it shows of a scene and what it never shows, its snapshots, and the page in a browser."""
 
 from __future__ import annotations
 

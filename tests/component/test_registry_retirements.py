@@ -1,4 +1,4 @@
-"""What a serial stands for is found by a few reads however long the ledger is, and told in pages of an answer."""
+"""What a serial stands for is found by a few reads however long the ledger is, and returned in pages."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ async def test_s3_of_a_thousand_orders_at_once_two_replicas_hold_exactly_those_t
         await publish_at_once(infra, orders)
         answered: list[Any] = list(await answers(infra, orders, count=ORDERS))
         batches = await after_each_page(registry, project_id)
-    # Whoever lost a race decided again, and no order has heard of that.
+    # Whoever lost a race decided again, and no order has learnt of that.
     assert Counter(event.order_id for event in answered) == {order.order_id: 1 for order in orders}
     assert Counter(getattr(event, "reason", "held") for event in answered) == {
         "held": LEFT_G // EACH_G,
@@ -66,7 +66,7 @@ async def publish_at_once(infra: Infra, orders: list[OrderPlaced]) -> None:
 
 
 async def share_the_work(infra: Infra, replicas: set[str]) -> bool:
-    """Whether these replicas, and nobody who is gone, read what is told of orders."""
+    """Whether these replicas, and nobody who is gone, read what is published about orders."""
     admin = AIOKafkaAdminClient(bootstrap_servers=infra.kafka)
     await admin.start()
     try:

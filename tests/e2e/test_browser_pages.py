@@ -158,7 +158,7 @@ async def test_every_page_keeps_to_its_budget_and_asks_no_other_host(pages: tupl
     guest, addresses = pages
     over = []
     for name, address in addresses.items():
-        # As a first visit: nothing is at hand yet.
+        # As a first visit: nothing is cached yet.
         session = await guest.context.new_cdp_session(guest.page)
         await session.send("Network.clearBrowserCache")
         await guest.open(address)

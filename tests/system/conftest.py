@@ -161,7 +161,7 @@ class System:
             client.close()
 
     async def _quiet(self) -> Books:
-        """Wait until every event is told, doubled if it is to be, and read by every group; return the books then."""
+        """Wait until every event is published, doubled if wanted, and read by every group; return the books then."""
         async with offsets.opened(self.kafka) as log:
 
             async def quiet() -> Books | None:
@@ -218,7 +218,7 @@ async def running(local: Local) -> AsyncIterator[System]:
 
 @pytest_asyncio.fixture(scope="package", params=["plainly", "with every message doubled"])
 async def system(running: System, request: Any) -> AsyncIterator[System]:
-    """The services, first as they are, then with all that was and is told told twice."""
+    """The services, first as they are, then with all that was and is published, twice."""
     if request.param == "plainly":
         yield running
         return

@@ -109,7 +109,7 @@ async def _dearer(system: System) -> int:
 async def _publish_again(kafka: str, order: Callable[[Records], Records]) -> int:
     """Put every message on its topic again, in this order; return how many that are."""
     log = [record async for record in whole(kafka, *TOPICS)]
-    # A null tells nothing, and what was doubled is there once more already.
+    # A null holds nothing, and what was doubled is there once more already.
     log_records = order([record for record in log if record.value is not None and MARK not in record.headers])
     producer = broker.Producer(kafka, replica="again")
     await producer.start()

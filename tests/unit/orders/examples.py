@@ -72,7 +72,7 @@ def footprint(name: str = "a", **changes: Any) -> FootprintCalculated:
 def known(
     *footprints: FootprintCalculated, replaced: tuple[str, ...] = (), covered: tuple[str, ...] = ()
 ) -> FootprintFacts:
-    """What orders has heard of footprints."""
+    """What orders has consumed of footprints."""
     return FootprintFacts({one.footprint_id: one for one in footprints}, frozenset(replaced), frozenset(covered))
 
 

@@ -17,7 +17,7 @@ BOUGHT = {"purchased", "retired", "completed", "refunding", "refunded"}
 
 @dataclass
 class PlainOrder:
-    """The order by section 2 of domain.md, in texts and integers. Each method returns what is told of its step."""
+    """The order by section 2 of domain.md, in texts and integers. Each method returns what its step publishes."""
 
     state: str
     due: datetime
@@ -107,7 +107,7 @@ class PlainOrder:
 class World:
     """What is true outside: the provider's record of each payment, the registry's of the order, and all that was said.
 
-    What the order told waits in `unread` for the registry; `words` and `notices` may come any number of times.
+    What the order published waits in `unread` for the registry; `words` and `notices` may come any number of times.
     """
 
     accounts: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -25,7 +25,7 @@ REPORTS: dict[str, Report] = {
     "paid": money(),
     **{outcome: Report(outcome) for outcome in ("declined", "lapsed", "refused", "voided")},
 }
-# payment state: {what the provider says: (payment state, order state, events told)}; all else changes nothing.
+# payment state: {what the provider says: (payment state, order state, events published)}; all else changes nothing.
 # Written out anew on purpose, for an order that is held but where the payment stands at its capture or has bought it.
 BOUGHT: tuple[str, str, list[type]] = ("paid", "purchased", [OffsetPurchased])
 EXPECTED: dict[str, dict[str, tuple[str, str, list[type]]]] = {

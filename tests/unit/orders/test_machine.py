@@ -30,7 +30,7 @@ from tests.unit.orders.examples import (
     paying,
 )
 
-# state: {happening: (next state, event told)}; every cell that is not here refuses. Written out anew on purpose.
+# state: {happening: (next state, event published)}; every cell that is not here refuses. Written out anew on purpose.
 EXPECTED: dict[str, dict[str, tuple[str, type | None]]] = {
     "waiting": {
         "claim_fits": ("placed", OrderPlaced),

@@ -21,7 +21,7 @@ def message(topic: str, value: bytes) -> Message:
         ([message("beneficiary.named", NAMED), message("order.placed", CLEAN)], None),
         (
             [message("order.placed", CLEAN), message("order.closed", NAMED)],
-            "order.closed 1 tells the name L…",
+            "order.closed 1 holds the name L…",
         ),
         # Two messages that lie beside each other make no name.
         ([message("order.placed", b"Lin"), message("order.closed", b" Yue (demo)")], None),

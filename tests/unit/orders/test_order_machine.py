@@ -180,7 +180,7 @@ class OrderMachine(OrderWithModel):
             self._notify(name, report)
 
     @precondition(lambda self: self._refunds())
-    @rule(data=st.data(), comes=st.sampled_from(["made", "failed", "made, but nobody hears it", "nothing yet"]))
+    @rule(data=st.data(), comes=st.sampled_from(["made", "failed", "made, but the answer is lost", "nothing yet"]))
     def a_refund_is_tried(self, data: st.DataObject, comes: str) -> None:
         self._refund(data.draw(st.sampled_from(self._refunds())), comes)
 

@@ -45,7 +45,7 @@ BECAUSE = Cause(id="evt_1", traceparent=None)
 
 
 class LedgerMachine(RuleBasedStateMachine):
-    """Two replicas write the pages of two projects; the model is told only what was really written."""
+    """Two replicas write the pages of two projects; the model is given only what was really written."""
 
     met: ClassVar[Counter[str]] = Counter()
 

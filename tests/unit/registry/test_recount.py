@@ -1,4 +1,4 @@
-"""What a recount keeps of the pages that it has counted, and how it tells a key that was there before."""
+"""What a recount keeps of the pages that it has counted, and how it finds a key that was there before."""
 
 from __future__ import annotations
 

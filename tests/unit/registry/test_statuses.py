@@ -22,7 +22,7 @@ from shared.web.idempotency import id_of
 from tests.unit.registry.chain import BECAUSE, CONTENT, Chain, hold, order, post, release, state_of
 
 # By status what the command comes to: the figures of the batch after it (available, held, allocated, cancelled, in
-# grams), or the code of the refusal; then the reason told, if one is.
+# grams), or the code of the refusal; then the reason published, if one is.
 DONE: dict[str, Any] = {
     "listing": (2_999_000, 1_000, 0, 0),
     "issue": (2_999_000, 1_000, 0, 0),
