@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks import boards, holds, page, purchases, recount, relay
-from benchmarks.results import Comparison, Durations, Found, Rates, keep, machine, run_of, said
+from benchmarks.results import Comparison, Durations, Found, Rates, keep, machine, run_of, summary
 from tests.embedded import embedded
 
 ROUNDS = 5
@@ -103,7 +103,7 @@ async def _rates(shop: purchases.Shop, rates: dict[str, list[float]], replicas: 
 async def _all(measured: AsyncIterator[Found]) -> list[Found]:
     found = []
     async for one in measured:
-        print(said(one), flush=True)
+        print(summary(one), flush=True)
         found.append(one)
     return found
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import jinja2
 
-from benchmarks.results import Durations, Found, Run, said
+from benchmarks.results import Durations, Found, Run, summary
 
 FOLDER = Path(__file__).parent
 WIDTH = 640
@@ -17,7 +17,7 @@ MARKS = (1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 99, 100)
 def draw(run: Run, file: Path) -> None:
     """Write the page beside the figures that it shows."""
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(FOLDER), autoescape=True, trim_blocks=True)
-    environment.filters["said"] = said
+    environment.filters["summary"] = summary
     page = environment.get_template("page.html").render(run=run, width=WIDTH, charts=[_chart(one) for one in run.found])
     file.write_text(page + "\n")
 

@@ -140,7 +140,7 @@ class Shop:
             await admin.close()
 
     async def listen(self, consumer: AIOKafkaConsumer) -> None:
-        """Note when the log tells what buyers wait for."""
+        """Note when the log shows what buyers wait for."""
         async for record in consumer:
             headers = dict(record.headers)
             order_id = headers["ce_subject"].decode()
@@ -164,7 +164,7 @@ class Shop:
         headers = {"Idempotency-Key": secrets.token_hex(16)} | ({CAPABILITY_HEADER: shows} if shows else {})
         while True:
             answer = await self.client.post(address, json=body, headers=headers)
-            # The log tells of a hold a moment before orders has heard of it.
+            # The log shows a hold a moment before orders has consumed it.
             if answer.status_code != httpx.codes.CONFLICT:
                 answer.raise_for_status()
                 return dict(answer.json())

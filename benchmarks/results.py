@@ -88,7 +88,7 @@ def run_of(found: Sequence[Found], *, began: datetime, on: dict[str, str]) -> Ru
     return Run(began.astimezone(UTC).isoformat(timespec="seconds"), on, tuple(found))
 
 
-def said(found: Found) -> str:
+def summary(found: Found) -> str:
     """Return the line that says what was found."""
     match found:
         case Comparison():

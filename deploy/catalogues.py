@@ -30,7 +30,7 @@ OPTIONS = {"**.html": {"trimmed": "true", "newstyle_gettext": "true", "silent": 
 PLACES = re.compile(r"%\(\w+\)s|\{\w*\}")
 
 
-def said_in(source: Path) -> Catalog:
+def messages_in(source: Path) -> Catalog:
     """Return every sentence that a folder says, in the order of files and lines, each once."""
     found = Catalog()
     for _file, _line, text, _comments, context in sorted(
@@ -45,7 +45,7 @@ def brought_up(source: Path, folder: Path, language: Language) -> Catalog:
     file = folder / f"{language}.po"
     known = read_po(BytesIO(file.read_bytes()), locale=language) if file.exists() else Catalog(locale=language)
     now = Catalog(locale=language)
-    for message in said_in(source):
+    for message in messages_in(source):
         if message.id:
             before = known.get(message.id, message.context)
             now.add(message.id, before.string if before else "", context=message.context)

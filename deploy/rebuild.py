@@ -27,20 +27,20 @@ def rebuild(url: str, token: str, say: Say) -> list[dict[str, Any]]:
     with httpx.Client(base_url=url, timeout=20, headers=headers) as client:
         address = f"/v1/boards/rebuilds/{_answered(client.post('/v1/boards/rebuilds'))['rebuild']}"
         began = moved = time.monotonic()
-        said = ""
+        shown = ""
         while True:
             replicas: list[dict[str, Any]] = _answered(client.get(address))["replicas"]
             now = time.monotonic()
-            if (line := _far(replicas)) != said:
+            if (line := _far(replicas)) != shown:
                 say(line)
-                said, moved = line, now
+                shown, moved = line, now
             # One that looks late is waited for too.
             if now - began > BEGIN_SECONDS_MAX and replicas and all(replica["comparison"] for replica in replicas):
                 return replicas
             if now - began > BEGIN_SECONDS_MAX and not replicas:
                 raise NotRebuilt("No replica of ranking is at it. Look at its /health/ready and its log.")
             if now - moved > STILL_SECONDS_MAX:
-                raise NotRebuilt(f"It has not moved for {STILL_SECONDS_MAX} s: {said}. Look at the log of ranking.")
+                raise NotRebuilt(f"It has not moved for {STILL_SECONDS_MAX} s: {shown}. Look at the log of ranking.")
             time.sleep(LOOK_SECONDS)
 
 

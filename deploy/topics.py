@@ -35,10 +35,10 @@ async def create(bootstrap_servers: str) -> int:
         ]
         if missing:
             answer = await admin.create_topics(missing, timeout_ms=CREATE_TIMEOUT_MS)
-            for name, code, *said in answer.topic_errors:
+            for name, code, *reasons in answer.topic_errors:
                 failure = for_code(code)
                 if code and failure is not TopicAlreadyExistsError:
-                    raise failure(f"{name}: {said}")
+                    raise failure(f"{name}: {reasons}")
         await _set(admin, [topic for topic in TOPICS if topic.name in there], replicated)
     finally:
         await admin.close()

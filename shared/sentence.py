@@ -31,7 +31,8 @@ class Sentence(str):
     template: str
     facts: Mapping[str, object]
 
-    def __new__(cls, template: str, **facts: object) -> Self:  # noqa: D102 -- as the class says
+    def __new__(cls, template: str, **facts: object) -> Self:
+        """Return the English sentence, its facts in their places."""
         made = super().__new__(cls, template.format(**facts) if facts else template)
         made.template, made.facts = template, facts
         return made

@@ -133,7 +133,7 @@ def settings(infra: Infra, issuer: tuple[LocalIssuer, str, str]) -> Callable[...
 
 
 @contextlib.asynccontextmanager
-async def served(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+async def client_of(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     """Run the app's lifespan in this process and yield a client once it is ready."""
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)

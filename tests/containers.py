@@ -48,13 +48,13 @@ def _kafka(part: dict[str, Any], port: int) -> DockerContainer:
     for name, value in part["environment"].items():
         container = container.with_env(name, value)
     container = container.with_env("KAFKA_ADVERTISED_LISTENERS", f"PLAINTEXT://127.0.0.1:{port}")
-    return container.waiting_for(_says("Kafka Server started"))
+    return container.waiting_for(_logs("Kafka Server started"))
 
 
 def _mongodb(part: dict[str, Any]) -> DockerContainer:
     """Without a user and a set of its own: the tests are alone with it."""
-    return DockerContainer(part["image"]).with_exposed_ports(27017).waiting_for(_says("Waiting for connections"))
+    return DockerContainer(part["image"]).with_exposed_ports(27017).waiting_for(_logs("Waiting for connections"))
 
 
-def _says(line: str) -> LogMessageWaitStrategy:
+def _logs(line: str) -> LogMessageWaitStrategy:
     return LogMessageWaitStrategy(line).with_startup_timeout(READY_SECONDS_MAX)

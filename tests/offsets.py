@@ -1,4 +1,4 @@
-"""How far the log goes, and how far each service has read of what it hears."""
+"""How far the log goes, and how far each service has read of what it consumes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Log:
         return dict(await self.consumer.end_offsets(partitions))
 
     async def is_read_by(self, service: str, *topics: str) -> bool:
-        """Whether the group of the service has taken all that lies on what it hears, and on these topics."""
+        """Whether the group of the service has taken all that lies on what it consumes, and on these topics."""
         try:
             committed = await self.admin.list_consumer_group_offsets(service)
         except KafkaError as failure:
@@ -55,5 +55,5 @@ async def opened(kafka: str) -> AsyncIterator[Log]:
 
 
 def has_passed(read: Offsets, ends: Offsets) -> bool:
-    """Whether a reader is past all these ends; of a partition where nothing was ever told nothing is read."""
+    """Whether a reader is past all these ends; of a partition where nothing was ever published nothing is read."""
     return all(read.get(partition, 0) >= end for partition, end in ends.items())

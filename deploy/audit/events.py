@@ -1,4 +1,4 @@
-"""E1 and E2: an event exists exactly where the state it tells does, in gap-free sequence, and tells no name."""
+"""E1 and E2: an event exists exactly where the state it shows does, in gap-free sequence, and holds no name."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def _names_published(books: Books) -> Iterator[str]:
         if text in everything:
             for message in messages:
                 if text in message.value:
-                    yield f"{message.topic} {message.id} tells the name {name[:1]}…"
+                    yield f"{message.topic} {message.id} holds the name {name[:1]}…"
 
 
 def _name(document: Document) -> str:

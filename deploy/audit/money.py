@@ -115,13 +115,13 @@ def _side_record(books: Books, payments: list[tuple[Document, Document]]) -> Fin
     ours = {payment["payment_id"]: payment for _, payment in payments}
     provider = {theirs["payment_id"]: theirs for theirs in books.payments}
     wrong = [
-        f"{payment_id}: {said}"
+        f"{payment_id}: {difference}"
         for payment_id, theirs in provider.items()
-        for said in (
+        for difference in (
             _against(theirs, ours[payment_id], books.read_at) if payment_id in ours else ["no order has this payment"]
         )
     ]
-    # A payment is there before the provider hears of it, and may never have been opened.
+    # A payment is there before the provider learns of it, and may never have been opened.
     wrong += [
         f"{payment_id} is {mine['state']} for orders and unknown to the provider"
         for payment_id, mine in ours.items()

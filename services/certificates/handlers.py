@@ -84,7 +84,7 @@ class Handlers:
     async def opened(self, text: str, *, address: str | None) -> Opened | None:
         """Return what a code opens, however it was typed; whatever opens nothing costs the same read.
 
-        Only such codes count against the network of the request, so a crowd that checks its certificates is never
+        Only such codes count against the network of the request, so many guests who check their certificates are never
         refused. Raises TooManyCodes when the network has tried too many of them.
         """
         now = self._clock()

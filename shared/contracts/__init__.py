@@ -1,1 +1,1 @@
-"""Everything that one service tells another, and the table of topics that follows from it."""
+"""Everything that one service publishes to another, and the table of topics that follows from it."""

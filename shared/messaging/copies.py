@@ -20,7 +20,7 @@ async def keep_greatest(collection: Collection, event: Envelope[Event], fields: 
         try:
             await collection.update_one(older, kept, upsert=True)
         except DuplicateKeyError:
-            # Another version of it was inserted at the same moment, or a later one is there: only looking tells.
+            # Another version of it was inserted at the same moment, or a later one is there: only looking shows.
             there = await collection.find_one({"_id": event.subject}, {"sequence": 1})
             if there is None or there["sequence"] < event.sequence:
                 raise LostRace(f"{event.subject} was inserted by another") from None

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import ConsumerStoppedError, KafkaError
 from prometheus_client import Gauge
 
@@ -19,16 +19,19 @@ LAG = Gauge("diandian_consumer_lag", "Records of this replica's partitions that 
 
 
 async def observe_lag(
-    consumer: Callable[[], AIOKafkaConsumer | None], in_progress: Mapping[TopicPartition, int]
+    consumer: Callable[[], AIOKafkaConsumer | None], begins: Callable[[], Mapping[tuple[str, int], int]]
 ) -> None:
-    """Keep the figure for ever; `in_progress` tells where the batch begins that has not taken effect yet."""
+    """Keep the figure for ever; `begins` returns by partition the first offset that has not taken effect.
+
+    A partition that it does not name has nothing polled in progress.
+    """
     shown: set[str] = set()
     while True:
         found = consumer()
         try:
-            lag = await lag_of(found, in_progress) if found is not None else {}
+            lag = await lag_of(found, begins()) if found is not None else {}
         except (KafkaError, ConsumerStoppedError) as failure:
-            # The last figures stay: whether Kafka answers is told elsewhere.
+            # The last figures stay: whether Kafka answers is shown elsewhere.
             log.debug("lag unknown", failure=type(failure).__name__)
         else:
             for topic in shown - lag.keys():
@@ -39,11 +42,11 @@ async def observe_lag(
         await asyncio.sleep(LOOK_SECONDS)
 
 
-async def lag_of(consumer: AIOKafkaConsumer, in_progress: Mapping[TopicPartition, int]) -> dict[str, int]:
+async def lag_of(consumer: AIOKafkaConsumer, begins: Mapping[tuple[str, int], int]) -> dict[str, int]:
     """Return by topic how many records of the assigned partitions have not taken effect. Raises KafkaError."""
     lag: Counter[str] = Counter()
     for partition, end in (await consumer.end_offsets(consumer.assignment())).items():
         # What was polled is behind the position at once, and takes effect when its batch is done.
-        begins = in_progress.get(partition)
-        lag[partition.topic] += max(0, end - (await consumer.position(partition) if begins is None else begins))
+        first = begins.get(partition)
+        lag[partition.topic] += max(0, end - (await consumer.position(partition) if first is None else first))
     return dict(lag)

@@ -7,12 +7,11 @@ import contextlib
 from collections.abc import AsyncIterator
 
 import structlog
-from aiokafka.errors import KafkaError
 from faststream.kafka.subscriber.usecase import BatchSubscriber
 
-from shared import process
 from shared.contracts.event import Event
 from shared.messaging import broker
+from shared.messaging.connecting import check_topics, connect
 from shared.messaging.delivery import Delivery, Subscriptions
 from shared.messaging.heartbeat import heartbeat_daily
 from shared.messaging.lag import observe_lag
@@ -22,9 +21,6 @@ from shared.messaging.replica import Replica
 from shared.messaging.source import Source
 from shared.mongodb import Database
 from shared.settings import Settings
-
-RECONNECT_SECONDS = 1.0
-TOPIC_CHECK_SECONDS = 3.0
 
 log = structlog.get_logger()
 
@@ -81,11 +77,8 @@ class Messaging:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Read and publish until the context ends. Raises TopicDiffers when Kafka answers with other topics."""
-        try:
-            async with asyncio.timeout(TOPIC_CHECK_SECONDS):
-                await broker.verify_topics(self._settings.kafka_bootstrap_servers)
-        except (KafkaError, TimeoutError, OSError):
-            log.warning("kafka does not answer yet; commands are accepted meanwhile", service=self._service)
+        # While Kafka is away commands are accepted.
+        await check_topics(self._settings.kafka_bootstrap_servers, service=self._service)
         work = asyncio.create_task(self._work(), name=f"{self._service} messaging")
         work.add_done_callback(self._ended)
         try:
@@ -128,7 +121,9 @@ class Messaging:
         self._reason = reason
 
     async def _read_and_publish(self) -> None:
-        await self._connect()
+        await connect(
+            self._settings.kafka_bootstrap_servers, service=self._service, start=self._start, stop=self._broker.stop
+        )
         log.info("reading and publishing", service=self._service, replica=self._settings.replica)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.relay.run())
@@ -138,22 +133,12 @@ class Messaging:
 
     async def _observe_lag(self) -> None:
         if self.delivery is not None and (subscriber := self.subscriber) is not None:
-            await observe_lag(lambda: subscriber.consumer, self.delivery.in_progress)
+            in_progress = self.delivery.in_progress
+            await observe_lag(lambda: subscriber.consumer, lambda: in_progress)
 
-    async def _connect(self) -> None:
-        while True:
-            try:
-                await broker.verify_topics(self._settings.kafka_bootstrap_servers)
-                await self._producer.start()
-                await self._broker.start()
-            except broker.TopicDiffers as differs:
-                process.end(str(differs))
-                await asyncio.Event().wait()
-            except (KafkaError, OSError) as failure:
-                log.warning("kafka does not answer", service=self._service, failure=repr(failure)[:200])
-                await asyncio.sleep(RECONNECT_SECONDS)
-            else:
-                return
+    async def _start(self) -> None:
+        await self._producer.start()
+        await self._broker.start()
 
 
 def _causes(failure: BaseException) -> list[BaseException]:

@@ -33,7 +33,7 @@ class WindowCounts:
         Of acts at one moment no more than `count_max` are admitted: the limit is a condition of the write.
         """
         while not await self._counted({"_id": window.key, "count": {"$lt": count_max}}, window):
-            # It is full, or another act has begun it at this moment: only reading it tells.
+            # It is full, or another act has begun it at this moment: only reading it shows.
             if await self.count(window) >= count_max:
                 return False
         return True

@@ -1,112 +1,51 @@
-"""Requests with values at the edges of every type, one wrong place at a time, made from an OpenAPI document."""
+"""The edges of what a field can hold: every test of edges draws from here, of all services."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
-import httpx
-
-INTEGERS = (-1, 0, 2**31, 2**53, 2**63, 10**30)
-TEXTS = (
+INTEGERS = (-1, 0, 2**31, 2**53, 2**63 - 1, 2**63, 10**30)
+NUMBERS = (*INTEGERS, 0.5, 1e308)
+LONGEST = ("x" * 100_000, "9" * 5_000)
+CHARACTERS = (
     "",
     " ",
-    # Near the longest address that clients and servers take.
-    "x" * 60_000,
     "\x00",
+    # Beyond the first plane: four bytes of UTF-8, two units of UTF-16.
+    "𠮷𝔊🙂",
+    "👩‍👩‍👧‍👦",
+    # One letter under many marks, and letters that change their length when their case does.
+    "e" + "\u0301" * 100,
+    "ﬃİß",
+    # Letters that turn the direction of those beside them, or are not seen.
     "\u202e点点\n\r",
-    "%",
-    "====",
-    "AAAA",
-    "9" * 5_000,
+    "\u2066שלום\u2069\u200b\ufeff",
+    "\ud800",
+)
+DATES = (
     "0001-01-01",
+    "9999-12-31",
+    "2024-02-29",
+    "2026-02-29",
+    # In Berlin this hour is left out, and the other comes twice.
+    "2026-03-29T02:30:00",
+    "2026-10-25T02:30:00",
+    "2016-12-31T23:59:60Z",
     "9999-12-31T23:59:59.999999-23:59",
-    "../../etc/passwd",
-    "{scene}%s{{7*7}}",
 )
-# Bytes of an address that are no text: half of a surrogate pair, a cut sign, what is never UTF-8.
+# Time zones with daylight saving by half an hour, with a day that was left out, and one that there is not.
+TIME_ZONES = ("Australia/Lord_Howe", "Pacific/Apia", "Nowhere/None")
+# What other languages and encodings would make something of.
+SYNTAX = ("%", "====", "AAAA", "../../etc/passwd", "{scene}%s{{7*7}}")
+TEXTS = (*CHARACTERS, *LONGEST, *DATES, *TIME_ZONES, *SYNTAX)
+OTHERS: tuple[Any, ...] = (None, True, [], {}, [[]] * 1_000, {"": {}}, {"x": {}})
+VALUES: tuple[Any, ...] = (*NUMBERS, *TEXTS, *OTHERS)
+# As they are written where all is text: in addresses, headers and forms.
+WRITTEN = tuple(value if isinstance(value, str) else json.dumps(value) for value in VALUES)
+# Bytes of an address that are no text: half of a surrogate pair, a cut sign, what is never UTF-8, and a null.
 NO_TEXTS = ("%ED%A0%80", "%E7%82", "%FF%FE", "%00")
-# Of a JSON body. The halves of surrogate pairs are written as JSON escapes them.
-JSONS = (
-    *(json.dumps(value) for value in (*INTEGERS, *TEXTS, 1.5, True, None, [], {}, [[]], {"": {}})),
-    json.dumps("x" * 100_000),
-    '"\\ud800"',
-    '{"\\udfff": 1}',
-    "1e400",
-    "-0",
-    "NaN",
-)
+# Of a JSON body what no value of Python writes.
+JSONS = ("1e400", "-0", "NaN", '{"\\udfff": 1}', '{"a": 1, "a": 2}')
 BODIES = (b"", b"[", b"[" * 100_000, b"\xff\xfe", b"null", b'"x"', b"[]", b'{"\\ud800": 1}', b"{}", b"\x00")
-
-
-@dataclass(frozen=True)
-class Call:
-    """One request; the address is written as it goes over the wire."""
-
-    method: str
-    address: str
-    headers: Mapping[str, str]
-    body: bytes | None = None
-
-
-def calls(
-    document: Mapping[str, Any], good: Mapping[str, str], headers: Mapping[str, str], bodies: Mapping[str, Any]
-) -> Iterator[Call]:
-    """Yield calls of every operation, each with one edge value in one parameter, one field of the body, or its whole.
-
-    `good` has a value for each parameter of a path, `bodies` a body that is taken for each operation that has one.
-    """
-    for path, operations in document["paths"].items():
-        for method, operation in operations.items():
-            body = bodies.get(operation["operationId"])
-            sent = {**headers, "Content-Type": "application/json"} if body else headers
-            content = json.dumps(body).encode() if body else None
-            parameters = operation.get("parameters", [])
-            for parameter in parameters:
-                for written in (*(quote(str(value), safe="") for value in (*INTEGERS, *TEXTS)), *NO_TEXTS):
-                    name, place = parameter["name"], parameter["in"]
-                    if place == "header":
-                        yield Call(method, _filled(path, good), {**sent, name: written}, content)
-                    elif place == "query":
-                        yield Call(method, f"{_filled(path, good)}?{name}={written}", sent, content)
-                    elif written:
-                        yield Call(method, _filled(path, {**good, name: written}), sent, content)
-            yield Call(method, f"{_filled(path, good)}?no_such_parameter=%ED%A0%80", sent, content)
-            if body is None:
-                continue
-            for field in body:
-                for value in JSONS:
-                    others = {name: other for name, other in body.items() if name != field}
-                    text = json.dumps(others)[:-1] + (", " if others else "") + f"{json.dumps(field)}: {value}}}"
-                    yield Call(method, _filled(path, good), sent, text.encode())
-            for whole in BODIES:
-                yield Call(method, _filled(path, good), sent, whole)
-
-
-async def failures(client: httpx.AsyncClient, requests: Iterator[Call]) -> list[str]:
-    """Send all, and return those that were answered neither 2xx, 3xx nor 4xx."""
-    wrong = []
-    for call in requests:
-        answer = await client.request(call.method, call.address, headers=dict(call.headers), content=call.body)
-        if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
-            wrong.append(f"{answer.status_code} {call.method} {call.address[:120]} {(call.body or b'')[:60]!r}")
-    return wrong
-
-
-def of_addresses(addresses: Mapping[str, tuple[str, ...]], headers: Mapping[str, str]) -> Iterator[Call]:
-    """Yield calls of pages: an address with {} for the value in its path, and the names of its query parameters."""
-    for address, names in addresses.items():
-        for written in (*(quote(str(value), safe="") for value in (*INTEGERS, *TEXTS)), *NO_TEXTS):
-            if "{}" in address and written:
-                yield Call("GET", address.replace("{}", written), headers)
-            for name in names:
-                yield Call("GET", f"{address.replace('{}', 'people')}?{name}={written}", headers)
-
-
-def _filled(path: str, values: Mapping[str, str]) -> str:
-    for name, value in values.items():
-        path = path.replace(f"{{{name}}}", value)
-    return path
+HEADERS = (b"", b"x" * 8_000, b"\xff\xfe", b"q=;,,*;q=NaN", b'"\\"', b"ben_=;;=;\x01", b"Bearer a.b.c")

@@ -2,33 +2,47 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import httpx
 
-EDGES: tuple[Any, ...] = (
-    *(-1, 0, 2**31, 2**53, 2**63, 10**30, 1e308, 0.5),
-    *("0001-01-01", "9999-12-31", "x" * 100_000, "\x00", "\ud800", "9" * 5_000, ""),
-    *(None, True, [], {}, [[]] * 1_000, {"x": {}}),
-)
+from tests.component.edge_values import BODIES, HEADERS, JSONS, NO_TEXTS, VALUES, WRITTEN
+
 KEY_HEADER = "Idempotency-Key"
 # A client sends no longer address, nor does a gateway pass one on.
 ADDRESS_LENGTH_MAX = 20_000
+HEADER_LENGTH_MAX = 8_000
+COMMON_HEADERS = ("Accept-Language", "Cookie", "Authorization", "If-None-Match", "traceparent")
 
 
 @dataclass(frozen=True)
 class Sound:
-    """A request that is answered well: values of the parameters in its path, its query, its headers and its body."""
+    """A request that is answered with the status: its path, query and headers, and its JSON body or its form."""
 
     path: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     json: Any = None
+    form: Mapping[str, str] | None = None
+    # None takes any success.
+    status: int | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request as it goes over the wire, and which edge is where in it."""
+
+    what: str
+    method: str
+    url: str
+    headers: Mapping[str, str | bytes]
+    content: bytes | None = None
 
 
 def places(value: Any, at: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
@@ -48,65 +62,113 @@ def put(value: Any, at: tuple[str | int, ...], edge: Any) -> Any:
     return [put(one, at[1:], edge) if number == at[0] else one for number, one in enumerate(value)]
 
 
-def variants(line: str, sound: Sound, query_names: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield requests with one edge each: what was put where, and what httpx asks."""
-    method, address = line.split()
-    for edge in EDGES:
-        text = edge if isinstance(edge, str) else json.dumps(edge)
-        plain = text.encode(errors="replace").decode()[:ADDRESS_LENGTH_MAX]
+def requests(line: str, sound: Sound, query_names: Sequence[str]) -> Iterator[Request]:
+    """Yield requests with one edge each."""
+    yield from _with_addresses(line, sound, query_names)
+    yield from _with_headers(line, sound)
+    if sound.json is not None:
+        yield from _with_bodies(line, sound)
+    for name in sound.form or ():
+        for text in WRITTEN:
+            yield request(line, replace(sound, form={**(sound.form or {}), name: text}), f"{name}={text[:40]!r}")
+
+
+def _with_addresses(line: str, sound: Sound, query_names: Sequence[str]) -> Iterator[Request]:
+    texts = [quote(_encoded(text)[:ADDRESS_LENGTH_MAX], safe="") for text in WRITTEN]
+    for written in (*texts, *NO_TEXTS):
         for name in sound.path:
-            yield f"{name} in the path: {text[:40]!r}", _asked(method, address, sound, path={**sound.path, name: plain})
-        for name in query_names:
-            yield f"?{name}={text[:40]!r}", _asked(method, address, sound, query={**sound.query, name: plain})
-        for name in sound.headers:
-            header = "".join(letter for letter in plain if 31 < ord(letter) < 127)[:8_000]
-            for shown in (header, f'"{header}"'):
-                yield f"{name}: {text[:40]!r}", _asked(method, address, sound, headers={**sound.headers, name: shown})
-        if sound.json is not None:
-            for at in places(sound.json):
-                yield f"{at}: {text[:40]!r}", _asked(method, address, sound, json_body=put(sound.json, at, edge))
+            # Without a text it is another address.
+            if written:
+                yield request(line, sound, f"{name} in the path: {written[:40]}", path={name: written})
+        for name in (*query_names, "no_such_parameter"):
+            others = urlencode({other: value for other, value in sound.query.items() if other != name})
+            yield request(line, sound, f"?{name}={written[:40]}", query=f"{name}={written}&{others}")
+
+
+def _with_headers(line: str, sound: Sound) -> Iterator[Request]:
+    for name in sound.headers:
+        for text in WRITTEN:
+            plain = "".join(letter for letter in text if 31 < ord(letter) < 127)[:HEADER_LENGTH_MAX]
+            for written in (plain, f'"{plain}"'):
+                yield request(line, sound, f"{name}: {text[:40]!r}", headers={name: written})
+    for name in (*COMMON_HEADERS, *sound.headers):
+        for value in HEADERS:
+            yield request(line, sound, f"{name}: {value[:40]!r}", headers={name: value})
+
+
+def _with_bodies(line: str, sound: Sound) -> Iterator[Request]:
+    for at in places(sound.json):
+        for edge in VALUES:
+            yield request(line, replace(sound, json=put(sound.json, at, edge)), f"{at}: {edge!r:.40}")
+    for at in places(sound.json):
+        if len(at) == 1:
+            marked = json.dumps(put(sound.json, at, "an edge"))
+            for written in JSONS:
+                whole = marked.replace('"an edge"', written, 1).encode()
+                yield replace(request(line, sound, f"{at}: {written}"), content=whole)
+    for body in BODIES:
+        yield replace(request(line, sound, f"{body[:40]!r}"), content=body)
+
+
+def request(
+    line: str,
+    sound: Sound,
+    what: str = "",
+    *,
+    path: Mapping[str, str] | None = None,
+    query: str | None = None,
+    headers: Mapping[str, str | bytes] | None = None,
+) -> Request:
+    """Return the sound request with parts of its path, its query or some headers as they are written here."""
+    method, _, address = line.partition(" ")
+    url = address.format_map({**{name: quote(value, safe="") for name, value in sound.path.items()}, **(path or {})})
+    search = urlencode(sound.query) if query is None else query
+    sent: dict[str, str | bytes] = dict(sound.headers)
+    if KEY_HEADER in sent:
+        # Each is a wish of its own, or the key would be refused before anything else.
+        sent[KEY_HEADER] = secrets.token_hex(8)
+    content = None
+    if sound.json is not None:
+        # The escapes of JSON can write what UTF-8 cannot.
+        sent["Content-Type"], content = "application/json", json.dumps(sound.json).encode()
+    elif sound.form is not None:
+        form = {name: _encoded(value) for name, value in sound.form.items()}
+        if "idempotency_key" in form:
+            form["idempotency_key"] = form["idempotency_key"] or secrets.token_hex(8)
+        sent["Content-Type"], content = "application/x-www-form-urlencoded", urlencode(form).encode()
+    sent.update(headers or {})
+    return Request(what, method, f"{url}?{search}" if search else url, sent, content)
 
 
 async def faults(client: httpx.AsyncClient, line: str, sound: Sound) -> list[str]:
-    """Ask with each edge; return the answers that are no refusal and no success. The sound request is answered well."""
+    """Send each edge; return the answers that are no refusal and no success.
+
+    The sound request is answered as it says. Whose answer is a stream is given a path that leads nowhere.
+    """
     document = (await client.get(client.headers["X-Document"])).json()
-    address = line.split()[1]
-    operation = document["paths"].get(address, {}).get(line.split(maxsplit=1)[0].lower(), {})
+    method, _, address = line.partition(" ")
+    operation = document["paths"].get(address, {}).get(method.lower(), {})
     query_names = [one["name"] for one in operation.get("parameters", []) if one["in"] == "query"] or list(sound.query)
-    method, path = line.split()
-    good = await client.request(**_asked(method, path, sound), follow_redirects=False)
-    assert good.status_code < 400, f"{line}: {good.status_code} {good.text[:300]}"
+    good = await _send(client, request(line, sound))
+    fits = good.status_code < 400 if sound.status is None else good.status_code == sound.status
+    assert fits, f"{line}: {good.status_code} {good.text[:300]}"
     found = []
-    for what, asked in variants(line, sound, query_names):
-        answer = await client.request(**asked)
-        if answer.status_code >= 500:
-            found.append(f"{line} {what}: {answer.status_code}")
+    for sent in requests(line, sound, query_names):
+        with contextlib.suppress(httpx.LocalProtocolError):
+            # A header that HTTP has no form for is sent by no client.
+            answer = await _send(client, sent)
+            if answer.status_code >= 500:
+                found.append(f"{line} {sent.what}: {answer.status_code}")
     return found
 
 
-def _asked(
-    method: str,
-    address: str,
-    sound: Sound,
-    *,
-    path: Mapping[str, str] | None = None,
-    query: Mapping[str, Any] | None = None,
-    headers: Mapping[str, str] | None = None,
-    json_body: Any = None,
-) -> dict[str, Any]:
-    named = {name: quote(value, safe="") for name, value in (path or sound.path).items()}
-    asked: dict[str, Any] = {
-        "method": method,
-        "url": address.format_map(named),
-        "params": dict(query if query is not None else sound.query),
-        "headers": dict(headers or sound.headers),
-    }
-    if asked["headers"].get(KEY_HEADER) == sound.headers.get(KEY_HEADER, "-"):
-        # Each is a wish of its own, or the key would be refused before anything else.
-        asked["headers"][KEY_HEADER] = secrets.token_hex(8)
-    body = sound.json if json_body is None else json_body
-    if body is not None:
-        # The escapes of JSON can write what UTF-8 cannot.
-        asked["content"] = json.dumps(body)
-        asked["headers"] = {"Content-Type": "application/json", **asked["headers"]}
-    return asked
+async def _send(client: httpx.AsyncClient, sent: Request) -> httpx.Response:
+    headers = [
+        (name.encode(), value if isinstance(value, bytes) else value.encode()) for name, value in sent.headers.items()
+    ]
+    return await client.request(sent.method, sent.url, headers=headers, content=sent.content, follow_redirects=False)
+
+
+def _encoded(text: str) -> str:
+    """Return the text with a question mark for what UTF-8 cannot write."""
+    return text.encode(errors="replace").decode()

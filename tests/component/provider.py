@@ -32,7 +32,7 @@ class Provider:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What orders is told of it."""
+        """What orders is sent of it."""
         return {"sandbox_url": self.url, "sandbox_key": KEY}
 
     def adapter(self, clock: Callable[[], datetime], kind: type[Sandbox] = Sandbox) -> Sandbox:

@@ -59,7 +59,6 @@ async def _raw_pages(store: Store) -> None:
     await store.pages_from(LONG, 21)
 
 
-RELAYS = ("take", "renew", "settle", "set_aside", "release", "oldest")
 REGISTRY = Stored(
     service="registry",
     open=opened,
@@ -88,6 +87,5 @@ REGISTRY = Stored(
         **dict.fromkeys(("prepare", "recounts.prepare"), "at the start"),
         "ping": "reads nothing",
         "append": "an insert",
-        **{name: "the relay's: by project, of which there are few" for name in RELAYS if hasattr(Store, name)},
     },
 )

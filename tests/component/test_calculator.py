@@ -19,7 +19,7 @@ from shared.contracts.event import Envelope, Event
 from shared.web.auth import hash_of
 from shared.web.idempotency import id_of
 from tests import offsets
-from tests.conftest import Infra, consumed, enveloped, served, until
+from tests.conftest import Infra, client_of, consumed, enveloped, until
 
 CODE = f"T{secrets.token_hex(3).upper()}"
 SCENE = {
@@ -70,7 +70,7 @@ async def running(infra: Infra, issuer: Any) -> AsyncIterator[httpx.AsyncClient]
         issuer=issuer[1],
         jwks_url=issuer[2],
     )
-    async with served(create_app(settings)) as client:
+    async with client_of(create_app(settings)) as client:
         staff = {"Authorization": f"Bearer {issuer[0].token('organiser', 'scenes:write')}"}
         answer = await client.put(f"/v1/scenes/{SCENE_ID}", json=SCENE, headers=staff)
         assert answer.status_code == 200, answer.text
@@ -91,7 +91,7 @@ async def counted(calculator: httpx.AsyncClient, **changes: Any) -> httpx.Respon
     return await calculator.post("/v1/footprints", json={"scene": CODE, "answers": ANSWERS, **changes}, headers=headers)
 
 
-async def test_s22_the_worked_example_comes_back_line_by_line_and_is_told(
+async def test_s22_the_worked_example_comes_back_line_by_line_and_is_published(
     calculator: httpx.AsyncClient, infra: Infra
 ) -> None:
     answer = (await counted(calculator)).json()
@@ -192,7 +192,7 @@ async def test_s21_ten_megabytes_are_refused_before_any_work(calculator: httpx.A
     assert (refused.status_code, refused.json()["code"]) == (413, "too_large")
 
 
-async def test_a_scene_put_again_tells_nothing_and_a_change_tells_the_next_sequence(
+async def test_a_scene_put_again_publishes_nothing_and_a_change_the_next_sequence(
     calculator: httpx.AsyncClient, infra: Infra
 ) -> None:
     code = f"{CODE}P"
@@ -202,18 +202,18 @@ async def test_a_scene_put_again_tells_nothing_and_a_change_tells_the_next_seque
         answer = await calculator.put(f"/v1/scenes/{scene_id}", json=scene, headers=calculator.staff)  # type: ignore[attr-defined]
         assert answer.status_code == 200
 
-    async def told_twice() -> Any:
+    async def published_twice() -> Any:
         mine = [event for event in await consumed(infra, ScenePublished) if event.subject == scene_id]
         return mine if len(mine) >= 2 else None
 
-    events = await until(told_twice)
+    events = await until(published_twice)
     assert [(event.sequence, event.data.names["en"]) for event in events] == [(1, "One (demo)"), (2, "Two (demo)")]
 
 
 async def test_a_certificate_shows_a_footprint_as_neutralised_and_a_revocation_takes_it_back_in_any_order(
     calculator: httpx.AsyncClient, publish: Callable[..., Awaitable[None]], infra: Infra
 ) -> None:
-    async def tell(envelope: Envelope[Event]) -> None:
+    async def publish_and_wait(envelope: Envelope[Event]) -> None:
         await publish(envelope)
         async with offsets.opened(infra.kafka) as log:
             await until(lambda: log.is_read_by("calculator"))
@@ -241,12 +241,12 @@ async def test_a_certificate_shows_a_footprint_as_neutralised_and_a_revocation_t
             revoked_at="2026-11-27T06:00:00Z",
         )
         if in_order:
-            await tell(enveloped(issued))
+            await publish_and_wait(enveloped(issued))
             assert await _covered(calculator, made)
-            await tell(enveloped(revoked, sequence=2))
+            await publish_and_wait(enveloped(revoked, sequence=2))
         else:
-            await tell(enveloped(revoked, sequence=2))
-            await tell(enveloped(issued))
+            await publish_and_wait(enveloped(revoked, sequence=2))
+            await publish_and_wait(enveloped(issued))
         assert not await _covered(calculator, made)
 
 
@@ -258,39 +258,6 @@ async def _shown(calculator: httpx.AsyncClient, made: dict[str, Any]) -> dict[st
     headers = {"Diandian-Capability": made["capability"]}
     found: dict[str, Any] = (await calculator.get(f"/v1/footprints/{made['footprint_id']}", headers=headers)).json()
     return found
-
-
-async def test_the_pages_lead_from_the_poster_to_the_number_without_a_script(calculator: httpx.AsyncClient) -> None:
-    home = await calculator.get("/", params={"q": CODE})
-    scene = await calculator.get(f"/s/{CODE.lower()}")
-    count = await calculator.get(f"/s/{CODE}/count")
-    key = count.text.split('name="idempotency_key" value="')[1].split('"')[0]
-    sent = await calculator.post(f"/s/{CODE}/footprints", data={**TYPED, "idempotency_key": key})
-    again = await calculator.post(f"/s/{CODE}/footprints", data={**TYPED, "idempotency_key": key})
-    result = await calculator.get(sent.headers["location"])
-    change = await calculator.get(f"/s/{CODE}/refine", params={"replaces": sent.headers["location"].rpartition("/")[2]})
-    reloaded = await calculator.get(f"/s/{CODE}/footprints")
-    assert (reloaded.status_code, reloaded.headers["location"]) == (303, f"/s/{CODE}/count")
-    assert f"/s/{CODE}" in home.text
-    assert "Chengdu Green Finance Forum 2026 (demo)" in scene.text
-    assert (sent.status_code, again.headers["location"]) == (303, sent.headers["location"])
-    assert "HttpOnly" in sent.headers["set-cookie"]
-    assert result.status_code == 200
-    assert "533" in result.text
-    assert "DESNZ" in result.text
-    assert "Beijing (PEK)" in change.text
-    assert 'value="20"' in change.text
-
-
-async def test_an_unknown_address_is_a_page_for_people_and_a_problem_for_programs(
-    calculator: httpx.AsyncClient,
-) -> None:
-    page = await calculator.get("/s/NOWHERE")
-    problem = await calculator.get("/v1/scenes/NOWHERE")
-    assert page.status_code == 404
-    assert page.headers["content-type"].startswith("text/html")
-    assert problem.headers["content-type"] == "application/problem+json"
-    assert problem.json()["type"] == "/problems/scene_unknown"
 
 
 async def test_s21_a_body_that_does_not_say_its_length_is_not_read(calculator: httpx.AsyncClient) -> None:

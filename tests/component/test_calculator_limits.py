@@ -19,7 +19,7 @@ from shared.messaging import outbox
 from shared.web.app import database
 from shared.web.idempotency import id_of
 from tests.component.test_calculator import ANSWERS, SCENE
-from tests.conftest import Infra, consumed, served, until
+from tests.conftest import Infra, client_of, consumed, until
 
 MAX = 5
 MEALS = {"meals": {"vegan": 1}}
@@ -41,8 +41,8 @@ class World:
         self.settings, self._issuer, self.clock, self.client, self._app = settings, issuer, clock, client, app
 
     def staff(self, organiser_id: str | None = None) -> dict[str, str]:
-        told = {"organiser_id": organiser_id} if organiser_id else {}
-        return {"Authorization": f"Bearer {self._issuer[0].token('staff-1', 'scenes:write', **told)}"}
+        claims = {"organiser_id": organiser_id} if organiser_id else {}
+        return {"Authorization": f"Bearer {self._issuer[0].token('staff-1', 'scenes:write', **claims)}"}
 
     async def scene(self, organiser_id: str = "org_demo", **changes: Any) -> tuple[str, str]:
         """Publish a scene; return its code and id."""
@@ -65,9 +65,9 @@ class World:
 
             yield count
 
-    async def account(self, scene_id: str, organiser_id: str | None = "org_demo", **asked: Any) -> httpx.Response:
-        headers = {"Idempotency-Key": secrets.token_hex(8), **self.staff(organiser_id), **asked.pop("headers", {})}
-        body = {"answers": ANSWERS, **asked}
+    async def account(self, scene_id: str, organiser_id: str | None = "org_demo", **more: Any) -> httpx.Response:
+        headers = {"Idempotency-Key": secrets.token_hex(8), **self.staff(organiser_id), **more.pop("headers", {})}
+        body = {"answers": ANSWERS, **more}
         return await self.client.post(f"/v1/scenes/{scene_id}/footprints", json=body, headers=headers)
 
 
@@ -76,11 +76,11 @@ async def world(settings: Callable[..., Any], issuer: Any) -> AsyncIterator[Worl
     chosen = settings("calculator", kind=Settings, footprints_per_address_max=MAX)
     clock = Ahead()
     app = create_app(chosen, clock=clock)
-    async with served(app) as client:
+    async with client_of(app) as client:
         yield World(chosen, issuer, clock, client, app)
 
 
-async def test_an_address_counts_so_many_visits_of_a_scene_in_an_hour_and_is_told_when_to_come_again(
+async def test_an_address_counts_so_many_visits_of_a_scene_in_an_hour_and_learns_when_to_come_again(
     world: World,
 ) -> None:
     (code, _), (other, _) = await world.scene(), await world.scene()

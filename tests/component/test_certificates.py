@@ -28,7 +28,7 @@ from shared.messaging.failures import LostRace
 from shared.messaging.outbox import clock
 from shared.web.app import database
 from shared.web.auth import CAPABILITY_HEADER
-from tests.conftest import Infra, consumed, served, until
+from tests.conftest import Infra, client_of, consumed, until
 from tests.unit.certificates.story import GRAMS, TOKEN, Story, new_id
 
 Publish = Callable[..., Awaitable[None]]
@@ -51,7 +51,7 @@ def settings(infra: Infra, issuer: Issuer, **more: Any) -> Settings:
 
 @pytest_asyncio.fixture(scope="module")
 async def certificates(infra: Infra, issuer: Issuer) -> AsyncIterator[httpx.AsyncClient]:
-    async with served(create_app(settings(infra, issuer))) as client:
+    async with client_of(create_app(settings(infra, issuer))) as client:
         yield client
 
 

@@ -18,7 +18,7 @@ from services.certificates.app import create_app
 from shared.contracts.certificates import CertificateIssued, CertificateRevoked
 from shared.web.auth import CAPABILITY_HEADER
 from tests.component.test_certificates import Issuer, Publish, published_about, settings, stated, way_to
-from tests.conftest import Infra, served, until
+from tests.conftest import Infra, client_of, until
 from tests.unit.certificates.story import TOKEN, Story
 
 CHINESE = {"Accept-Language": "zh-CN"}
@@ -27,7 +27,7 @@ UNKNOWN = ("7K3M-9QXD-4TVB", "0000-0000-0000", "nothing", "7K3M-9QXD-4TVBB", "ç‚
 
 @pytest_asyncio.fixture(scope="module")
 async def certificates(infra: Infra, issuer: Issuer) -> AsyncIterator[httpx.AsyncClient]:
-    async with served(create_app(settings(infra, issuer))) as client:
+    async with client_of(create_app(settings(infra, issuer))) as client:
         yield client
 
 

@@ -12,7 +12,7 @@ import httpx
 from services.certificates.app import create_app
 from shared.contracts.certificates import CertificateIssued
 from tests.component.test_certificates import Issuer, Publish, published_about, settings, way_to
-from tests.conftest import Infra, served, until
+from tests.conftest import Infra, client_of, until
 from tests.unit.certificates.story import Story
 
 
@@ -21,12 +21,12 @@ async def test_s19_after_an_absence_every_certificate_comes_once(
 ) -> None:
     chosen = settings(infra, issuer)
     before, during = [Story() for _ in range(5)], [Story() for _ in range(20)]
-    async with served(create_app(chosen)) as certificates:
+    async with client_of(create_app(chosen)) as certificates:
         await publish(*(message for story in before for message in story.whole()))
         for story in before:
             await way_to(certificates, story)
     await publish(*(message for story in [*before, *during] for message in story.whole()))
-    async with served(create_app(chosen)) as certificates:
+    async with client_of(create_app(chosen)) as certificates:
         for story in during:
             await way_to(certificates, story)
 
@@ -85,7 +85,7 @@ async def test_k2_that_we_cannot_check_is_none_of_the_answers(infra: Infra, issu
     database = infra.mongodb_url(f"certificates_{secrets.token_hex(4)}")
     async with line_to(address) as (line, cut):
         away = f"{database.replace(address, line)}&directConnection=true"
-        async with served(create_app(settings(infra, issuer, mongodb_url=away))) as client:
+        async with client_of(create_app(settings(infra, issuer, mongodb_url=away))) as client:
             cut()
             page, box, program = await looked_up(client)
     assert "We cannot check right now" in page.text

@@ -21,7 +21,7 @@ from shared.web.figures import Figures
 from shared.web.languages import Language
 from tests.component.test_certificates import Issuer, Publish, settings, stated, way_to
 from tests.component.test_certificates_answers import corrected, signs_of_pdf, text_of_page
-from tests.conftest import Infra, served
+from tests.conftest import Infra, client_of
 from tests.unit.certificates.story import GRAMS, Story
 from tests.unit.certificates.test_card import read
 from tests.unit.certificates.views import EIGHTY_LETTERS, FORTY_HANZI, LONG_HINDI
@@ -39,7 +39,7 @@ OFFSET_TITLES: dict[Language, str] = {
 
 @pytest_asyncio.fixture(scope="module")
 async def certificates(infra: Infra, issuer: Issuer) -> AsyncIterator[httpx.AsyncClient]:
-    async with served(create_app(settings(infra, issuer))) as client:
+    async with client_of(create_app(settings(infra, issuer))) as client:
         yield client
 
 

@@ -1,4 +1,4 @@
-"""Whoever tries codes is throttled; a crowd that checks its certificates is not, and nobody's address is kept."""
+"""Whoever tries codes is throttled; many who check their certificates are not, and nobody's address is kept."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from shared.messaging.outbox import clock
 from shared.web.app import database
 from tests.component.test_certificates import ISSUER, Issuer, Publish, nothing, settings, way_to
 from tests.component.test_certificates_answers import UNKNOWN
-from tests.conftest import Infra, served
+from tests.conftest import Infra, client_of
 from tests.unit.certificates.story import Story
 
 UNKNOWN_MAX = 10
@@ -34,7 +34,7 @@ def chosen(infra: Infra, issuer: Issuer) -> Settings:
 @pytest_asyncio.fixture(scope="module")
 async def app(chosen: Settings) -> AsyncIterator[FastAPI]:
     app = create_app(chosen)
-    async with served(app):
+    async with client_of(app):
         yield app
 
 
@@ -47,13 +47,15 @@ def unknown_code(number: int) -> str:
     return f"0000-0000-{number:04}"
 
 
-async def test_k2_a_crowd_passes_and_a_machine_is_throttled_everywhere_alike(app: FastAPI, publish: Publish) -> None:
+async def test_k2_many_right_codes_pass_and_a_machine_is_throttled_everywhere_alike(
+    app: FastAPI, publish: Publish
+) -> None:
     story = Story()
     await publish(*story.whole())
     async with seen_from(app, VENUE) as venue, seen_from(app, MACHINE) as machine:
         code = (await way_to(venue, story))["code"]
-        crowd = await asyncio.gather(*(venue.get(f"/v1/verifications/{code}") for _ in range(5 * UNKNOWN_MAX)))
-        assert {answer.json()["status"] for answer in crowd} == {"valid"}
+        checks = await asyncio.gather(*(venue.get(f"/v1/verifications/{code}") for _ in range(5 * UNKNOWN_MAX)))
+        assert {answer.json()["status"] for answer in checks} == {"valid"}
         addresses = ("/v1/verifications/{}", "/v1/certificates/{}", "/c/{}", "/c/{}.pdf", "/c/{}.png", "/v?code={}")
         tries = [await machine.get(addresses[n % len(addresses)].format(unknown_code(n))) for n in range(UNKNOWN_MAX)]
         assert 429 not in {answer.status_code for answer in tries}

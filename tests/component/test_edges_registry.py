@@ -1,4 +1,4 @@
-"""No route of the registry answers 500 for what it is asked."""
+"""No route of the registry answers 500 for what is requested of it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from services.registry.api import ACCESS
 from services.registry.app import create_app
 from shared.settings import Settings
 from shared.web.idempotency import id_of
+from tests.component.edge_values import INTEGERS
 from tests.component.edges import Sound, faults
 from tests.component.test_registry import LISTING
-from tests.conftest import Infra, served
+from tests.conftest import Infra, client_of
 
 PROJECT, CODE = id_of("prj", secrets.token_hex(8)), secrets.token_hex(4).upper()
 REPORT = {
@@ -58,7 +59,7 @@ async def registry(infra: Infra, issuer: Any) -> AsyncIterator[httpx.AsyncClient
         issuer=issuer[1],
         jwks_url=issuer[2],
     )
-    async with served(create_app(settings)) as client:
+    async with client_of(create_app(settings)) as client:
         client.headers["Authorization"] = f"Bearer {issuer[0].token('registrar', 'registry:write')}"
         client.headers["X-Document"] = "/v1/registry/openapi.json"
         for line in ("POST /v1/projects/{project_id}/listings", "POST /v1/projects/{project_id}/batches"):
@@ -69,7 +70,7 @@ async def registry(infra: Infra, issuer: Any) -> AsyncIterator[httpx.AsyncClient
         yield client
 
 
-def test_every_route_is_asked_here_or_below() -> None:
+def test_every_route_is_requested_here_or_below() -> None:
     assert set(SOUND) | set(OF_WHAT_IS_THERE) == set(ACCESS)
 
 
@@ -78,7 +79,7 @@ async def test_no_edge_of_a_field_makes_a_500(registry: httpx.AsyncClient, line:
     assert await faults(registry, line, SOUND[line]) == []
 
 
-# What these ask for is made by the fixture.
+# What these are about is made by the fixture.
 OF_WHAT_IS_THERE = (
     "POST /v1/projects/{project_id}/cancellations",
     "GET /v1/retirements/{serial}",
@@ -102,7 +103,7 @@ async def test_no_edge_of_a_serial_makes_a_500(registry: httpx.AsyncClient) -> N
         sound = Sound(path={name: serial}, query={"cursor": 0, "limit": 1} if "/v1/" in line else {"cursor": 0})
         assert await faults(registry, line, sound) == []
     prefix = registry.batch["prefix"]  # type: ignore[attr-defined]
-    for first in (0, 2**31, 2**53, 2**63, 10**30):
+    for first in INTEGERS[1:]:
         for text in (f"{prefix}-{first}", f"{prefix}-1-{first}", f"{prefix[:-2]}{first}-1"):
             answer = await registry.get(f"/v1/retirements/{text}")
             assert answer.status_code in {200, 404}, text

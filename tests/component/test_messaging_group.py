@@ -12,24 +12,17 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.protocol.fetch import FetchRequest
-from prometheus_client import REGISTRY
 
 from deploy.dead import dead_letters
-from deploy.log import whole
 from shared.contracts.event import PARTITIONS, Envelope, to_record
-from shared.contracts.orders import BeneficiaryNamed, OrderPlaced
-from shared.messaging import broker, delivery, lag
+from shared.contracts.orders import OrderPlaced
+from shared.messaging import broker, delivery
 from shared.messaging.aiokafka_internals import FETCH_WAIT_MS_MAX, FETCH_WAIT_MS_MIN
 from shared.messaging.delivery import Delivery
 from shared.messaging.failures import LostRace
-from shared.messaging.heartbeat import heartbeat
-from shared.messaging.lag import LAG
 from shared.messaging.retries import ATTEMPTS_BY_REQUEST_MAX, retry_lost_race
-from shared.messaging.service import Messaging
 from shared.mongodb import AutoReconnect, OperationFailure
-from shared.settings import Settings
-from shared.web.app import database
-from tests.component.test_messaging import Record, named, placed
+from tests.component.test_messaging import Record, placed
 from tests.conftest import PATIENCE_SECONDS, Infra, enveloped, until
 
 Handle = Callable[[Sequence[Envelope[Any]]], Awaitable[None]]
@@ -107,7 +100,7 @@ async def test_a_consumer_that_waits_longer_than_it_may_stay_away_stays_in_its_g
         assert consumer.assignment()
         failing.set()
         if why != "halted":
-            await until(_said(lambda: done == [event.subject]))
+            await until(_once(lambda: done == [event.subject]))
             assert tries > 1
 
 
@@ -129,18 +122,18 @@ async def test_a_fetch_waits_long_where_nothing_comes_and_briefly_once_something
             return await fetch(node_id, request, **options)
 
         consumer._client.send = observed
-        await until(_said(lambda: waits[-2:] == [FETCH_WAIT_MS_MAX, FETCH_WAIT_MS_MAX]))
+        await until(_once(lambda: waits[-2:] == [FETCH_WAIT_MS_MAX, FETCH_WAIT_MS_MAX]))
         count = len(waits)
         await send(producer, event)
-        await until(_said(lambda: event.subject in done and waits[-1] == FETCH_WAIT_MS_MAX and len(waits) > count + 2))
+        await until(_once(lambda: event.subject in done and waits[-1] == FETCH_WAIT_MS_MAX and len(waits) > count + 2))
         assert FETCH_WAIT_MS_MIN in waits[count:]
 
 
-def _said(condition: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
-    async def asked() -> bool:
+def _once(condition: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
+    async def holds() -> bool:
         return condition()
 
-    return asked
+    return holds
 
 
 async def test_partitions_lost_while_a_batch_is_tried_again_are_not_committed_past_what_took_effect(
@@ -171,9 +164,9 @@ async def test_partitions_lost_while_a_batch_is_tried_again_are_not_committed_pa
             await until(shared_out)
             theirs = {partition.partition for partition in two.assignment()}
             assert 0 < len(theirs) < PARTITIONS
-            await until(_said(lambda: bool(others & mine)))
+            await until(_once(lambda: bool(others & mine)))
             away.set()
-            await until(_said(lambda: mine <= done | others))
+            await until(_once(lambda: mine <= done | others))
     # What the group has committed is the end of each partition: a third one finds nothing of it again.
     again = set[str]()
 
@@ -183,7 +176,7 @@ async def test_partitions_lost_while_a_batch_is_tried_again_are_not_committed_pa
     async with consuming(infra, producer, third, group=group, replica=f"{group}-1"):
         late = enveloped(placed())
         await send(producer, late)
-        await until(_said(lambda: late.subject in again))
+        await until(_once(lambda: late.subject in again))
     assert mine <= done | others | again
 
 
@@ -210,86 +203,6 @@ async def test_what_a_poll_brings_while_a_batch_waits_is_read_again(
         await consumer.stop()
 
 
-async def test_a_heartbeat_is_on_every_partition_and_no_consumer_takes_it_for_a_message(
-    infra: Infra, producer: Any, settings: Callable[..., Settings]
-) -> None:
-    async def beaten() -> dict[int, int]:
-        found: dict[int, int] = {}
-        async for record in whole(infra.kafka, "beneficiary.named"):
-            if record.key == f"heartbeat-{record.partition}".encode() and record.value is None:
-                found[record.partition] = found.get(record.partition, 0) + 1
-        return found
-
-    before = await beaten()
-    given = settings("orders")
-    mongodb = database(given)
-    messaging = Messaging(given, service="orders", database=mongodb)
-    messaging.heartbeat(BeneficiaryNamed)
-    async with messaging.running():
-
-        async def all_beaten() -> bool:
-            now = await beaten()
-            return all(now.get(partition, 0) > before.get(partition, 0) for partition in range(PARTITIONS))
-
-        await until(all_beaten)
-    mongodb.client.close()
-    consumed: list[Envelope[Any]] = []
-
-    async def handle(batch: Sequence[Envelope[Any]]) -> None:
-        consumed.extend(batch)
-
-    group = f"beaten-{secrets.token_hex(4)}"
-    async with consuming(infra, producer, handle, group=group, replica=group, contract=BeneficiaryNamed, begins=True):
-        await heartbeat(producer, "beneficiary.named")
-        last = enveloped(named("Lin Yue (demo)"))
-        await send(producer, last)
-        await until(_said(lambda: last.subject in {event.subject for event in consumed}))
-    assert not [letter async for letter in whole(infra.kafka, "dead.ranking") if letter.key.startswith(b"heartbeat")]
-
-
-async def test_what_has_not_taken_effect_is_the_consumer_s_lag(
-    infra: Infra, producer: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lag, "LOOK_SECONDS", 0.1)
-    polled, done = asyncio.Event(), asyncio.Event()
-
-    async def handle(_: Sequence[Envelope[Any]]) -> None:
-        polled.set()
-        await done.wait()
-
-    group = f"lagging-{secrets.token_hex(4)}"
-    async with consuming(infra, producer, handle, group=group, replica=group, begins=True) as (consumer, to):
-        looking = asyncio.create_task(lag.observe_lag(lambda: consumer, to.in_progress))
-
-        def behind() -> float | None:
-            return REGISTRY.get_sample_value("diandian_consumer_lag", {"topic": "order.placed"})
-
-        # One is in progress when the others come; the lag counts it too, although it was polled.
-        await send(producer, enveloped(placed()))
-        await asyncio.wait_for(polled.wait(), PATIENCE_SECONDS)
-        await send(producer, *(enveloped(placed()) for _ in range(4)))
-        await until(_said(lambda: behind() == 5))
-        done.set()
-        await until(_said(lambda: behind() == 0))
-        looking.cancel()
-
-
-async def test_a_running_service_shows_its_lag(settings: Callable[..., Settings]) -> None:
-    async def handle(_: Sequence[Envelope[Any]]) -> None:
-        """Take it."""
-
-    LAG.clear()
-    mine = settings("registry", replica="registry-test")
-    mongodb = database(mine)
-    messaging = Messaging(mine, service="registry", database=mongodb)
-    messaging.consume({OrderPlaced: handle})
-    async with messaging.running():
-        await until(
-            _said(lambda: REGISTRY.get_sample_value("diandian_consumer_lag", {"topic": "order.placed"}) is not None)
-        )
-    mongodb.client.close()
-
-
 async def test_a_consumer_that_is_refused_waits_and_makes_no_dead_letter(infra: Infra, producer: Any) -> None:
     """A right that is taken away for a moment: the message takes effect when it is given back."""
     event, tries = enveloped(placed()), 0
@@ -304,30 +217,30 @@ async def test_a_consumer_that_is_refused_waits_and_makes_no_dead_letter(infra: 
     group = f"refused-{secrets.token_hex(4)}"
     async with consuming(infra, producer, handle, group=group, replica=group, begins=True):
         await send(producer, event)
-        await until(_said(lambda: tries == 2 * delivery.ATTEMPTS_MAX))
+        await until(_once(lambda: tries == 2 * delivery.ATTEMPTS_MAX))
     letters = [letter async for letter in dead_letters(infra.kafka, "ranking") if letter.subject == event.subject]
     assert letters == []
 
 
 @pytest.mark.parametrize("lost", [0, 4, 5])
 async def test_a_lost_race_is_tried_again_four_times_whatever_kind_of_callable_it_is(lost: int) -> None:
-    races = 0
+    losses = 0
 
     async def act(answer: str) -> str:
-        nonlocal races
-        if races < lost:
-            races += 1
+        nonlocal losses
+        if losses < lost:
+            losses += 1
             raise LostRace("another was first")
         return answer
 
     for call in (lambda: act("done"), partial(act, "done")):
-        races = 0
+        losses = 0
         if lost < ATTEMPTS_BY_REQUEST_MAX:
             assert await retry_lost_race(call) == "done"
         else:
             with pytest.raises(LostRace):
                 await retry_lost_race(call)
-        assert races == lost
+        assert losses == lost
 
 
 async def test_a_handler_may_be_any_callable_that_returns_a_coroutine(producer: Any) -> None:

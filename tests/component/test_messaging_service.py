@@ -1,4 +1,4 @@
-"""A service's messaging tells why it does not work, and works under its replica's name in one process at a time."""
+"""A service's messaging shows why it does not work, and works under its replica's name in one process at a time."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ async def test_an_error_of_faststream_itself_reaches_the_log(infra: Infra, publi
     assert {line["log_level"] for line in lines if line["event"] == "faststream"} == {"error"}
 
 
-async def test_the_later_of_two_processes_under_one_name_says_so_and_works_when_the_earlier_is_gone(
+async def test_the_later_of_two_processes_under_one_name_reports_it_and_works_when_the_earlier_is_gone(
     infra: Infra, place: tuple[Settings, Any], publish: Any
 ) -> None:
     given, mongodb = place
@@ -122,8 +122,8 @@ async def test_the_later_of_two_processes_under_one_name_says_so_and_works_when_
             coordinator = subscriber.consumer._coordinator
             generation = coordinator.generation
             await both.enter_async_context(later.running())
-            said = await until(later.health)
-            assert said == f"process {os.getpid()} on {os.uname().nodename} works as {given.replica} already"
+            health = await until(later.health)
+            assert health == f"process {os.getpid()} on {os.uname().nodename} works as {given.replica} already"
             await passes_on("earlier")
             assert coordinator.generation == generation
             assert await earlier.health() is None

@@ -22,7 +22,7 @@ from services.orders.handlers.balance_projection import count
 from shared.contracts.calculator import ScenePublished
 from shared.contracts.orders import BeneficiaryNamed, OffsetPurchased, OrderPlaced
 from shared.messaging.failures import LostRace
-from tests.component.test_orders import (  # noqa: F401 -- the fixtures are used by name
+from tests.component.orders_world import (  # noqa: F401 -- the fixtures are used by name
     Footprint,
     Issuer,
     World,
@@ -47,7 +47,7 @@ class Host:
     sequence: int = 0
 
     async def status(self, status: str) -> None:
-        """Let calculator publish the scene so, and wait until orders has heard it."""
+        """Let calculator publish the scene so, and wait until orders has consumed it."""
         self.sequence += 1
         scene = ScenePublished(
             scene_id=self.scene_id,
@@ -64,10 +64,10 @@ class Host:
         )
         await self.world.publish(enveloped(scene, sequence=self.sequence))
 
-        async def heard_of() -> bool:
+        async def is_copied() -> bool:
             return await self.world.replica.store.copies.scene(self.scene_id) == scene
 
-        await until(heard_of)
+        await until(is_copied)
 
     async def guests(self, many: int, **changes: Any) -> list[Footprint]:
         """Let guests count their visits, and wait until all of them are in the balance."""
@@ -160,9 +160,9 @@ async def test_an_organiser_takes_what_is_left_once_its_scene_is_closed(host: Ho
         2,
     )
     assert made["beneficiary_id"] == beneficiary_of(host.organiser_id)
-    (placed,) = await world.said_of(made["order_id"], OrderPlaced)
+    (placed,) = await world.events_of_subject(made["order_id"], OrderPlaced)
     assert placed.data.grams == 2_000  # type: ignore[attr-defined]
-    (named,) = await world.said_of(made["beneficiary_id"], BeneficiaryNamed)
+    (named,) = await world.events_of_subject(made["beneficiary_id"], BeneficiaryNamed)
     assert named.data.model_dump(include={"name", "kind", "board"}) == {
         "name": NAMING["name"],
         "kind": "organiser",
@@ -171,11 +171,11 @@ async def test_an_organiser_takes_what_is_left_once_its_scene_is_closed(host: Ho
     await host.stands(left=0, covered=3)
     nothing = await host.order(project_id)
     assert (nothing.status_code, nothing.json()["code"]) == (409, "nothing_left")
-    # It is paid as any order is, and tells the organiser's claim.
+    # It is paid as any order is, and publishes the organiser's claim.
     await world.hold(made)
     held = {**made, **await world.in_state(guest, made, "held")}
     await world.pay(guest, held)
-    purchased = (await world.said_of(made["order_id"], OrderPlaced, OffsetPurchased, count=2))[-1].data
+    purchased = (await world.events_of_subject(made["order_id"], OrderPlaced, OffsetPurchased, count=2))[-1].data
     assert isinstance(purchased, OffsetPurchased)
     assert (purchased.claim.beneficiary_kind, len(purchased.claim.footprints)) == ("organiser", 2)
 
@@ -232,7 +232,7 @@ async def test_o2_guests_and_organiser_who_order_at_once_take_each_root_once(hos
     await host.stands(left=0, covered=60)
 
 
-async def test_an_organiser_touches_its_own_scenes_alone_and_says_who_it_is(host: Host, issuer: Issuer) -> None:
+async def test_an_organiser_touches_its_own_scenes_alone_and_names_itself(host: Host, issuer: Issuer) -> None:
     (footprint,) = await host.guests(1)
     address = f"/v1/balances/{host.scene_id}"
     strike = f"{address}/strikes/{footprint.event.footprint_id}"
@@ -257,58 +257,6 @@ async def test_an_organiser_touches_its_own_scenes_alone_and_says_who_it_is(host
     unknown = await host.staff.get(f"/v1/balances/{new_id('scn')}")
     assert (unknown.status_code, unknown.json()["code"]) == (404, "scene_unknown")
     assert (await (await host.world.guest()).get(address)).status_code == 401
-
-
-async def test_a_footprint_is_struck_with_a_reason_taken_back_and_may_still_be_neutralised(host: Host) -> None:
-    world = host.world
-    project_id, guest = await world.project(), await world.guest()
-    footprint, other = await host.guests(2, grams=1_000)
-    address = f"/v1/balances/{host.scene_id}/strikes/{footprint.event.footprint_id}"
-    assert (await host.staff.put(address, json={})).status_code == 422, "not without a reason"
-    struck = [await host.staff.put(address, json={"reason": "entered for a joke"}) for _ in range(2)]
-    assert struck[0].json() == struck[1].json(), "the same again changes nothing"
-    assert struck[0].json()["standing"] == "struck"
-    balance = await host.balance()
-    assert (balance["left"]["mass_g"], balance["struck"]["mass_g"]) == (1_000, 1_000)
-    page = (await host.staff.get(f"/v1/balances/{host.scene_id}/footprints?standing=struck")).json()
-    assert [(one["footprint_id"], one["struck_reason"]) for one in page["data"]] == [
-        (footprint.event.footprint_id, "entered for a joke")
-    ]
-    made = (await world.order(guest, project_id, claims=[footprint.claim])).json()
-    await host.stands(left=1, covered=1, struck=0)
-    covered = await host.staff.put(address, json={"reason": "again"})
-    assert (covered.status_code, covered.json()["code"]) == (409, "footprint_covered")
-    await guest.post(f"/v1/orders/{made['order_id']}/cancel", headers=shows(made))
-    await host.stands(left=1, covered=0, struck=1)
-    await host.status("closed")
-    assert [one["root"] for one in (await host.order(project_id)).json()["footprints"]] == [other.event.root]
-    assert (await host.staff.delete(address)).json()["standing"] == "left"
-    assert [one["root"] for one in (await host.order(project_id)).json()["footprints"]] == [footprint.event.root]
-
-
-async def test_a_struck_footprint_whose_answers_change_is_another_and_counts_again(host: Host) -> None:
-    (old,) = await host.guests(1, grams=9_000_000)
-    address = f"/v1/balances/{host.scene_id}/strikes/{old.event.footprint_id}"
-    await host.staff.put(address, json={"reason": "nobody flies that far"})
-    await host.guests(1, grams=90, replaces=old.event.footprint_id, root=old.event.root)
-    await host.stands(left=1, struck=0, mass_g=90)
-    replaced = await host.staff.delete(address)
-    assert (replaced.status_code, replaced.json()["code"]) == (404, "footprint_not_counted")
-
-
-async def test_an_organiser_needs_a_name_once_and_may_hide(host: Host) -> None:
-    project_id = await host.world.project()
-    await host.guests(1)
-    await host.status("closed")
-    early = await host.staff.patch("/v1/balances/beneficiary", json={"board": "hidden"})
-    assert (early.status_code, early.json()["code"]) == (422, "name_missing")
-    nameless = await host.order(project_id, beneficiary=None)
-    assert (nameless.status_code, nameless.json()["code"]) == (422, "name_missing")
-    assert (await host.order(project_id)).status_code == 201
-    await host.guests(1)
-    assert (await host.order(project_id, beneficiary=None)).status_code == 201, "the name stays"
-    hidden = await host.staff.patch("/v1/balances/beneficiary", json={"board": "hidden"})
-    assert (hidden.json()["board"], hidden.json()["name"]) == ("hidden", NAMING["name"])
 
 
 async def test_the_pages_of_a_balance_show_each_footprint_once(host: Host) -> None:

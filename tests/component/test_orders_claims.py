@@ -16,7 +16,7 @@ from services.orders.store.store import Loaded
 from shared.contracts.event import Cause
 from shared.contracts.orders import BeneficiaryNamed, OffsetPurchased, OrderClosed, OrderPlaced
 from shared.web.auth import CAPABILITY_HEADER
-from tests.component.test_orders import (  # noqa: F401 -- the fixtures are used by name
+from tests.component.orders_world import (  # noqa: F401 -- the fixtures are used by name
     GRAMS,
     Footprint,
     World,
@@ -25,7 +25,7 @@ from tests.component.test_orders import (  # noqa: F401 -- the fixtures are used
     shows,
     world,
 )
-from tests.component.test_orders_races import make
+from tests.component.test_orders_concurrency import make
 from tests.conftest import consumed, enveloped, until
 
 CAUSE = Cause(id="test")
@@ -54,10 +54,10 @@ async def known(world: World, *footprints: Footprint) -> None:
     await world.publish(*(enveloped(one.event) for one in footprints))
     ids = [one.event.footprint_id for one in footprints]
 
-    async def heard_of() -> bool:
+    async def are_copied() -> bool:
         return len(await world.replica.store.copies.footprints(ids)) == len(ids)
 
-    await until(heard_of)
+    await until(are_copied)
 
 
 async def test_o2_of_twenty_orders_for_one_root_at_once_one_is_made(world: World) -> None:
@@ -109,7 +109,7 @@ async def test_s13_an_order_of_several_footprints_waits_for_the_last_and_is_refu
     await world.publish(enveloped(late.event))
     (placed,) = await settled(world, guest, waits)
     assert (placed["state"], placed["mass_g"], len(placed["footprints"])) == ("placed", 2 * GRAMS, 2)
-    events = await world.said_of(waits["order_id"], OrderPlaced, OrderClosed)
+    events = await world.events_of_subject(waits["order_id"], OrderPlaced, OrderClosed)
     assert [event.data.grams for event in events] == [2 * GRAMS]  # type: ignore[attr-defined]
 
 
@@ -122,13 +122,13 @@ async def test_an_order_that_waits_is_refused_when_its_footprint_was_replaced_or
     covered = (await world.order(guest, project_id, claims=[taken.claim, late.claim])).json()
     assert (replaced["state"], covered["state"]) == ("waiting", "waiting")
     assert (await world.order(guest, project_id, claims=[taken.claim])).json()["state"] == "placed"
-    # The newer is heard first, as partitions allow.
+    # The newer is consumed first, as partitions allow.
     await known(world, new)
     await world.publish(enveloped(old.event), enveloped(late.event))
     orders = await settled(world, guest, replaced, covered)
     assert [order["refusal"]["reason"] for order in orders] == ["footprint_replaced", "footprint_covered"]
-    said = await consumed(world.infra, OrderPlaced, OrderClosed)
-    assert not {event.subject for event in said} & {order["order_id"] for order in orders}
+    published = await consumed(world.infra, OrderPlaced, OrderClosed)
+    assert not {event.subject for event in published} & {order["order_id"] for order in orders}
 
 
 async def test_a_company_places_several_orders_under_one_profile_and_its_name(world: World) -> None:
@@ -142,7 +142,7 @@ async def test_a_company_places_several_orders_under_one_profile_and_its_name(wo
     for wish in ({"claims": [footprint.claim]}, {"money_fen": 500}, {"mass_g": 7}):
         made = (await world.order(guest, project_id, header=profile, beneficiary_id=ben, **wish)).json()
         assert (made["beneficiary_id"], made["profile_capability"]) == (ben, None)
-    (named,) = await world.said_of(ben, BeneficiaryNamed)
+    (named,) = await world.events_of_subject(ben, BeneficiaryNamed)
     assert isinstance(named.data, BeneficiaryNamed)
     assert (named.data.kind, named.data.name, named.data.board) == ("company", company["name"], "named")
     other = await world.order(guest, project_id, header=profile, beneficiary_id=ben, beneficiary={"kind": "person"})
@@ -158,7 +158,7 @@ async def test_b4_a_person_is_an_alias_on_boards_until_it_wishes_otherwise_and_m
     for board in ("hidden", "hidden", "alias", "named"):
         changed = await guest.patch(address, json={"board": board}, headers=profile)
         assert (changed.status_code, changed.json()["board"]) == (200, board)
-    events = await world.said_of(made["beneficiary_id"], BeneficiaryNamed, count=4)
+    events = await world.events_of_subject(made["beneficiary_id"], BeneficiaryNamed, count=4)
     assert [event.data.board for event in events] == ["alias", "hidden", "alias", "named"]  # type: ignore[attr-defined]
     assert {event.data.name for event in events} == {"Lin Yue (demo)"}  # type: ignore[attr-defined]
     stranger = await guest.patch(address, json={"board": "hidden"}, headers={CAPABILITY_HEADER: "0" * 26})
@@ -183,7 +183,7 @@ async def test_s27_an_erased_beneficiary_takes_no_more_orders_and_those_under_wa
         f"/v1/beneficiaries/{ben}", json={"name": "Lin Yue (demo)"}, headers={CAPABILITY_HEADER: profile}
     )
     assert (renamed.status_code, renamed.json()["code"]) == (409, "beneficiary_erased")
-    events = await world.said_of(ben, BeneficiaryNamed, count=2)
+    events = await world.events_of_subject(ben, BeneficiaryNamed, count=2)
     assert events[-1].data.model_dump(include={"name", "alias", "profile_hash", "erased", "board"}) == {
         "name": None,
         "alias": None,
@@ -196,7 +196,7 @@ async def test_s27_an_erased_beneficiary_takes_no_more_orders_and_those_under_wa
     (gone_on,) = await settled(world, guest, waits)
     assert gone_on["state"] == "placed"
     await world.pay(guest, held)
-    bought = (await world.said_of(held["order_id"], OrderPlaced, OffsetPurchased, count=2))[-1].data
+    bought = (await world.events_of_subject(held["order_id"], OrderPlaced, OffsetPurchased, count=2))[-1].data
     assert isinstance(bought, OffsetPurchased)
     assert bought.claim.beneficiary_id == ben
     cancelled = await guest.post(f"/v1/orders/{placed['order_id']}/cancel", headers=shows(placed))
@@ -215,7 +215,7 @@ async def test_another_mandate_than_the_one_in_force_is_refused_with_it_and_the_
         assert old.json()["mandate_version"] == quote["mandate_version"]
     held = await world.held_order(guest, project_id, mass_g=GRAMS)
     await world.pay(guest, held)
-    bought = (await world.said_of(held["order_id"], OrderPlaced, OffsetPurchased, count=2))[-1].data
+    bought = (await world.events_of_subject(held["order_id"], OrderPlaced, OffsetPurchased, count=2))[-1].data
     assert isinstance(bought, OffsetPurchased)
     assert bought.claim.mandate_version == quote["mandate_version"]
 
@@ -238,13 +238,13 @@ async def test_a_new_name_reaches_every_order_of_its_last_thirty_days_in_message
     for _ in range(2):
         assert (await guest.patch(address, json={"name": "Lin Yue (demo)"}, headers=profile)).status_code == 200
     messages = -(-orders // CORRECTS_MAX)
-    events = await world.said_of(ben, BeneficiaryNamed, count=2 + messages)
-    told_of = [event.data.corrects for event in events]  # type: ignore[attr-defined]
-    assert [len(part) for part in told_of] == [
+    events = await world.events_of_subject(ben, BeneficiaryNamed, count=2 + messages)
+    corrected = [event.data.corrects for event in events]  # type: ignore[attr-defined]
+    assert [len(part) for part in corrected] == [
         0,
         0,
         *[CORRECTS_MAX] * (messages - 1),
         orders - 500 * (messages - 1),
     ]
-    assert sorted(one for part in told_of for one in part) == sorted(ids)
+    assert sorted(one for part in corrected for one in part) == sorted(ids)
     assert [event.sequence for event in events] == list(range(1, 3 + messages))

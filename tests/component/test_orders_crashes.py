@@ -26,10 +26,10 @@ from shared.contracts.orders import OffsetPurchased, OrderClosed, OrderPlaced
 from shared.contracts.registry import CreditsHeld
 from shared.web.app import database
 from shared.web.idempotency import id_of
+from tests.component.orders_clock import Clock
 from tests.component.provider import Provider, provider
-from tests.component.test_orders import Clock
 from tests.component.test_orders_capture import money_is_sound
-from tests.conftest import Infra, consumed, served, until
+from tests.conftest import Infra, client_of, consumed, until
 from tests.unit.orders.examples import made
 
 CAUSE = Cause(id="test")
@@ -96,11 +96,11 @@ class Stage:
         self.provider.records.update(approved)
         return order_id, payment_id
 
-    async def told(self, payment_id: str) -> None:
+    async def look_up(self, payment_id: str) -> None:
         """Take in what the provider says when it is asked; the replica dies on the way, if it asks for something."""
-        said = await self.sandbox.look_up(payment_id)
-        assert said is not None
-        await self.payments.notice(payment_id, said, cause=CAUSE)
+        report = await self.sandbox.look_up(payment_id)
+        assert report is not None
+        await self.payments.notice(payment_id, report, cause=CAUSE)
 
     @contextlib.asynccontextmanager
     async def fresh(self, *, replicas: int = 1) -> AsyncIterator[httpx.AsyncClient]:
@@ -110,7 +110,7 @@ class Stage:
         async with contextlib.AsyncExitStack() as running:
             for _ in range(replicas):
                 settings = self.settings("orders", kind=Settings, mongodb_url=self.url, **self.provider.settings)
-                client = await running.enter_async_context(served(create_app(settings, clock=self.clock)))
+                client = await running.enter_async_context(client_of(create_app(settings, clock=self.clock)))
             yield client
 
     async def order(self, order_id: str) -> Order:
@@ -131,11 +131,11 @@ class Stage:
         await money_is_sound(self.store, order_id, self.provider)
 
     async def topics(self, order_id: str, count: int) -> list[str]:
-        """Wait until so many events are told of the order, and return what they are, each once."""
+        """Wait until so many events are published about the order, and return what they are, each once."""
 
         async def there() -> list[str] | None:
-            told = await consumed(self.infra, OrderPlaced, OffsetPurchased, OrderClosed)
-            mine = {envelope.sequence: envelope.data.topic for envelope in told if envelope.subject == order_id}
+            published = await consumed(self.infra, OrderPlaced, OffsetPurchased, OrderClosed)
+            mine = {envelope.sequence: envelope.data.topic for envelope in published if envelope.subject == order_id}
             return [mine[sequence] for sequence in sorted(mine)] if len(mine) >= count else None
 
         return list(await until(there))
@@ -169,7 +169,7 @@ async def test_s12_s15_a_capture_whose_asker_died_is_found_out_by_one_of_two_who
     stage.sandbox.dies = dies
     order_id, payment_id = await stage.approved("sandbox_card")
     with pytest.raises(Died):
-        await stage.told(payment_id)
+        await stage.look_up(payment_id)
     assert (await stage.order(order_id)).state == "capturing"
     assert ((await stage.side(payment_id)).taken_at is not None) == (dies == "after")
     stage.clock.forward(minutes=20)
@@ -179,12 +179,12 @@ async def test_s12_s15_a_capture_whose_asker_died_is_found_out_by_one_of_two_who
     assert (await stage.side(payment_id)).captures == (1 if dies == "before" else 2)
 
 
-async def test_s12_s15_a_capture_that_says_no_to_whoever_comes_after_ends_an_order_whose_time_is_up(
+async def test_s12_s15_a_capture_that_is_refused_to_whoever_comes_after_ends_an_order_whose_time_is_up(
     stage: Stage,
 ) -> None:
     order_id, payment_id = await stage.approved("sandbox_card", "capture_refused")
     with pytest.raises(Died):
-        await stage.told(payment_id)
+        await stage.look_up(payment_id)
     stage.clock.forward(minutes=20)
     async with stage.fresh():
         await stage.comes_to(order_id, order="expired", payment="refused")
@@ -196,7 +196,7 @@ async def test_s12_s15_a_capture_that_says_no_to_whoever_comes_after_ends_an_ord
 async def test_s15_a_reconciler_that_dies_is_followed_by_another(stage: Stage, dies: Moment) -> None:
     order_id, payment_id = await stage.approved("sandbox_card")
     with pytest.raises(Died):
-        await stage.told(payment_id)
+        await stage.look_up(payment_id)
     stage.sandbox.dies = dies
     stage.clock.forward(seconds=10)
     with pytest.raises(Died):
@@ -214,7 +214,7 @@ async def test_s15_money_that_is_not_the_order_s_is_let_go_although_the_replica_
 ) -> None:
     stage.sandbox.dies = dies
     order_id, payment_id = await stage.approved("sandbox_card", "wrong_amount")
-    await stage.told(payment_id)
+    await stage.look_up(payment_id)
     with pytest.raises(Died):
         await stage.payments.poll()
     stage.clock.forward(seconds=10)
@@ -229,7 +229,7 @@ async def test_s15_money_that_is_not_the_order_s_is_let_go_although_the_replica_
 async def test_s15_money_goes_back_once_although_the_replica_dies(stage: Stage, dies: Moment) -> None:
     stage.sandbox.dies = dies
     order_id, payment_id = await stage.approved("sandbox", "wrong_amount")
-    await stage.told(payment_id)
+    await stage.look_up(payment_id)
     with pytest.raises(Died):
         await stage.payments.give_back()
     stage.clock.forward(seconds=10)

@@ -15,17 +15,15 @@ from deploy.sandbox import payments as sandbox
 from deploy.sandbox.notices import SIGNATURE_HEADER, sign
 from shared.contracts.orders import OffsetPurchased, OrderClosed, OrderPlaced
 from shared.contracts.registry import CreditsRefused
-from tests.component.provider import KEY
-from tests.component.test_orders import (  # noqa: F401 -- the fixtures are used by name
-    GRAMS,
+from tests.component.orders_world import (  # noqa: F401 -- the fixtures are used by name
     World,
     certified,
-    new_id,
     retired,
     running,
     shows,
     world,
 )
+from tests.component.provider import KEY
 from tests.conftest import consumed, enveloped, until
 
 NOTICES = "/v1/payments/notices/sandbox"
@@ -76,8 +74,8 @@ async def test_s9_a_notice_that_comes_twice_buys_once(world: World) -> None:
     otherwise = await guest.post(f"/v1/sandbox/payments/{payment_id}/decline")
     assert {answer.status_code for answer in answers} == {200}
     assert (again.status_code, otherwise.status_code) == (200, 409)
-    told_of = await world.said_of(held["order_id"], OrderPlaced, OffsetPurchased, OrderClosed, count=2)
-    assert [envelope.sequence for envelope in told_of] == [1, 2]
+    published = await world.events_of_subject(held["order_id"], OrderPlaced, OffsetPurchased, OrderClosed, count=2)
+    assert [envelope.sequence for envelope in published] == [1, 2]
     (payment,) = (await world.look(guest, held))["payments"]
     assert payment["refund"] is None
 
@@ -112,13 +110,13 @@ async def test_s9_another_amount_goes_back_in_full_and_the_order_is_as_it_was(wo
     await world.in_state(guest, held, "purchased")
 
 
-async def test_s10_money_that_lands_after_expiry_goes_back_in_full_and_the_order_says_so(world: World) -> None:
+async def test_s10_money_that_lands_after_expiry_goes_back_in_full_and_the_order_shows_it(world: World) -> None:
     project_id, guest = await world.project(), await world.guest()
     held = await world.held_order(guest, project_id)
     payment_id = await world.pay(guest, held, approve=False)
     world.clock.forward(minutes=16)
     await world.in_state(guest, held, "expired")
-    _, closed = await world.said_of(held["order_id"], OrderPlaced, OrderClosed, count=2)
+    _, closed = await world.events_of_subject(held["order_id"], OrderPlaced, OrderClosed, count=2)
     assert isinstance(closed.data, OrderClosed)
     assert (closed.data.why, closed.sequence) == ("expired", 2)
     world.clock.forward(minutes=1)
@@ -126,7 +124,7 @@ async def test_s10_money_that_lands_after_expiry_goes_back_in_full_and_the_order
     refund = await refunded(world, guest, held, payment_id)
     assert refund["why"] == "late"
     assert (await world.look(guest, held))["state"] == "expired"
-    assert len(await world.said_of(held["order_id"], OrderPlaced, OrderClosed, OffsetPurchased)) == 2
+    assert len(await world.events_of_subject(held["order_id"], OrderPlaced, OrderClosed, OffsetPurchased)) == 2
     page = await guest.get(f"/orders/{held['order_id']}?t={held['capability']}", follow_redirects=True)
     assert "You got 27.59 CNY back" in page.text
 
@@ -153,7 +151,7 @@ async def test_credits_that_the_registry_cannot_post_give_the_money_back_and_clo
     await world.publish(enveloped(refusal, sequence=2), enveloped(refusal, sequence=2))
     await world.in_state(guest, held, "refunded")
     assert (await refunded(world, guest, held, payment_id))["why"] == "credits_refused"
-    *_, closed = await world.said_of(held["order_id"], OrderPlaced, OffsetPurchased, OrderClosed, count=3)
+    *_, closed = await world.events_of_subject(held["order_id"], OrderPlaced, OffsetPurchased, OrderClosed, count=3)
     assert isinstance(closed.data, OrderClosed)
     assert (closed.data.why, closed.sequence) == ("refunded", 3)
 
@@ -220,7 +218,7 @@ async def test_s15_a_lost_notice_is_made_good_by_asking_the_provider(world: Worl
     await world.in_state(guest, held, "purchased")
 
 
-async def test_time_ends_what_waits_or_is_placed_and_only_the_placed_is_told_of(world: World) -> None:
+async def test_time_ends_what_waits_or_is_placed_and_only_the_placed_is_published(world: World) -> None:
     project_id, guest = await world.project(), await world.guest()
     waiting = (await world.order(guest, project_id, claims=[world.footprint().claim])).json()
     placed = (await world.order(guest, project_id)).json()
@@ -232,7 +230,7 @@ async def test_time_ends_what_waits_or_is_placed_and_only_the_placed_is_told_of(
     assert (await world.look(guest, placed))["state"] == "placed"
     world.clock.forward(minutes=5)
     await world.in_state(guest, placed, "expired")
-    _, closed = await world.said_of(placed["order_id"], OrderPlaced, OrderClosed, count=2)
+    _, closed = await world.events_of_subject(placed["order_id"], OrderPlaced, OrderClosed, count=2)
     assert isinstance(closed.data, OrderClosed)
     assert closed.data.why == "expired"
     everything = await consumed(world.infra, OrderPlaced, OrderClosed)
@@ -251,4 +249,4 @@ async def test_s18_every_answer_three_times_and_shuffled_completes_the_order_onc
     assert [step["state"] for step in completed["steps"]] == ["placed", "held", "purchased", "retired", "completed"]
     await world.publish(*answers)
     await world.hold(held)
-    assert len(await world.said_of(held["order_id"], OrderPlaced, OffsetPurchased, OrderClosed, count=2)) == 2
+    assert len(await world.events_of_subject(held["order_id"], OrderPlaced, OffsetPurchased, OrderClosed, count=2)) == 2

@@ -1,4 +1,4 @@
-"""Names in orders: one that a certificate cannot print is refused before anybody pays, the same again tells nothing."""
+"""Names in orders: one that cannot be printed is refused before anybody pays, the same again publishes nothing."""
 
 # ruff: noqa: F811 -- a test asks for its fixtures by their names
 
@@ -10,7 +10,7 @@ from services.orders.domain.beneficiary import beneficiary
 from shared.contracts.event import Cause
 from shared.contracts.orders import BeneficiaryNamed
 from shared.web.auth import CAPABILITY_HEADER
-from tests.component.test_orders import (  # noqa: F401 -- the fixtures are used by name
+from tests.component.orders_world import (  # noqa: F401 -- the fixtures are used by name
     World,
     running,
     world,
@@ -36,7 +36,7 @@ async def test_s23_a_name_that_cannot_be_printed_is_refused_by_the_api_and_nothi
     renamed = await guest.patch(f"/v1/beneficiaries/{made['beneficiary_id']}", json={"name": name}, headers=profile)
     assert (renamed.status_code, renamed.json()["code"]) == (422, "name_unprintable")
     assert renamed.json()["errors"][0]["pointer"] == "/name"
-    (named,) = await world.said_of(made["beneficiary_id"], BeneficiaryNamed)
+    (named,) = await world.events_of_subject(made["beneficiary_id"], BeneficiaryNamed)
     assert isinstance(named.data, BeneficiaryNamed)
     assert named.data.name == "Lin Yue (demo)"
 
@@ -56,7 +56,7 @@ async def test_s23_a_name_that_cannot_be_printed_comes_back_on_the_form_with_the
     assert mended.status_code == 303
 
 
-async def test_the_same_name_and_board_again_tell_nothing(world: World) -> None:
+async def test_the_same_name_and_board_again_publish_nothing(world: World) -> None:
     project_id, guest = await world.project(), await world.guest()
     held = await world.held_order(guest, project_id, beneficiary={"name": "Lin Yu (demo)"})
     profile = {CAPABILITY_HEADER: held["profile_capability"]}
@@ -75,14 +75,14 @@ async def test_s15_a_new_name_whose_teller_died_corrects_its_orders_when_it_is_s
     store, ben = world.replica.store, held["beneficiary_id"]
     loaded = await store.beneficiary(ben)
     assert loaded is not None
-    # The first of the two writes: the name is new, and nothing is told of the orders that it corrects.
+    # The first of the two writes: the name is new, and nothing is published about the orders that it corrects.
     after = beneficiary.renamed(loaded.value, name="Lin Yue (demo)", board=None)
     await store.record_beneficiary(loaded, after, [beneficiary.named(after)], now=world.clock(), cause=CAUSE)
     await store.sources[0].release()
     profile = {CAPABILITY_HEADER: held["profile_capability"]}
     for _ in range(2):
         await guest.patch(f"/v1/beneficiaries/{ben}", json={"name": "Lin Yue (demo)"}, headers=profile)
-    named = await world.said_of(ben, BeneficiaryNamed, count=3)
+    named = await world.events_of_subject(ben, BeneficiaryNamed, count=3)
     last = named[-1].data
     assert isinstance(last, BeneficiaryNamed)
     assert (len(named), last.name, last.corrects) == (3, "Lin Yue (demo)", (held["order_id"],))

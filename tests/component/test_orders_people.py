@@ -13,7 +13,7 @@ import pytest
 from services.orders.domain.beneficiary.alias import alias_of
 from shared.contracts.orders import BeneficiaryNamed, OffsetPurchased, OrderPlaced
 from shared.web.auth import CAPABILITY_HEADER, hash_of
-from tests.component.test_orders import (  # noqa: F401 -- the fixtures are used by name
+from tests.component.orders_world import (  # noqa: F401 -- the fixtures are used by name
     Footprint,
     World,
     running,
@@ -169,7 +169,7 @@ async def test_a_guest_chooses_on_a_page_how_boards_show_them_and_can_be_forgott
     assert (shown.value.name, shown.value.board) == (None, "hidden")
 
 
-async def test_a_new_name_is_told_with_the_orders_that_it_corrects(world: World) -> None:
+async def test_a_new_name_is_published_with_the_orders_that_it_corrects(world: World) -> None:
     project_id, guest = await world.project(), await world.guest()
     held = await world.held_order(guest, project_id, beneficiary={"name": "Lin Yu (demo)"})
     ended = (
@@ -181,7 +181,7 @@ async def test_a_new_name_is_told_with_the_orders_that_it_corrects(world: World)
     assert (await guest.patch(address, json={"name": "X"})).status_code == 401
     renamed = await guest.patch(address, json={"name": "Lin Yue (demo)", "board": "named"}, headers=profile)
     assert (renamed.json()["name"], renamed.json()["board"]) == ("Lin Yue (demo)", "named")
-    named = await world.said_of(held["beneficiary_id"], BeneficiaryNamed, count=3)
+    named = await world.events_of_subject(held["beneficiary_id"], BeneficiaryNamed, count=3)
     assert [envelope.sequence for envelope in named] == [1, 2, 3]
     last = named[-1].data
     assert isinstance(last, BeneficiaryNamed)
@@ -189,7 +189,7 @@ async def test_a_new_name_is_told_with_the_orders_that_it_corrects(world: World)
     hidden_now = await guest.patch(address, json={"board": "hidden"}, headers=profile)
     same = await guest.patch(address, json={"board": "hidden"}, headers=profile)
     assert (hidden_now.json()["board"], same.json()) == ("hidden", hidden_now.json())
-    named = await world.said_of(held["beneficiary_id"], BeneficiaryNamed, count=4)
+    named = await world.events_of_subject(held["beneficiary_id"], BeneficiaryNamed, count=4)
     assert [type(envelope.data).__name__ for envelope in named] == ["BeneficiaryNamed"] * 4
     bad = await guest.patch(address, json={"name": "a\nb"}, headers=profile)
     assert (bad.status_code, bad.json()["errors"][0]["pointer"]) == (422, "/name")
@@ -206,22 +206,22 @@ async def test_an_order_names_the_version_of_the_name_that_it_was_made_under(wor
         header=first["profile_capability"],
     )
     await world.pay(guest, second)
-    *_, purchased = await world.said_of(second["order_id"], OrderPlaced, OffsetPurchased, count=2)
-    named = await world.said_of(first["beneficiary_id"], BeneficiaryNamed, count=2)
+    *_, purchased = await world.events_of_subject(second["order_id"], OrderPlaced, OffsetPurchased, count=2)
+    named = await world.events_of_subject(first["beneficiary_id"], BeneficiaryNamed, count=2)
     assert isinstance(purchased.data, OffsetPurchased)
     assert isinstance(named[-1].data, BeneficiaryNamed)
     assert purchased.data.claim.name_sequence == 2
     assert (named[-1].data.name, named[-1].data.corrects) == ("Lin Yue (demo)", ())
 
 
-async def test_s27_an_erased_beneficiary_is_told_without_a_name_and_takes_no_more_orders(world: World) -> None:
+async def test_s27_an_erased_beneficiary_is_published_without_a_name_and_takes_no_more_orders(world: World) -> None:
     project_id, guest = await world.project(), await world.guest()
     held = await world.held_order(guest, project_id, beneficiary={"name": "Lin Yue (demo)"})
     profile = {CAPABILITY_HEADER: held["profile_capability"]}
     address = f"/v1/beneficiaries/{held['beneficiary_id']}"
     assert (await guest.delete(address)).status_code == 401
     assert [(await guest.delete(address, headers=profile)).status_code for _ in range(2)] == [204, 204]
-    named = await world.said_of(held["beneficiary_id"], BeneficiaryNamed, count=2)
+    named = await world.events_of_subject(held["beneficiary_id"], BeneficiaryNamed, count=2)
     assert len(named) == 2
     last = named[-1].data
     assert isinstance(last, BeneficiaryNamed)
@@ -275,7 +275,7 @@ async def test_the_form_knows_the_profile_that_the_browser_holds(world: World) -
 async def test_a_company_orders_under_its_own_name(world: World) -> None:
     project_id, guest = await world.project(), await world.guest()
     made = await world.order(guest, project_id, beneficiary={"kind": "company", "name": "Groves Ltd (demo)"})
-    (named,) = await world.said_of(made.json()["beneficiary_id"], BeneficiaryNamed)
+    (named,) = await world.events_of_subject(made.json()["beneficiary_id"], BeneficiaryNamed)
     assert isinstance(named.data, BeneficiaryNamed)
     assert (named.data.kind, named.data.name, named.data.board) == ("company", "Groves Ltd (demo)", "named")
 
@@ -295,5 +295,5 @@ async def test_a_request_that_died_between_its_two_writes_is_finished_by_its_rep
     again = await world.order(guest, project_id, key=key)
     assert again.status_code == 201
     assert (again.json()["order_id"], again.json()["beneficiary_id"]) == (made["order_id"], made["beneficiary_id"])
-    assert len(await world.said_of(made["beneficiary_id"], BeneficiaryNamed)) == 1
+    assert len(await world.events_of_subject(made["beneficiary_id"], BeneficiaryNamed)) == 1
     assert alias_of(made["beneficiary_id"])

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.component.test_orders import (  # noqa: F401 -- the fixtures are used by name
+from tests.component.orders_world import (  # noqa: F401 -- the fixtures are used by name
     World,
     running,
     world,
@@ -30,13 +30,13 @@ async def test_m1_subtotal_and_fee_are_the_total_of_quote_order_and_payment(
     world: World, wish: Any, grams: int, subtotal: int
 ) -> None:
     project_id, guest = await world.project(), await world.guest()
-    asked, ordered = wish, wish
+    quoted, ordered = wish, wish
     if wish == "footprints":
         scene_id = "scn_" + secrets.token_hex(13).upper()
         both = [await world.known_footprint(scene_id=scene_id) for _ in range(2)]
-        asked = {"footprint_ids": [one.event.footprint_id for one in both]}
+        quoted = {"footprint_ids": [one.event.footprint_id for one in both]}
         ordered = {"claims": [one.claim for one in both]}
-    quote = (await guest.post("/v1/quotes", json=asked)).json()
+    quote = (await guest.post("/v1/quotes", json=quoted)).json()
     (offer,) = [offer for offer in quote["data"] if offer["project_id"] == project_id]
     assert (offer["mass_g"], offer["subtotal_fen"], offer["fee_fen"]) == (grams, subtotal, 200)
     assert all(one["subtotal_fen"] + one["fee_fen"] == one["total_fen"] for one in quote["data"])

@@ -20,7 +20,7 @@ from services.orders.store.store import Loaded, Store
 from shared.contracts.event import Cause
 from shared.contracts.orders import OffsetPurchased, OrderClosed, OrderPlaced
 from shared.contracts.registry import CreditsRefused
-from tests.component.test_orders import (  # noqa: F401 -- the fixtures are used by name
+from tests.component.orders_world import (  # noqa: F401 -- the fixtures are used by name
     Issuer,
     World,
     new_id,
@@ -109,16 +109,18 @@ async def test_staff_settle_a_refund_that_the_provider_refuses_and_the_provider_
     shown = await world.look(guest, order)
     assert shown["state"] == ("refunded" if of_the_order else "held")
     assert shown["payments"][0]["refund"]["reference"] == "BANK-2026-0042"
-    asked = (await side(world, payment_id)).refunds
+    requested = (await side(world, payment_id)).refunds
     world.clock.forward(minutes=1)
     await world.replica.payments.give_back()
-    assert (await side(world, payment_id)).refunds == asked
+    assert (await side(world, payment_id)).refunds == requested
     page = await guest.get(f"/orders/{order['order_id']}")
     assert "Refunded by hand" in page.text
     assert "BANK-2026-0042" in page.text
     await money_is_sound(world.replica.store, order["order_id"], world.provider, world.clock)
     if of_the_order:
-        *_, closed = await world.said_of(order["order_id"], OrderPlaced, OffsetPurchased, OrderClosed, count=3)
+        *_, closed = await world.events_of_subject(
+            order["order_id"], OrderPlaced, OffsetPurchased, OrderClosed, count=3
+        )
         assert isinstance(closed.data, OrderClosed)
         assert (closed.data.why, closed.sequence) == ("refunded", 3)
 
@@ -212,7 +214,7 @@ async def test_a_refund_that_the_provider_made_meanwhile_cannot_be_settled(world
     assert (refund["state"], refund["reference"]) == ("made", willing.refund_reference)
 
 
-async def test_a_refund_that_is_being_asked_for_cannot_be_settled_at_the_same_moment(
+async def test_a_refund_that_is_being_requested_cannot_be_settled_at_the_same_moment(
     world: World, cashier: str
 ) -> None:
     guest = await world.guest()

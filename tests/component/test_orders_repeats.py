@@ -14,8 +14,14 @@ from services.orders.handlers.orders import Handlers
 from shared.contracts.event import Cause
 from shared.contracts.orders import BeneficiaryNamed, OrderClosed, OrderPlaced
 from shared.web.auth import CAPABILITY_HEADER
-from tests.component.test_orders import World, new_id, running, shows, world  # noqa: F401 -- fixtures are used by name
-from tests.component.test_orders_races import make
+from tests.component.orders_world import (  # noqa: F401 -- the fixtures are used by name
+    World,
+    new_id,
+    running,
+    shows,
+    world,
+)
+from tests.component.test_orders_concurrency import make
 from tests.conftest import until
 
 
@@ -26,7 +32,7 @@ async def test_a_cancel_whose_answer_was_lost_gets_the_cancelled_order_and_publi
     answers = [await guest.post(address, headers=shows(held)) for _ in range(3)]
     assert [(answer.status_code, answer.json()["state"]) for answer in answers] == [(200, "cancelled")] * 3
     assert len({answer.text for answer in answers}) == 1
-    assert len(await world.said_of(held["order_id"], OrderPlaced, OrderClosed, count=2)) == 2
+    assert len(await world.events_of_subject(held["order_id"], OrderPlaced, OrderClosed, count=2)) == 2
     page = await guest.get(f"/orders/{held['order_id']}?t={held['capability']}", follow_redirects=True)
     by_page = await guest.post(f"/orders/{held['order_id']}/cancel")
     assert (page.status_code, by_page.status_code) == (200, 303)
@@ -55,7 +61,7 @@ async def test_an_erasure_whose_answer_was_lost_is_answered_as_at_first_and_publ
     profile = {CAPABILITY_HEADER: made["profile_capability"]}
     address = f"/v1/beneficiaries/{made['beneficiary_id']}"
     assert [(await guest.delete(address, headers=profile)).status_code for _ in range(2)] == [204, 204]
-    *_, last = await world.said_of(made["beneficiary_id"], BeneficiaryNamed, count=2)
+    *_, last = await world.events_of_subject(made["beneficiary_id"], BeneficiaryNamed, count=2)
     assert isinstance(last.data, BeneficiaryNamed)
     assert (last.sequence, last.data.erased) == (2, True)
 

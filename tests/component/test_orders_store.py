@@ -123,7 +123,7 @@ class Provider:
     def __init__(self) -> None:
         self.methods: Mapping[str, str] = {"provider": "provider"}
         self.refunded: list[str] = []
-        self.asked: list[str] = []
+        self.looked_up: list[str] = []
         self.captured: list[str] = []
         self.paid: str | None = None
 
@@ -142,7 +142,7 @@ class Provider:
         return "ref"
 
     async def look_up(self, payment_id: str) -> Report | None:
-        self.asked.append(payment_id)
+        self.looked_up.append(payment_id)
         if payment_id != self.paid:
             return None
         return Report("paid", Received(2759, "CNY", "ref", NOW))
@@ -222,13 +222,15 @@ async def test_time_ends_those_first_that_are_longest_past_it(store: Store) -> N
     assert found[:2] == [oldest, placed]
 
 
-async def test_a_capture_is_asked_for_although_hundreds_stay_open_and_each_moves_back_when_asked(
+async def test_a_capture_is_requested_although_hundreds_stay_open_and_each_moves_back_when_requested(
     store: Store,
 ) -> None:
-    set_aside = Received(2759, "CNY", "ref", NOW)
+    authorised_money = Received(2759, "CNY", "ref", NOW)
 
     async def capturing(number: int, sent_at: datetime) -> None:
-        payment = replace(started(number, NOW), state="capturing", authorised=set_aside, attempts=1, sent_at=sent_at)
+        payment = replace(
+            started(number, NOW), state="capturing", authorised=authorised_money, attempts=1, sent_at=sent_at
+        )
         await keep(store, number, "capturing", payment)
 
     await asyncio.gather(*(capturing(number, NOW - 10 * SECOND) for number in range(300)))
@@ -245,7 +247,7 @@ async def test_a_capture_is_asked_for_although_hundreds_stay_open_and_each_moves
     assert len(provider.captured) == 301 + 302
 
 
-async def test_a_payment_is_asked_about_although_hundreds_stay_open_and_each_moves_back_when_asked(
+async def test_a_payment_is_looked_up_although_hundreds_stay_open_and_each_moves_back_when_looked_up(
     store: Store,
 ) -> None:
     moments = [NOW - 100 * SECOND] * 300
@@ -257,11 +259,11 @@ async def test_a_payment_is_asked_about_although_hundreds_stay_open_and_each_mov
     payments = Payments(store, provider, lambda: NOW)
     for _ in range(3):
         await payments.poll()
-    assert len(provider.asked) == len(set(provider.asked)) == 301, "the youngest is not a minute old"
+    assert len(provider.looked_up) == len(set(provider.looked_up)) == 301, "the youngest is not a minute old"
     bought = await store.order(id_of("ord", "1000"))
     assert bought is not None
     assert bought.value.state == "purchased"
     later = Payments(store, provider, lambda: NOW + 60 * SECOND)
     for _ in range(3):
         await later.poll()
-    assert len(provider.asked) == 301 + 301, "all but the one that is paid"
+    assert len(provider.looked_up) == 301 + 301, "all but the one that is paid"

@@ -30,10 +30,10 @@ from tests.component.stores_registry import REGISTRY
 from tests.conftest import Infra, until
 
 STORES = (CALCULATOR, REGISTRY, ORDERS, CERTIFICATES, RANKING)
-# Filling takes half a minute a store on an idle machine; a tenth of it tells the same where somebody is in a hurry.
+# Filling takes half a minute a store on an idle machine; a tenth of it shows the same where somebody is in a hurry.
 FEW, MANY = 50, int(os.environ.get("MANY_DOCUMENTS", "20000"))
 FILLED_AT_ONCE = 250
-TURNS, SETTLING_SECONDS = 5, 10.0
+ROUNDS, SETTLING_SECONDS = 5, 10.0
 # Who reads the whole collection needs some hundred times as long among MANY; who reads by an index, about as long.
 RATIO_MAX = 4.0
 # Of a page as many as it has; no query below finds more.
@@ -108,9 +108,9 @@ async def test_a_query_costs_the_same_among_few_documents_and_among_many(filled:
 
     async def as_cheap() -> bool:
         for name in dearer(fastest) or queries:
-            for turn in range(2 * TURNS):
-                took = await _time(queries[name], (filled.few, filled.many)[turn % 2])
-                fastest[name][turn % 2] = min(fastest[name][turn % 2], took)
+            for number in range(2 * ROUNDS):
+                took = await _time(queries[name], (filled.few, filled.many)[number % 2])
+                fastest[name][number % 2] = min(fastest[name][number % 2], took)
         return not dearer(fastest)
 
     # The server may be busy for a while with what was filled in; who reads a whole collection is dearer for ever.
@@ -124,18 +124,18 @@ async def test_each_query_is_answered_by_an_index_in_the_plans_of_mongodb(filled
     explains = "secantusVersion" not in await filled.database.command("buildInfo")
     # Two queries of the table read on among many there, and on a busy machine that has stood still for forty seconds.
     store = filled.many if explains else filled.few
-    asked, wrong = 0, {}
+    count, wrong = 0, {}
     for name, run in filled.stored.queries.items():
         filled.recorder.commands.clear()
         await run(store)
         for question in [question for sent in filled.recorder.commands for question in _questions(*sent)]:
-            asked += 1
+            count += 1
             if not explains:
                 continue
             plan = await filled.database.command("explain", question, verbosity="executionStats")
             if "COLLSCAN" in _stages(plan) or plan["executionStats"]["totalDocsExamined"] > EXAMINED_MAX:
                 wrong[name] = question
-    assert asked >= len(filled.stored.queries), "each asks the server for something"
+    assert count >= len(filled.stored.queries), "each asks the server for something"
     assert wrong == {}
 
 

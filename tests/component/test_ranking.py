@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import secrets
-import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import pytest
-from aiokafka import ConsumerRecord
-from aiokafka.errors import KafkaConnectionError
-from structlog.testing import capture_logs
 
-from deploy.log import whole
 from services import ranking as card
 from services.ranking import stream
 from services.ranking.app import create_app
 from services.ranking.handlers import Handlers
 from services.ranking.store import Store
-from services.ranking.stream.dead_letters import DeadLetters
-from services.ranking.stream.reader import Reader
 from shared.contracts.certificates import CertificateRevoked
-from shared.contracts.event import Envelope, Event
-from shared.messaging import broker
-from shared.messaging.outbox import clock
-from shared.messaging.replica import Replica
-from shared.mongodb import AutoReconnect
+from shared.contracts.event import Event
 from shared.web.app import database
 from shared.web.auth import CAPABILITY_HEADER
 from tests.component.town import Publish, Town, four_guests, new_id, rows
-from tests.conftest import Infra, enveloped, served, until
+from tests.conftest import client_of, enveloped, until
 
 Make = Callable[..., Any]
 
@@ -41,7 +26,7 @@ Make = Callable[..., Any]
 async def test_s25_and_b2_four_guests_stand_1_2_2_4_on_pages_of_every_size_and_agree_with_my_rank(
     settings: Make, town: Town
 ) -> None:
-    async with served(create_app(settings("ranking"))) as ranking:
+    async with client_of(create_app(settings("ranking"))) as ranking:
         guests = await four_guests(town)
 
         async def all_there() -> bool:
@@ -65,7 +50,7 @@ async def test_s25_and_b2_four_guests_stand_1_2_2_4_on_pages_of_every_size_and_a
 
 
 async def test_my_rank_wants_the_capability_of_the_profile_by_cookie_or_by_header(settings: Make, town: Town) -> None:
-    async with served(create_app(settings("ranking"))) as ranking:
+    async with client_of(create_app(settings("ranking"))) as ranking:
         scene, guest = await town.scene(), new_id("ben")
         await town.name(guest, "Heron", token="right")
         await town.certify(guest, scene)
@@ -91,7 +76,7 @@ async def test_my_rank_wants_the_capability_of_the_profile_by_cookie_or_by_heade
 
 
 async def test_around_me_shows_five_neighbours_on_each_side(settings: Make, town: Town) -> None:
-    async with served(create_app(settings("ranking"))) as ranking:
+    async with client_of(create_app(settings("ranking"))) as ranking:
         scene, start = await town.scene(), datetime.now(UTC)
         guests = [new_id("ben") for _ in range(13)]
         for number, guest in enumerate(guests):
@@ -119,7 +104,7 @@ async def test_around_me_shows_five_neighbours_on_each_side(settings: Make, town
 async def test_s27_erasure_and_b4_hiding_leave_the_screen_within_two_seconds_and_no_gap(
     settings: Make, town: Town
 ) -> None:
-    async with served(create_app(settings("ranking"))) as ranking:
+    async with client_of(create_app(settings("ranking"))) as ranking:
         ginkgo, heron, _, teapot = await four_guests(town)
 
         async def shown() -> list[tuple[int, str]]:
@@ -146,12 +131,12 @@ async def test_s27_erasure_and_b4_hiding_leave_the_screen_within_two_seconds_and
             answer = await ranking.get("/v1/boards/people/my-rank", headers={"Cookie": f"{guest}={token}"})
             assert answer.status_code == status
         assert answer.json()["me"] is None
-    async with served(create_app(settings("ranking"))) as rebuilt:
+    async with client_of(create_app(settings("ranking"))) as rebuilt:
         assert [row["name"] for row in await rows(rebuilt, city=town.city)] == ["Lantern", "Teapot in full"]
 
 
 async def test_b1_a_revoked_certificate_leaves_the_board(settings: Make, town: Town, publish: Publish) -> None:
-    async with served(create_app(settings("ranking"))) as ranking:
+    async with client_of(create_app(settings("ranking"))) as ranking:
         guest = new_id("ben")
         await town.name(guest, "Heron")
         (certificate,) = await town.certify(guest, await town.scene())
@@ -173,7 +158,7 @@ async def test_b1_a_revoked_certificate_leaves_the_board(settings: Make, town: T
 
 
 async def test_b3_a_certificate_of_yesterday_stands_in_its_own_day(settings: Make, town: Town) -> None:
-    async with served(create_app(settings("ranking"))) as ranking:
+    async with client_of(create_app(settings("ranking"))) as ranking:
         early, late, scene = new_id("ben"), new_id("ben"), await town.scene()
         await town.name(early, "Early")
         await town.name(late, "Late")
@@ -187,159 +172,8 @@ async def test_b3_a_certificate_of_yesterday_stands_in_its_own_day(settings: Mak
         assert [row["name"] for row in await rows(ranking, city=town.city, window="day")] == ["Late"]
 
 
-async def dead(infra: Infra, *places: bytes) -> list[Any]:
-    """Return the dead letters of ranking about these places."""
-    return [record async for record in whole(infra.kafka, "dead.ranking") if record.key in places]
-
-
-async def test_a_dead_letter_holds_the_bytes_and_tells_where_they_lay_and_why(
-    infra: Infra, producer: broker.Producer
-) -> None:
-    offset = secrets.randbits(40)
-    body, place = b"\xff not json", f"certificate.issued-3-{offset}".encode()
-    record: Any = ConsumerRecord(
-        "certificate.issued", 3, offset, 0, 0, b"ben_x", body, None, 5, len(body), (("ce_subject", b"cert_x"),)
-    )
-    for replica in (DeadLetters(infra.kafka, producer), DeadLetters(infra.kafka, producer)):
-        for _ in range(2):
-            await replica.put([(record, ValueError("not a certificate"))])
-    (letter,) = await dead(infra, place)
-    assert letter.value == body
-    assert dict(letter.headers) == {
-        "ce_subject": b"cert_x",
-        "dead_topic": b"certificate.issued",
-        "dead_partition": b"3",
-        "dead_offset": str(offset).encode(),
-        "dead_attempts": b"1",
-        "dead_reason": b"ValueError: not a certificate",
-    }
-
-
-async def test_a_batch_whose_surroundings_are_away_is_folded_when_they_are_back_and_is_no_dead_letter(
-    settings: Make, infra: Infra, town: Town
-) -> None:
-    chosen = settings("ranking")
-    mongodb = database(chosen)
-    store = Store(mongodb)
-    handlers = Handlers(store, clock, code="", replica="test")
-    failures = [AutoReconnect("away"), OSError("away"), KafkaConnectionError("away")]
-    guest, scene = new_id("ben"), await town.scene()
-    (certificate,) = await town.certify(guest, scene)
-
-    async def away_at_first(events: Sequence[Envelope[Event]]) -> None:
-        if failures and events[0].subject == certificate.certificate_id:
-            raise failures.pop()
-        await handlers.fold(events)
-
-    reader = Reader(chosen, dict.fromkeys(stream.consumes(handlers), away_at_first), handlers, Replica(mongodb, "test"))
-    async with reader.running():
-
-        async def retried() -> bool:
-            return "folding is retried" in (await reader.health() or "")
-
-        async def ready() -> bool:
-            return await reader.health() is None
-
-        await until(retried)
-        await until(ready)
-    store.close()
-    assert failures == []
-    assert [deed.certificate_id for deed in handlers.boards.deeds_at(scene.scene_id)] == [certificate.certificate_id]
-    letters = [dict(letter.headers).get("ce_subject") async for letter in whole(infra.kafka, "dead.ranking")]
-    assert certificate.certificate_id.encode() not in letters
-
-
-async def test_reading_that_ends_is_logged_and_makes_the_service_unready(settings: Make) -> None:
-    before = asyncio.all_tasks()
-    async with served(create_app(settings("ranking"))) as ranking:
-        with capture_logs() as logs:
-            started = asyncio.all_tasks() - before
-            (reading,) = [task for task in started if "_run_consume_loop" in repr(task.get_coro())]
-            reading.cancel()
-
-            async def unready() -> bool:
-                return (await ranking.get("/health/ready")).status_code == 503
-
-            await until(unready)
-        assert (await ranking.get("/health/ready")).json()["reader"] == "reading was ended"
-        assert [line["log_level"] for line in logs if line["event"] == "reading has ended"] == ["critical"]
-
-
-async def test_a_second_process_under_the_name_of_a_replica_says_so_and_waits_until_it_is_free(settings: Make) -> None:
-    chosen = settings("ranking")
-    second = create_app(chosen)
-    async with contextlib.AsyncExitStack() as stack:
-        async with served(create_app(chosen)) as first:
-            assert (await first.get("/health/ready")).status_code == 200
-            await stack.enter_async_context(second.router.lifespan_context(second))
-            transport = httpx.ASGITransport(second)
-            client = await stack.enter_async_context(
-                httpx.AsyncClient(transport=transport, base_url="http://diandian.test")
-            )
-
-            async def refuses() -> bool:
-                answer = await client.get("/health/ready")
-                return answer.status_code == 503 and "already" in str(answer.json()["reader"])
-
-            await until(refuses)
-            assert (await first.get("/health/ready")).status_code == 200
-
-        async def works() -> bool:
-            return (await client.get("/health/ready")).status_code == 200
-
-        await until(works)
-
-
-async def test_without_kafka_it_says_so_and_it_reads_as_soon_as_kafka_is_there(
-    settings: Make, infra: Infra, town: Town
-) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    app = create_app(settings("ranking", kafka_bootstrap_servers=f"127.0.0.1:{port}"))
-    async with app.router.lifespan_context(app):
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://diandian.test") as ranking:
-            answer = await ranking.get("/health/ready")
-            assert answer.status_code == 503
-            assert answer.json()["reader"] == "Kafka does not answer"
-            guest = new_id("ben")
-            await town.name(guest, "Heron")
-            await town.certify(guest, await town.scene())
-            async with forwarded(port, infra.kafka):
-
-                async def ready() -> bool:
-                    return (await ranking.get("/health/ready")).status_code == 200
-
-                await until(ready)
-                assert [row["name"] for row in await rows(ranking, city=town.city)] == ["Heron"]
-
-
-@contextlib.asynccontextmanager
-async def forwarded(port: int, address: str) -> AsyncIterator[None]:
-    """Let the port lead to Kafka, which then tells its own address, as any broker does."""
-    host, _, beyond = address.partition(":")
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        from_kafka, to_kafka = await asyncio.open_connection(host, int(beyond))
-        await asyncio.gather(_carry(reader, to_kafka), _carry(from_kafka, writer), return_exceptions=True)
-
-    server = await asyncio.start_server(serve, "127.0.0.1", port)
-    yield
-    server.close()
-
-
-async def _carry(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    try:
-        while data := await source.read(65_536):
-            target.write(data)
-            await target.drain()
-    finally:
-        target.close()
-
-
 async def test_the_page_brings_the_own_line_along_and_names_the_ranks_between(settings: Make, town: Town) -> None:
-    async with served(create_app(settings("ranking"))) as ranking:
+    async with client_of(create_app(settings("ranking"))) as ranking:
         scene, start = await town.scene(), datetime.now(UTC)
         guests = [new_id("ben") for _ in range(31)]
         for number, guest in enumerate(guests):
@@ -371,7 +205,7 @@ async def test_the_page_brings_the_own_line_along_and_names_the_ranks_between(se
 async def test_pages_of_an_empty_board_of_an_unknown_scene_and_of_a_wrong_cursor_answer_in_words(
     settings: Make, town: Town
 ) -> None:
-    async with served(create_app(settings("ranking"))) as ranking:
+    async with client_of(create_app(settings("ranking"))) as ranking:
         scene = await town.scene()
 
         async def known() -> bool:
@@ -401,13 +235,13 @@ async def test_pages_of_an_empty_board_of_an_unknown_scene_and_of_a_wrong_cursor
 async def test_a_board_that_there_is_not_is_refused_with_the_field_named(
     settings: Make, address: str, status: int, pointer: str
 ) -> None:
-    async with served(create_app(settings("ranking"))) as ranking:
+    async with client_of(create_app(settings("ranking"))) as ranking:
         answer = await ranking.get(address)
         assert answer.status_code == status
         assert pointer in answer.json()["errors"][0]["pointer"]
 
 
-def test_ranking_publishes_nothing_and_consumes_what_its_card_says(settings: Make) -> None:
+def test_ranking_publishes_nothing_and_consumes_what_its_card_names(settings: Make) -> None:
     store = Store(database(settings("ranking")))
     consumed: list[type[Event]] = list(
         stream.consumes(Handlers(store, lambda: datetime.now(UTC), code="", replica="test"))

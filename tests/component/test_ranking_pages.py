@@ -139,7 +139,7 @@ async def test_every_link_of_a_board_leads_to_a_board_that_there_is(client: http
     assert all(any(f"window={kind}" in address for address in seen) for kind in ("day", "week", "month", "year"))
 
 
-async def test_whoever_shows_a_profile_is_told_where_they_stand_or_that_they_do_not(
+async def test_whoever_shows_a_profile_sees_where_they_stand_or_that_they_do_not(
     client: httpx.AsyncClient, handlers: Handlers
 ) -> None:
     event = name(1, sequence=2)
@@ -156,15 +156,15 @@ async def test_whoever_shows_a_profile_is_told_where_they_stand_or_that_they_do_
 
 
 @pytest.mark.parametrize(
-    ("address", "said"),
+    ("address", "sentence"),
     [
         (f"/boards/people?scene={OTHER_CODE}&window=day", "The first certificate of this place and time"),
         (f"/boards/people?measure=mass_g&scene={OTHER_CODE}", "It lists those who chose to be named"),
         (f"/boards/companies?scene={OTHER_CODE}", "No company is on this board yet"),
     ],
 )
-async def test_an_empty_board_says_what_would_fill_it(client: httpx.AsyncClient, address: str, said: str) -> None:
-    assert said in (await client.get(address)).text
+async def test_an_empty_board_shows_what_would_fill_it(client: httpx.AsyncClient, address: str, sentence: str) -> None:
+    assert sentence in (await client.get(address)).text
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ async def test_an_empty_board_says_what_would_fill_it(client: httpx.AsyncClient,
         ("/boards/trees", 422),
     ],
 )
-async def test_a_page_of_a_board_that_there_is_not_says_so(
+async def test_a_page_of_a_board_that_there_is_not_explains_that(
     client: httpx.AsyncClient, address: str, status: int
 ) -> None:
     answer = await client.get(address, headers={"Accept": "text/html"})

@@ -24,7 +24,7 @@ from shared.web.app import database
 from tests.component.conftest import kafka_of_its_own
 from tests.component.test_ranking_snapshots import stored, with_a_snapshot
 from tests.component.town import Town, four_guests, new_id, rows
-from tests.conftest import Infra, served, until
+from tests.conftest import Infra, client_of, until
 
 Make = Callable[..., Settings]
 PUBLISHERS = 20
@@ -65,7 +65,7 @@ async def done(ranking: httpx.AsyncClient, staff: dict[str, str], number: int, r
 async def test_a_rebuild_of_right_boards_finds_no_difference_and_loses_nothing_that_comes_meanwhile(
     settings: Make, town: Town, staff: dict[str, str]
 ) -> None:
-    async with served(create_app(settings("ranking"))) as ranking:
+    async with client_of(create_app(settings("ranking"))) as ranking:
         await four_guests(town)
 
         async def all_there() -> bool:
@@ -108,7 +108,7 @@ async def test_a_rebuild_finds_what_the_log_does_not_say_and_it_is_gone_for_good
     right = await with_a_snapshot(chosen, town)
     scene = await town.scene()
     store = Store(database(chosen))
-    # A snapshot that holds up, and tells of a certificate that was never issued.
+    # A snapshot that holds up, and holds a certificate that was never issued.
     with stored(chosen) as found:
         written = found["snapshots"].find_one({"parts": {"$exists": True}})
     head = (await store.heads(written["code"], written["log"], now=datetime.now(UTC)))[0]
@@ -127,7 +127,7 @@ async def test_a_rebuild_finds_what_the_log_does_not_say_and_it_is_gone_for_good
     assert await store.keep(later, facts)
     store.close()
     write_progress, seen = Store.write_progress, []
-    async with served(create_app(chosen)) as ranking:
+    async with client_of(create_app(chosen)) as ranking:
 
         async def first_in_vain(self: Store, rebuild: int, progress: Progress) -> None:
             if progress.comparison is not None:
@@ -144,17 +144,17 @@ async def test_a_rebuild_finds_what_the_log_does_not_say_and_it_is_gone_for_good
         assert comparison["facts_differ"] == 1, "and it holds what was found, though it could not be written at first"
         assert comparison["boards_differ"] >= 1
         assert await rows(ranking, city=town.city) == right
-    async with served(create_app(chosen)) as restarted:
+    async with client_of(create_app(chosen)) as restarted:
         assert await rows(restarted, city=town.city) == right
 
 
-async def test_every_replica_rebuilds_once_whatever_is_asked_twice(
+async def test_every_replica_rebuilds_once_whatever_is_requested_twice(
     settings: Make, town: Town, staff: dict[str, str]
 ) -> None:
     chosen = settings("ranking")
     await four_guests(town)
     other = chosen.model_copy(update={"replica": f"{chosen.replica}.b"})
-    async with served(create_app(chosen)) as one, served(create_app(other)) as two:
+    async with client_of(create_app(chosen)) as one, client_of(create_app(other)) as two:
         requested = await request_rebuild(one, staff, "the same wish")
         assert (await request_rebuild(two, staff, "the same wish"))["rebuild"] == requested["rebuild"]
         assert len(await done(two, staff, requested["rebuild"], replicas=2)) == 2
@@ -168,7 +168,7 @@ async def test_after_a_rebuild_a_start_goes_on_from_a_snapshot_of_it(
 ) -> None:
     chosen = settings("ranking")
     before = await with_a_snapshot(chosen, town)
-    async with served(create_app(chosen)) as ranking:
+    async with client_of(create_app(chosen)) as ranking:
         requested = await request_rebuild(ranking, staff)
         await done(ranking, staff, requested["rebuild"])
 
@@ -181,7 +181,7 @@ async def test_after_a_rebuild_a_start_goes_on_from_a_snapshot_of_it(
         found["snapshots"].update_many(
             {"rebuild": requested["rebuild"]}, {"$set": {"as_of": "2099-01-01T00:00:00+00:00"}}
         )
-    async with served(create_app(chosen)) as ranking:
+    async with client_of(create_app(chosen)) as ranking:
         assert (await ranking.get("/v1/boards/people")).json()["as_of"] > "2099"
         assert await rows(ranking, city=town.city) == before
 
@@ -191,7 +191,7 @@ async def test_a_database_wiped_while_ranking_runs_takes_rebuilds_all_the_same(
 ) -> None:
     chosen = settings("ranking")
     await four_guests(town)
-    async with served(create_app(chosen)) as ranking:
+    async with client_of(create_app(chosen)) as ranking:
         first = await request_rebuild(ranking, staff)
         await done(ranking, staff, first["rebuild"])
         with stored(chosen) as found:
@@ -204,7 +204,7 @@ async def test_a_database_wiped_while_ranking_runs_takes_rebuilds_all_the_same(
 async def test_rebuilds_are_for_staff_and_named_by_number(
     settings: Make, staff: dict[str, str], issuer: tuple[LocalIssuer, str, str]
 ) -> None:
-    async with served(create_app(settings("ranking"))) as ranking:
+    async with client_of(create_app(settings("ranking"))) as ranking:
         key = {"Idempotency-Key": "a rebuild"}
         assert (await ranking.post("/v1/boards/rebuilds", headers=key)).status_code == 401
         others = {"Authorization": f"Bearer {issuer[0].token('cashier', 'orders:read')}", **key}

@@ -23,7 +23,7 @@ from services.ranking.store import AHEAD_MAX, PART_ROWS, SNAPSHOT_AGE_MAX, Head,
 from shared.settings import Settings
 from shared.web.app import database
 from tests.component.town import Town, four_guests, new_id, rows
-from tests.conftest import served, until
+from tests.conftest import client_of, until
 
 Make = Callable[..., Settings]
 Document = dict[str, Any]
@@ -39,7 +39,7 @@ def stored(chosen: Settings) -> Iterator[Any]:
 async def with_a_snapshot(chosen: Settings, town: Town) -> list[dict[str, Any]]:
     """Let ranking count four guests and keep that; return their lines."""
     await four_guests(town)
-    async with served(create_app(chosen)) as ranking:
+    async with client_of(create_app(chosen)) as ranking:
 
         async def kept() -> Any:
             with stored(chosen) as database:
@@ -58,7 +58,7 @@ async def counted(chosen: Settings) -> AsyncIterator[tuple[httpx.AsyncClient, Ca
         return sum(sample.value for sample in samples if sample.name == "diandian_delivered_total")
 
     before = delivered()
-    async with served(create_app(chosen)) as ranking:
+    async with client_of(create_app(chosen)) as ranking:
         yield ranking, lambda: delivered() - before
 
 
@@ -99,21 +99,21 @@ async def test_a_snapshot_that_does_not_fit_is_left_and_the_boards_are_the_same(
 ) -> None:
     chosen = settings("ranking")
     before = await with_a_snapshot(chosen, town)
-    # A sign that tells whether it was used: the log knows nothing of this moment.
+    # A sign that shows whether it was used: the log knows nothing of this moment.
     with stored(chosen) as found:
         found["snapshots"].update_many({}, {"$set": {"as_of": "2099-01-01T00:00:00+00:00"}})
         UNFIT[unfit](found)
-    async with served(create_app(chosen)) as ranking:
+    async with client_of(create_app(chosen)) as ranking:
         assert (await ranking.get("/v1/boards/people")).json()["as_of"] < "2099"
         assert await rows(ranking, city=town.city) == before
 
 
-async def test_a_snapshot_that_fits_is_told_by_the_same_sign(settings: Make, town: Town) -> None:
+async def test_a_snapshot_that_fits_is_recognised_by_the_same_sign(settings: Make, town: Town) -> None:
     chosen = settings("ranking")
     before = await with_a_snapshot(chosen, town)
     with stored(chosen) as found:
         found["snapshots"].update_many({}, {"$set": {"as_of": "2099-01-01T00:00:00+00:00"}})
-    async with served(create_app(chosen)) as ranking:
+    async with client_of(create_app(chosen)) as ranking:
         assert (await ranking.get("/v1/boards/people")).json()["as_of"] > "2099"
         assert await rows(ranking, city=town.city) == before
 

@@ -1,4 +1,4 @@
-"""The live wall: what it shows of a scene and what it never tells, its snapshots, and the page in a browser."""
+"""The live wall: what it shows of a scene and what it never shows, its snapshots, and the page in a browser."""
 
 from __future__ import annotations
 
@@ -236,7 +236,7 @@ async def test_two_hundred_streams_cost_one_computation_a_second_get_the_same_by
     assert value_of("diandian_wall_snapshots_total") == left
 
 
-def test_the_stream_keeps_alive_every_fifteen_seconds_and_tells_when_to_come_again() -> None:
+def test_the_stream_keeps_alive_every_fifteen_seconds_and_names_when_to_come_again() -> None:
     from services.ranking.api import wall
 
     assert wall.KEEP_ALIVE_SECONDS == 15 == EventSourceResponse.DEFAULT_PING_INTERVAL
@@ -272,7 +272,7 @@ async def test_the_wall_follows_what_happens_stops_when_paused_and_then_catches_
     await until(caught_up)
 
 
-async def test_who_listens_is_told_a_summary_a_minute_and_nothing_in_between(hall: Hall, screen: Page) -> None:
+async def test_who_listens_is_sent_a_summary_a_minute_and_nothing_in_between(hall: Hall, screen: Page) -> None:
     for who in range(4, 6):
         hall.guest(who)
     await screen.locator(".wall-figure").wait_for()

@@ -16,7 +16,7 @@ from shared.contracts.event import Event
 from shared.contracts.orders import Claim, OffsetPurchased, OrderClosed, OrderPlaced
 from shared.contracts.registry import CreditsHeld, CreditsRefused, CreditsRetired
 from shared.web.idempotency import id_of
-from tests.conftest import Infra, consumed, enveloped, served, until
+from tests.conftest import Infra, client_of, consumed, enveloped, until
 
 LISTING = {
     "names": {"en": "Linpan groves (demo)"},
@@ -47,7 +47,7 @@ async def registry(infra: Infra, issuer: Any, request: Any) -> AsyncIterator[htt
         jwks_url=issuer[2],
     )
     local: LocalIssuer = issuer[0]
-    async with served(create_app(settings)) as client:
+    async with client_of(create_app(settings)) as client:
         client.headers["Authorization"] = f"Bearer {local.token('registrar', 'registry:write')}"
         yield client
 
@@ -222,7 +222,7 @@ async def test_s3_parallel_orders_share_out_the_last_grams_exactly(
     assert {event.reason for event in refused} == {"insufficient_stock"}
 
 
-async def test_a_closed_order_gives_its_grams_back_and_is_told_when_it_pays_too_late(
+async def test_a_closed_order_gives_its_grams_back_and_is_refused_when_it_pays_too_late(
     registry: httpx.AsyncClient, infra: Infra, publish: Publish
 ) -> None:
     project_id = await listed(registry, tonnes=1)

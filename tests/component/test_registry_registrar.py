@@ -147,23 +147,28 @@ async def test_s8_the_same_report_posted_at_once_gives_one_batch_and_the_same_an
     registry: httpx.AsyncClient, more: dict[str, Any]
 ) -> None:
     project_id = await listed(registry, tonnes=1)
-    for turn in range(8):
-        key, report = new_key(), f"MR-{turn + 2}-{project_id}"
-        changes = {name: value.format(turn) if isinstance(value, str) else value * turn for name, value in more.items()}
+    for number in range(8):
+        key, report = new_key(), f"MR-{number + 2}-{project_id}"
+        changes = {
+            name: value.format(number) if isinstance(value, str) else value * number for name, value in more.items()
+        }
         changes = {name: value for name, value in changes.items() if value != 0}
         answers = await asyncio.gather(*(issue(registry, project_id, report, key=key, **changes) for _ in range(6)))
         assert [answer.status_code for answer in answers] == [201] * 6, [answer.text for answer in answers]
         assert len({answer.content for answer in answers}) == 1
         assert sum(REPLAYED in answer.headers for answer in answers) == 5
-        assert len(await batches(registry, project_id)) == turn + 2
+        assert len(await batches(registry, project_id)) == number + 2
 
 
 async def test_s8_the_last_tonnes_cancelled_at_once_by_one_key_are_cancelled_once_and_nobody_is_refused(
     registry: httpx.AsyncClient,
 ) -> None:
     project_id = await listed(registry, tonnes=1)
-    for turn in range(8):
-        key, batch_id = new_key(), (await issue(registry, project_id, f"MR-{turn + 2}-{project_id}")).json()["batch_id"]
+    for number in range(8):
+        key, batch_id = (
+            new_key(),
+            (await issue(registry, project_id, f"MR-{number + 2}-{project_id}")).json()["batch_id"],
+        )
         answers = await asyncio.gather(*(cancel(registry, project_id, batch_id, 5, key) for _ in range(6)))
         assert [answer.status_code for answer in answers] == [201] * 6, [answer.text for answer in answers]
         assert len({answer.content for answer in answers}) == 1

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +11,6 @@ import pytest
 import pytest_asyncio
 
 import services.registry
-from services.registry import api
-from services.registry.api.programs import api_router
 from services.registry.domain.book import WrittenEntry
 from services.registry.domain.commands import Command, Hold, ListingChanged, ListingContent, Post, Release, Report
 from services.registry.domain.events import business_day
@@ -27,20 +23,17 @@ from services.registry.store.store import Store
 from shared.contracts.event import Cause, Envelope
 from shared.contracts.orders import OffsetPurchased, OrderClosed, OrderPlaced
 from shared.messaging.failures import LostRace
-from shared.messaging.lease import LeaseLost
 from shared.messaging.outbox import clock
-from shared.messaging.retries import ATTEMPTS_BY_REQUEST_MAX
-from shared.web.app import create, database
+from shared.web.app import database
 from shared.web.idempotency import id_of
-from shared.web.pages import Pages
 from tests.component.test_registry import LISTING, placed, purchased
-from tests.conftest import enveloped, served
-from tests.unit.registry.test_ledger import Chain
+from tests.conftest import enveloped
+from tests.unit.registry.chain import Chain
 
 BECAUSE = Cause(id="test")
 PROJECT = id_of("prj", "replicas")
 PAGES = Path(str(services.registry.__file__)).parent / "pages"
-Told = Envelope[OrderPlaced | OffsetPurchased | OrderClosed]
+OrderEvent = Envelope[OrderPlaced | OffsetPurchased | OrderClosed]
 
 
 class Interleaved(Store):
@@ -48,14 +41,14 @@ class Interleaved(Store):
 
     meanwhile: Callable[[], Awaitable[Any]] | None = None
     before_append: Callable[[], Awaitable[Any]] | None = None
-    asked = 0
+    looked_up = 0
 
     async def entries(self, keys: Iterable[str]) -> dict[str, WrittenEntry]:
         happens, self.meanwhile = self.meanwhile, None
         if happens:
             await happens()
         keys = list(keys)
-        self.asked += len(keys)
+        self.looked_up += len(keys)
         return await super().entries(keys)
 
     async def append(self, page: Page) -> None:
@@ -85,7 +78,7 @@ async def listed(registry: Handlers, *, tonnes: int = 1) -> None:
     await registry.issue(PROJECT, report, batch_id=id_of("bat", "1"), cause=BECAUSE)
 
 
-async def poll(registry: Handlers, *events: Told) -> int:
+async def poll(registry: Handlers, *events: OrderEvent) -> int:
     """Let the replica take a poll as the delivery does, again after each lost race; return how many it lost."""
     lost = 0
     while True:
@@ -160,7 +153,7 @@ async def test_c6_a_page_that_another_writes_between_reading_and_writing_is_deci
     assert proof.batches[0].held == 600_000
 
 
-async def test_c4_what_the_other_replica_held_closed_or_posted_is_known_to_one_whose_memory_says_otherwise(
+async def test_c4_what_the_other_replica_held_closed_or_posted_is_known_to_one_whose_memory_differs(
     store: Interleaved, stores: Callable[[], Interleaved]
 ) -> None:
     one, other = Handlers(store, clock), Handlers(stores(), clock)
@@ -216,12 +209,12 @@ async def test_posts_and_releases_of_open_holds_look_up_nothing_and_new_orders_o
     await listed(registry)
     orders = [placed(PROJECT, 1) for _ in range(100)]
     await poll(registry, enveloped(placed(PROJECT, 1)))
-    store.asked = 0
+    store.looked_up = 0
     await poll(registry, *(enveloped(order) for order in orders))
-    assert store.asked == 100
+    assert store.looked_up == 100
     await poll(registry, *(enveloped(purchased(order), sequence=2) for order in orders[:50]))
     await poll(registry, *(enveloped(closed(order), sequence=2) for order in orders[50:]))
-    assert store.asked == 100
+    assert store.looked_up == 100
     assert len(registry._open_holds[PROJECT].holds) == 1
 
 
@@ -256,7 +249,7 @@ async def test_c7_replicas_restarts_and_repeats_write_the_same_bytes_as_one_that
     for _ in range(50):
         if chance.random() < 0.1:
             replicas[chance.randrange(2)] = Handlers(stores(), clock)
-        events: list[Told] = []
+        events: list[OrderEvent] = []
         for order in chance.sample(orders, chance.randint(1, 6)):
             asks = chance.choice([[order], [order], [order, purchased(order)], [purchased(order)], [closed(order)]])
             events += [enveloped(event) for event in asks]
@@ -267,7 +260,7 @@ async def test_c7_replicas_restarts_and_repeats_write_the_same_bytes_as_one_that
     assert proof.wrong is None
 
 
-def _command(event: Told) -> Command:
+def _command(event: OrderEvent) -> Command:
     match event.data:
         case OrderPlaced() as order:
             return Hold(order.order_id, order.grams, order.listing_version, event.cause)
@@ -275,98 +268,3 @@ def _command(event: Told) -> Command:
             return Post(order.order_id, event.cause)
         case order:
             return Release(order.order_id, event.cause)
-
-
-async def test_c5_two_replicas_at_once_hold_exactly_what_is_there(
-    store: Interleaved, stores: Callable[[], Interleaved]
-) -> None:
-    one, other = Handlers(store, clock), Handlers(stores(), clock)
-    await listed(one)
-    orders = [placed(PROJECT, 2_000) for _ in range(1_000)]
-
-    async def take(registry: Handlers, mine: Sequence[OrderPlaced]) -> int:
-        return sum([await poll(registry, *map(enveloped, mine[at : at + 50])) for at in range(0, len(mine), 50)])
-
-    # Some orders come to both, as after a rebalance.
-    lost = await asyncio.gather(take(one, orders[:600]), take(other, orders[400:]))
-    pages, proof = await chain_of(store)
-    assert sum(lost) > 0
-    assert sorted(kinds(pages)) == ["hold"] * 500 + ["hold_refused"] * 500
-    assert {entry["reason"] for page in pages for entry in page["entries"] if entry["kind"] == "hold_refused"} == {
-        "insufficient_stock"
-    }
-    assert proof.wrong is None
-    assert (proof.batches[0].held, proof.batches[0].available) == (1_000_000, 0)
-
-
-async def test_a_command_that_loses_five_races_is_answered_503_with_when_to_come_again(
-    settings: Callable[..., Any], issuer: Any, stores: Callable[[], Interleaved]
-) -> None:
-    store = stores()
-    rival = Handlers(stores(), clock)
-    handlers = Handlers(store, clock)
-    set_up = settings("registry")
-    app = create(
-        set_up,
-        service="registry",
-        description="",
-        routers=[api_router(store, handlers, livemode=False)],
-        access={line: access for line, access in api.ACCESS.items() if "/v1/" in line},
-        statuses=api.STATUSES,
-        store=store,
-        pages=Pages(PAGES, service="registry", livemode=False),
-    )
-    races = 0
-
-    async def rival_is_first() -> None:
-        nonlocal races
-        races += 1
-        await poll(rival, enveloped(placed(PROJECT, 1)))
-
-    async with served(app) as client:
-        await listed(rival, tonnes=3)
-        store.before_append = rival_is_first
-        token = issuer[0].token("registrar", "registry:write")
-        cancel = {
-            "url": f"/v1/projects/{PROJECT}/cancellations",
-            "json": {"batch_id": id_of("bat", "1"), "tonnes": 1, "reason": "buffer"},
-            "headers": {"Authorization": f"Bearer {token}", "Idempotency-Key": "five races"},
-        }
-        lost = await client.post(**cancel)
-        store.before_append = None
-        won = await client.post(**cancel)
-    assert (lost.status_code, races) == (503, ATTEMPTS_BY_REQUEST_MAX)
-    assert int(lost.headers["Retry-After"]) > 0
-    assert (won.status_code, won.json()["batches"][0]["cancelled"]) == (201, 1_000_000)
-
-
-async def test_a_relay_whose_lease_another_has_taken_finds_out_when_it_renews(
-    stores: Callable[[], Interleaved],
-) -> None:
-    one, other = stores(), stores()
-    await listed(Handlers(one, clock))
-    await one.source.take(now=clock())
-    await one.source.lease.renew([PROJECT])
-    await other.source.take(now=clock() + timedelta(minutes=1))
-    with pytest.raises(LeaseLost):
-        await one.source.lease.renew([PROJECT])
-    await other.source.lease.renew([PROJECT])
-
-
-async def test_the_heads_of_projects_are_those_of_the_newest_pages_whoever_wrote_them(
-    store: Interleaved, stores: Callable[[], Interleaved]
-) -> None:
-    one, other = Handlers(store, clock), Handlers(stores(), clock)
-    await listed(one)
-    reader = stores()
-    for grams in (0, 100_000, 200_000):
-        if grams:
-            await poll(other, enveloped(placed(PROJECT, 100_000)))
-        (head,) = await reader.heads()
-        last = await store.head(PROJECT)
-        assert last == head
-        newest = await store.page(PROJECT, head.sequence)
-        assert newest is not None
-        assert head == newest.model_copy(update={"entries": ()})
-        assert head.batches[0].held == grams
-    assert await store.page(PROJECT, head.sequence + 1) is None

@@ -1,4 +1,4 @@
-"""What a serial stands for is found by a few reads however long the ledger is, and told in pages of an answer."""
+"""What a serial stands for is found by a few reads however long the ledger is, and returned in pages."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from shared.web.app import create, database
 from shared.web.idempotency import id_of
 from shared.web.pages import Pages
 from tests.component.test_registry_replicas import PAGES, PROJECT, listed
-from tests.conftest import served
-from tests.unit.registry.test_ledger import BECAUSE, post
-from tests.unit.registry.test_ledger import hold as held
+from tests.conftest import client_of
+from tests.unit.registry.chain import BECAUSE, post
+from tests.unit.registry.chain import hold as held
 
 PREFIX = "CDCER-CN510100-0042-2021-01"
 TONNE = 1_000_000
@@ -81,7 +81,7 @@ async def long(infra: Any) -> AsyncIterator[tuple[Counting, httpx.AsyncClient, R
         store=store,
         pages=pages,
     )
-    async with served(app) as client:
+    async with client_of(app) as client:
         await listed(handlers, tonnes=4)
         open_holds = OpenHolds(await store.head(PROJECT))
         wanted = Cancellation(batch_id=id_of("bat", "1"), tonnes=1, reason="reversal")
@@ -96,7 +96,7 @@ async def long(infra: Any) -> AsyncIterator[tuple[Counting, httpx.AsyncClient, R
         yield store, client, Recounter(store, clock)
 
 
-async def told(client: httpx.AsyncClient, serials: str, **query: int) -> dict[str, Any]:
+async def retirement(client: httpx.AsyncClient, serials: str, **query: int) -> dict[str, Any]:
     answer = await client.get(f"/v1/retirements/{PREFIX}-{serials}", params=query)
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
@@ -109,12 +109,12 @@ async def test_a_serial_in_a_long_ledger_costs_as_many_reads_as_its_length_has_d
     pages = 2 + ORDERS + POSTED // 2 + 1
     for serial in ("1", "2"):
         store.reads = 0
-        answer = await told(client, serial, limit=2)
+        answer = await retirement(client, serial, limit=2)
         assert len(answer["data"]) == 2
         # The newest page, and halves of what there is twice: once to pass the place, once to come back to it.
         assert store.reads <= 2 * math.ceil(math.log2(pages)) + 2
     store.reads = 0
-    answer = await told(client, "2", cursor=TONNE + 10 * GRAMS, limit=20)
+    answer = await retirement(client, "2", cursor=TONNE + 10 * GRAMS, limit=20)
     assert len(answer["data"]) == 20
     # Ten pages of two claims each, one beside the other.
     assert store.reads <= 2 * math.ceil(math.log2(pages)) + 2 + 9 * 2
@@ -128,7 +128,7 @@ async def test_the_claims_of_a_range_come_once_each_and_in_order_in_answers_of_a
     ranges: list[tuple[int, int]] = []
     cursor: str | None = str(TONNE - 5 * GRAMS) if limit == 1 else "0"
     while cursor is not None and len(ranges) < 2 * POSTED:
-        answer = await told(client, "1-3", cursor=int(cursor), limit=limit)
+        answer = await retirement(client, "1-3", cursor=int(cursor), limit=limit)
         assert answer["has_more"] == (answer["next_cursor"] is not None)
         assert len(answer["data"]) <= limit
         ranges += [(part["from_gram"], part["to_gram"]) for one in answer["data"] for part in one["allocations"]]
@@ -141,11 +141,11 @@ async def test_the_claims_of_a_range_come_once_each_and_in_order_in_answers_of_a
     assert (answer["retired"], answer["claimed_g"]) == (False, 2 * TONNE)
 
 
-async def test_serials_that_are_retired_still_for_sale_or_cancelled_are_told_apart(
+async def test_serials_that_are_retired_still_for_sale_or_cancelled_are_distinguished(
     long: tuple[Counting, httpx.AsyncClient, Recounter],
 ) -> None:
     _, client, _ = long
-    states = {serial: await told(client, serial) for serial in ("1", "1-2", "2-3", "3", "4")}
+    states = {serial: await retirement(client, serial) for serial in ("1", "1-2", "2-3", "3", "4")}
     assert {serial: (state["retired"], state["cancelled"]) for serial, state in states.items()} == {
         "1": (True, False),
         "1-2": (True, False),

@@ -20,7 +20,7 @@ from shared.contracts.event import PARTITIONS, to_record
 from shared.contracts.orders import OrderPlaced
 from shared.messaging import broker
 from tests.component.test_registry import answers, listed, placed
-from tests.conftest import Infra, enveloped, served, until
+from tests.conftest import Infra, client_of, enveloped, until
 
 ORDERS, EACH_G, LEFT_G = 1_000, 2_000, 1_000_000
 
@@ -31,17 +31,17 @@ async def test_s3_of_a_thousand_orders_at_once_two_replicas_hold_exactly_those_t
     one = settings("registry")
     both = [one, one.model_copy(update={"replica": f"{one.replica}-2"})]
     async with contextlib.AsyncExitStack() as stack:
-        registry, _ = [await stack.enter_async_context(served(create_app(replica))) for replica in both]
+        registry, _ = [await stack.enter_async_context(client_of(create_app(replica))) for replica in both]
         registry.headers["Authorization"] = f"Bearer {issuer[0].token('registrar', 'registry:write')}"
         project_id = await listed(registry, tonnes=LEFT_G // 1_000_000)
         await until(lambda: share_the_work(infra, {replica.replica for replica in both}))
         orders = [placed(project_id, EACH_G) for _ in range(ORDERS)]
-        await tell_at_once(infra, orders)
-        said: list[Any] = list(await answers(infra, orders, count=ORDERS))
+        await publish_at_once(infra, orders)
+        answered: list[Any] = list(await answers(infra, orders, count=ORDERS))
         batches = await after_each_page(registry, project_id)
-    # Whoever lost a race decided again, and no order has heard of that.
-    assert Counter(event.order_id for event in said) == {order.order_id: 1 for order in orders}
-    assert Counter(getattr(event, "reason", "held") for event in said) == {
+    # Whoever lost a race decided again, and no order has learnt of that.
+    assert Counter(event.order_id for event in answered) == {order.order_id: 1 for order in orders}
+    assert Counter(getattr(event, "reason", "held") for event in answered) == {
         "held": LEFT_G // EACH_G,
         "insufficient_stock": ORDERS - LEFT_G // EACH_G,
     }
@@ -51,7 +51,7 @@ async def test_s3_of_a_thousand_orders_at_once_two_replicas_hold_exactly_those_t
     assert (batches[-1].held, batches[-1].available) == (LEFT_G, 0)
 
 
-async def tell_at_once(infra: Infra, orders: list[OrderPlaced]) -> None:
+async def publish_at_once(infra: Infra, orders: list[OrderPlaced]) -> None:
     """Tell them over all partitions, which the key would not do: so both replicas write one chain of pages."""
     producer = broker.Producer(infra.kafka, replica="surge")
     await producer.start()
@@ -66,7 +66,7 @@ async def tell_at_once(infra: Infra, orders: list[OrderPlaced]) -> None:
 
 
 async def share_the_work(infra: Infra, replicas: set[str]) -> bool:
-    """Whether these replicas, and nobody who is gone, read what is told of orders."""
+    """Whether these replicas, and nobody who is gone, read what is published about orders."""
     admin = AIOKafkaAdminClient(bootstrap_servers=infra.kafka)
     await admin.start()
     try:

@@ -32,7 +32,7 @@ async def counts(collection: Any) -> WindowCounts:
     return made
 
 
-async def test_of_acts_at_one_moment_as_many_are_admitted_as_the_limit_says(counts: WindowCounts) -> None:
+async def test_of_acts_at_one_moment_as_many_are_admitted_as_the_limit_allows(counts: WindowCounts) -> None:
     admitted = await asyncio.gather(*(counts.admit(HERE, count_max=5) for _ in range(40)))
     assert (sum(admitted), await counts.count(HERE)) == (5, 5)
 

@@ -17,7 +17,7 @@ from shared.messaging import broker
 from shared.web import start
 from shared.web.idempotency import id_of
 from tests.component.test_calculator import ANSWERS, SCENE
-from tests.conftest import Infra, served
+from tests.conftest import Infra, client_of
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -31,7 +31,7 @@ async def calculator(infra: Any, issuer: Any) -> AsyncIterator[tuple[httpx.Async
         jwks_url=issuer[2],
     )
     code = f"W{secrets.token_hex(3).upper()}"
-    async with served(create_app(settings)) as client:
+    async with client_of(create_app(settings)) as client:
         staff = {"Authorization": f"Bearer {issuer[0].token('organiser', 'scenes:write')}"}
         put = await client.put(f"/v1/scenes/{id_of('scn', code)}", json={**SCENE, "code": code}, headers=staff)
         assert put.status_code == 200, put.text
@@ -102,10 +102,10 @@ async def test_before_the_database_has_answered_nothing_is_decided(
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://diandian.test") as client:
-            asked, ready = await client.get("/v1/scenes"), await client.get("/health/ready")
+            scenes, ready = await client.get("/v1/scenes"), await client.get("/health/ready")
             alive, page = await client.get("/health/live"), await client.get("/")
-    assert (asked.status_code, asked.json()["code"]) == (503, "unavailable")
-    assert asked.headers["retry-after"]
+    assert (scenes.status_code, scenes.json()["code"]) == (503, "unavailable")
+    assert scenes.headers["retry-after"]
     assert (ready.status_code, alive.status_code, page.status_code) == (503, 200, 503)
 
 

@@ -23,14 +23,14 @@ from shared.web.issuer import (
     IssuerUnavailable,
 )
 from tests.component.test_calculator import SCENE
-from tests.conftest import served
+from tests.conftest import client_of
 
 
 class Site:
     """An issuer's site: its keys at an address that stays, whether it runs or not."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.asked, self._port = folder, 0, 0
+        self.folder, self.requests, self._port = folder, 0, 0
         self.issuer = LocalIssuer(folder, issuer="http://issuer.test")
         self._server: http.server.ThreadingHTTPServer | None = None
         self.begin()
@@ -42,7 +42,7 @@ class Site:
         class Handler(http.server.SimpleHTTPRequestHandler):
             def log_message(self, *_: Any) -> None:
                 """Count instead."""
-                site.asked += 1
+                site.requests += 1
 
         handler = functools.partial(Handler, directory=str(self.folder))
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", self._port), handler)
@@ -100,7 +100,7 @@ async def test_kept_keys_outlive_the_issuer_and_a_new_key_is_found_when_it_is_ba
     assert (await keys.claims(new))["sub"] == "wei"
 
 
-async def test_unknown_key_ids_are_asked_for_once_a_minute(site: Site, tmp_path: Path) -> None:
+async def test_unknown_key_ids_are_requested_once_a_minute(site: Site, tmp_path: Path) -> None:
     keys, clock = checked_by(site)
     await keys.claims(site.issuer.token("lin"))
     stranger = LocalIssuer(tmp_path / "stranger", issuer="http://issuer.test").token("eve")
@@ -110,10 +110,10 @@ async def test_unknown_key_ids_are_asked_for_once_a_minute(site: Site, tmp_path:
                 await keys.claims(stranger)
         clock.now += REFRESH_SECONDS_MIN + 1
     # The first fetch, and one a minute.
-    assert site.asked == 6
+    assert site.requests == 6
 
 
-async def test_an_issuer_that_is_away_is_asked_once_a_minute_and_nobody_waits_for_it(site: Site) -> None:
+async def test_an_issuer_that_is_away_is_tried_once_a_minute_and_nobody_waits_for_it(site: Site) -> None:
     keys, clock = checked_by(site)
     token = site.issuer.token("lin")
     await keys.claims(token)
@@ -121,7 +121,7 @@ async def test_an_issuer_that_is_away_is_asked_once_a_minute_and_nobody_waits_fo
     clock.now += FRESH_SECONDS + 1
     for _ in range(20):
         await keys.claims(token)
-    assert site.asked == 2
+    assert site.requests == 2
 
 
 async def test_without_any_keys_it_is_unavailable_and_not_the_token_s_fault(site: Site) -> None:
@@ -142,11 +142,11 @@ async def test_staff_work_on_while_the_issuer_is_away_and_read_503_where_there_n
     mine = settings("calculator", kind=Settings, issuer="http://issuer.test", jwks_url=site.jwks_url)
     headers = {"Authorization": f"Bearer {site.issuer.token('organiser', 'scenes:write')}"}
     path = f"/v1/scenes/{id_of('scn', 'away')}"
-    async with served(create_app(mine)) as client:
+    async with client_of(create_app(mine)) as client:
         assert (await client.put(path, json={**SCENE, "code": "AWAY"}, headers=headers)).status_code == 200
         site.end()
         assert (await client.put(path, json={**SCENE, "code": "AWAY"}, headers=headers)).status_code == 200
-    async with served(create_app(mine)) as client:
+    async with client_of(create_app(mine)) as client:
         refused = await client.put(path, json={**SCENE, "code": "AWAY"}, headers=headers)
     assert (refused.status_code, refused.json()["code"]) == (503, "issuer_unavailable")
     assert int(refused.headers["Retry-After"]) == RETRY_SECONDS

@@ -80,7 +80,7 @@ async def database_without_its_index(infra: Infra) -> AsyncIterator[str]:
         client.close()
 
 
-async def test_a_start_that_fails_late_ends_the_process_and_says_why(
+async def test_a_start_that_fails_late_ends_the_process_and_logs_why(
     infra: Infra, settings: Callable[..., Settings], tmp_path: Path
 ) -> None:
     port = free_port()
@@ -110,7 +110,7 @@ async def test_a_start_that_fails_late_ends_the_process_and_says_why(
     assert "DuplicateKeyError" in lines
 
 
-async def test_a_start_that_fails_at_once_ends_the_process_and_says_why(
+async def test_a_start_that_fails_at_once_ends_the_process_and_logs_why(
     infra: Infra, settings: Callable[..., Settings], tmp_path: Path
 ) -> None:
     async with database_without_its_index(infra) as name:
@@ -131,7 +131,7 @@ async def test_wrong_settings_end_the_server_with_2_and_name_each_in_a_line(
     assert sorted(line.split(": ")[1] for line in lines) == sorted(wrong)
 
 
-async def test_a_check_that_fails_makes_a_service_unready_and_says_why() -> None:
+async def test_a_check_that_fails_makes_a_service_unready_and_names_why() -> None:
     async def fails() -> str | None:
         raise RuntimeError("a fault")
 

@@ -88,7 +88,7 @@ def test_a_document_refers_to_nothing_outside_itself_and_to_nothing_that_is_not_
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.topic)
-def test_every_publisher_and_consumer_says_the_same_of_an_event(event: type[Event]) -> None:
+def test_every_publisher_and_consumer_describes_an_event_alike(event: type[Event]) -> None:
     mine = [one for one in map(document, SERVICES) if event.topic in one["channels"]]
     assert len(mine) >= 2
     for one in mine:
@@ -264,7 +264,7 @@ def test_the_address_in_ce_dataschema_answers_with_the_schema(event: type[Event]
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_the_document_of_a_service_is_served_beside_its_openapi(service: str, gateway: str) -> None:
+def test_the_document_of_a_service_stands_beside_its_openapi(service: str, gateway: str) -> None:
     answer = httpx.get(f"{gateway}/v1/{service}/asyncapi.json")
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "application/vnd.aai.asyncapi+json"

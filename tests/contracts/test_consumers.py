@@ -19,7 +19,7 @@ from shared.contracts.event import Record
 from shared.contracts.topics import SERVICES
 from shared.messaging import broker
 from tests import offsets
-from tests.conftest import Infra, served, until
+from tests.conftest import Infra, client_of, until
 from tests.contracts.hostile import about_others
 from tests.contracts.test_events import examples
 
@@ -67,7 +67,7 @@ def running(service: str, settings: Callable[..., Any]) -> contextlib.AbstractAs
     """The real service, with a database of its own and ready."""
     app = importlib.import_module(f"services.{service}.app")
     # A static member comes back to its partitions without a wait, so it is the one of the component tests.
-    return served(app.create_app(settings(service, kind=app.Settings, replica=f"{service}-test")))
+    return client_of(app.create_app(settings(service, kind=app.Settings, replica=f"{service}-test")))
 
 
 async def letters(infra: Infra, service: str, since: datetime) -> list[DeadLetter]:

@@ -33,7 +33,7 @@ from shared.contracts.topics import SERVICES
 from shared.messaging import broker
 from shared.mongodb import connect
 from tests import offsets
-from tests.conftest import Infra, served, until
+from tests.conftest import Infra, client_of, until
 from tests.contracts.hostile import Hostile, far, hostile, many
 from tests.contracts.test_consumers import ALL_READ_SECONDS, record
 from tests.contracts.test_events import PUBLISHED, PUBLISHED_MS, examples
@@ -41,7 +41,7 @@ from tests.contracts.test_events import PUBLISHED, PUBLISHED_MS, examples
 HOSTILE = 150
 SEEN_BY_ALL = 40
 # Of each service the addresses with a query of their own, beside those of its access table.
-ASKED = {
+WITH_QUERY = {
     "orders": ["/orders/new?mass_g=533014", "/orders/new?footprint_id={footprint_id}"],
     "ranking": [
         f"/{kind}boards/{board}?measure={measure}&window={window}"
@@ -106,7 +106,7 @@ async def test_hostile_events_stop_no_consumer_and_break_no_page(
     await asyncio.gather(*acknowledged)
     app = importlib.import_module(f"services.{service}.app")
     given = settings(service, kind=app.Settings, replica=f"{service}-test")
-    async with served(app.create_app(given)) as client, offsets.opened(infra.kafka) as log:
+    async with client_of(app.create_app(given)) as client, offsets.opened(infra.kafka) as log:
         if service != "ranking":
             await until(lambda: log.is_read_by(service, f"replay.{service}"), seconds=ALL_READ_SECONDS)
         client.headers["Authorization"] = f"Bearer {issuer[0].token('staff', 'orders:read', 'orders:organise')}"
@@ -169,12 +169,14 @@ async def addresses(service: str, mongodb_url: str, about: list[Hostile]) -> lis
     paths = [route.removeprefix("GET ") for route in api.ACCESS if route.startswith("GET ")]
     return [
         re.sub(r"\{(\w+)\}", lambda found: ids.get(found[1], "x"), path)
-        for path in [*paths, *ASKED.get(service, ())]
+        for path in [*paths, *WITH_QUERY.get(service, ())]
         if not path.endswith("/events")
     ]
 
 
-async def test_an_audit_and_the_tools_bear_what_the_services_bear(infra: Infra, producer: broker.Producer) -> None:
+async def test_an_audit_and_the_tools_withstand_what_the_services_withstand(
+    infra: Infra, producer: broker.Producer
+) -> None:
     for number, one in enumerate(many(HOSTILE)[:SEEN_BY_ALL]):
         # Others read these topics too, and halt when too many in a row are none.
         contract, message = examples()[number % len(examples())]

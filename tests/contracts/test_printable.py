@@ -84,7 +84,7 @@ def test_scenes_and_listings_with_printable_names_are_taken() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "given", "change"),
+    ("model", "given", "change"),
     [
         (Scene, SCENE, {"names": {"en": "Forum", "zh": "论坛 🙂"}}),
         (Scene, SCENE, {"place": "Hall 🙂"}),
@@ -92,18 +92,18 @@ def test_scenes_and_listings_with_printable_names_are_taken() -> None:
         (ListingContent, LISTING, {"names": {"en": "Groves 🙂"}}),
     ],
 )
-def test_s23_what_a_certificate_cannot_print_is_refused_where_it_is_asked_for_naming_the_character(
-    asked: type[BaseModel], given: dict[str, Any], change: dict[str, Any]
+def test_s23_what_a_certificate_cannot_print_is_refused_where_it_is_requested_naming_the_character(
+    model: type[BaseModel], given: dict[str, Any], change: dict[str, Any]
 ) -> None:
     with pytest.raises(ValidationError) as refused:
-        asked.model_validate({**given, **change})
+        model.model_validate({**given, **change})
     (error,) = refused.value.errors()
     assert error["loc"][0] in change
     assert "🙂 (U+1F642)" in error["msg"]
 
 
 @pytest.mark.parametrize(
-    ("asked", "given", "change"),
+    ("model", "given", "change"),
     [
         (Scene, SCENE, {"names": {"en": "长" * 201}}),
         (Scene, SCENE, {"names": {"en": " "}}),
@@ -117,10 +117,10 @@ def test_s23_what_a_certificate_cannot_print_is_refused_where_it_is_asked_for_na
     ],
 )
 def test_texts_that_would_make_an_event_too_large_to_publish_are_refused(
-    asked: type[BaseModel], given: dict[str, Any], change: dict[str, Any]
+    model: type[BaseModel], given: dict[str, Any], change: dict[str, Any]
 ) -> None:
     with pytest.raises(ValidationError) as refused:
-        asked.model_validate({**given, **change})
+        model.model_validate({**given, **change})
     assert refused.value.errors()[0]["loc"][0] in change
 
 

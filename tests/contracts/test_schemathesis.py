@@ -92,7 +92,7 @@ GUARDED = [
 
 
 @dataclass
-class Served:
+class Service:
     """A service at an address, its operations, what is there to be asked about, and what its callers show."""
 
     service: str
@@ -171,11 +171,11 @@ def publish(infra: Infra, *events: Event) -> None:
 
 
 @pytest.fixture(scope="module")
-def registry(infra: Infra, issuer: tuple[LocalIssuer, str, str]) -> Iterator[Served]:
+def registry(infra: Infra, issuer: tuple[LocalIssuer, str, str]) -> Iterator[Service]:
     """The registry with a project, a batch, and an order whose grams are retired."""
     with serving(app_of("registry", infra, issuer)) as address:
-        served = Served("registry", address, issuer[0])
-        project_id, batch = listed(served)
+        tested = Service("registry", address, issuer[0])
+        project_id, batch = listed(tested)
         order = placed(project_id, 400_000)
         publish(infra, order)
         with httpx.Client(base_url=f"{address}/v1") as client:
@@ -184,7 +184,7 @@ def registry(infra: Infra, issuer: tuple[LocalIssuer, str, str]) -> Iterator[Ser
             publish(infra, purchased(order))
             wait_for(lambda: client.get(f"/retirements/orders/{order.order_id}").is_success)
             wait_for(lambda: client.get("/proof").is_success)
-        served.things = {
+        tested.things = {
             "project_id": project_id,
             "order_id": order.order_id,
             "serial": f"{batch['prefix']}-1",
@@ -193,8 +193,8 @@ def registry(infra: Infra, issuer: tuple[LocalIssuer, str, str]) -> Iterator[Ser
             "summary": {},
             "verified_tonnes": 10**9,
         }
-        with served.session:
-            yield served
+        with tested.session:
+            yield tested
 
 
 @pytest.fixture(scope="module")
@@ -208,11 +208,11 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
 
 @pytest.fixture(scope="module")
 def orders(
-    infra: Infra, issuer: tuple[LocalIssuer, str, str], registry: Served, sandbox: dict[str, str]
-) -> Iterator[Served]:
+    infra: Infra, issuer: tuple[LocalIssuer, str, str], registry: Service, sandbox: dict[str, str]
+) -> Iterator[Service]:
     """Orders with a scene of the organiser, a footprint, and an order held by the registry and being paid."""
     with serving(app_of("orders", infra, issuer, **sandbox)) as address:
-        served = Served("orders", address, issuer[0])
+        tested = Service("orders", address, issuer[0])
         project_id, mark = listed(registry)[0], secrets.token_hex(8)
         counted = footprint(mark, scene_id=id_of("scn", mark))
         publish(infra, counted, closed_scene(counted.scene_id))
@@ -223,8 +223,8 @@ def orders(
             client.headers[CAPABILITY_HEADER] = made["capability"]
             wait_for(lambda: client.get(f"/orders/{made['order_id']}").json()["state"] == "held")
             payment = client.post(f"/orders/{made['order_id']}/payments").raise_for_status().json()
-        served.capabilities = {"ord": made["capability"], "ben": made["profile_capability"]}
-        served.things = {
+        tested.capabilities = {"ord": made["capability"], "ben": made["profile_capability"]}
+        tested.things = {
             **{name: body[name] for name in ("project_id", "listing_version", "mandate_version")},
             **{name: made[name] for name in ("order_id", "beneficiary_id")},
             "payment_id": payment["payment_id"],
@@ -237,25 +237,25 @@ def orders(
             "claims": [],
             "footprint_ids": [],
         }
-        with served.session:
-            yield served
+        with tested.session:
+            yield tested
 
 
 def empty(service: str) -> Any:
     """Return a fixture of a service in which there is nothing yet."""
 
     @pytest.fixture(scope="module", name=service)
-    def served(infra: Infra, issuer: tuple[LocalIssuer, str, str]) -> Iterator[Served]:
+    def tested(infra: Infra, issuer: tuple[LocalIssuer, str, str]) -> Iterator[Service]:
         with serving(app_of(service, infra, issuer)) as address, requests.Session() as session:
-            yield Served(service, address, issuer[0], session, capabilities=dict.fromkeys(("fp", "ord"), "0" * 26))
+            yield Service(service, address, issuer[0], session, capabilities=dict.fromkeys(("fp", "ord"), "0" * 26))
 
-    return served
+    return tested
 
 
 calculator, certificates, ranking = empty("calculator"), empty("certificates"), empty("ranking")
 
 
-def listed(registry: Served) -> tuple[str, Any]:
+def listed(registry: Service) -> tuple[str, Any]:
     """List a project and issue a batch for it; return its id, and the batch."""
     project_id, code = id_of("prj", secrets.token_hex(8)), secrets.token_hex(4).upper()
     staff = {"Authorization": f"Bearer {registry.token('registry:write')}", "Idempotency-Key": project_id}
@@ -302,9 +302,9 @@ def app_of(service: str, infra: Infra, issuer: tuple[LocalIssuer, str, str], **m
 # Schemathesis names its cases by the module random, which Hypothesis seeds.
 @pytest.mark.filterwarnings("ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning")
 @pytest.mark.parametrize(("service", "line"), OPERATIONS, ids=[" ".join(one) for one in OPERATIONS])
-def test_whatever_is_asked_is_answered_as_the_reference_says(service: str, line: str, request: Any) -> None:
-    served: Served = request.getfixturevalue(service)
-    operation = served.operation(line)
+def test_whatever_is_requested_is_answered_as_the_reference_describes(service: str, line: str, request: Any) -> None:
+    tested: Service = request.getfixturevalue(service)
+    operation = tested.operation(line)
     cases = st.one_of(operation.as_strategy(GenerationMode.POSITIVE), operation.as_strategy(GenerationMode.NEGATIVE))
 
     @settings(
@@ -317,9 +317,9 @@ def test_whatever_is_asked_is_answered_as_the_reference_says(service: str, line:
     @given(case=cases, is_there=st.booleans())
     def ask(case: Any, is_there: bool) -> None:
         if is_there:
-            served.is_about_what_is_there(case, line)
+            tested.is_about_what_is_there(case, line)
         case.call_and_validate(
-            base_url=served.address, session=served.session, headers=served.shown_for(line), checks=CHECKS
+            base_url=tested.address, session=tested.session, headers=tested.shown_for(line), checks=CHECKS
         )
 
     ask()
@@ -327,13 +327,13 @@ def test_whatever_is_asked_is_answered_as_the_reference_says(service: str, line:
 
 @pytest.mark.parametrize(("service", "line"), GUARDED, ids=[" ".join(one) for one in GUARDED])
 def test_a_guarded_operation_refuses_who_shows_nothing_or_something_else(service: str, line: str, request: Any) -> None:
-    served: Served = request.getfixturevalue(service)
+    tested: Service = request.getfixturevalue(service)
     method, path = line.split()
-    address = served.address + path.format_map(served.things)
-    nothing = served.session.request(method, address)
+    address = tested.address + path.format_map(tested.things)
+    nothing = tested.session.request(method, address)
     assert (nothing.status_code, nothing.json()["code"]) == (401, "unauthenticated")
-    other = {"Authorization": f"Bearer {served.token('nothing:read')}", CAPABILITY_HEADER: "0" * 26}
-    refused = served.session.request(method, address, headers=other)
+    other = {"Authorization": f"Bearer {tested.token('nothing:read')}", CAPABILITY_HEADER: "0" * 26}
+    refused = tested.session.request(method, address, headers=other)
     assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
-    forged = served.session.request(method, address, headers={"Authorization": "Bearer e30.e30.e30"})
+    forged = tested.session.request(method, address, headers={"Authorization": "Bearer e30.e30.e30"})
     assert (forged.status_code, forged.json()["code"]) == (401, "unauthenticated")

@@ -46,13 +46,13 @@ def create_app() -> FastAPI:
     return app
 
 
-def is_at(does: str, to: str, said: Any, when: When) -> bool:
+def is_at(does: str, to: str, argument: Any, when: When) -> bool:
     """Say whether this is where to die."""
     try:
         wanted = json.loads(FILE.read_text())
     except FileNotFoundError:
         return False
-    return (wanted["does"], wanted["to"], wanted["when"]) == (does, to, when) and holds(said, wanted["saying"])
+    return (wanted["does"], wanted["to"], wanted["when"]) == (does, to, when) and holds(argument, wanted["saying"])
 
 
 def die() -> None:

@@ -44,11 +44,11 @@ async def test_ranking_killed_goes_on_from_its_snapshot_and_a_rebuild_finds_no_d
         await asyncio.to_thread(system.local.kill, "ranking")
         await start_again(system)
         assert await system.boards(client) == before
-        said: list[str] = []
-        (replica,) = await asyncio.to_thread(rebuild, str(client.base_url), system.token, said.append)
+        lines: list[str] = []
+        (replica,) = await asyncio.to_thread(rebuild, str(client.base_url), system.token, lines.append)
         found = replica["comparison"]
         assert (found["facts_differ"], found["boards_differ"]) == (0, 0)
         assert found["boards"] >= 1
         assert replica["folded"] >= found["facts"]
-        assert said
+        assert lines
         assert await system.boards(client) == before

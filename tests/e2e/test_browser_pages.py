@@ -158,14 +158,14 @@ async def test_every_page_keeps_to_its_budget_and_asks_no_other_host(pages: tupl
     guest, addresses = pages
     over = []
     for name, address in addresses.items():
-        # As a first visit: nothing is at hand yet.
+        # As a first visit: nothing is cached yet.
         session = await guest.context.new_cdp_session(guest.page)
         await session.send("Network.clearBrowserCache")
         await guest.open(address)
         await guest.page.wait_for_load_state("networkidle") if "order" not in name else None
-        asked = [answer for answer in guest.answers if not answer.url.startswith("data:")]
-        assert {urlsplit(answer.url).netloc for answer in asked} == {urlsplit(guest.base).netloc}, name
-        first = [answer for answer in asked if "/preview" not in answer.url and "/events" not in answer.url]
+        loaded = [answer for answer in guest.answers if not answer.url.startswith("data:")]
+        assert {urlsplit(answer.url).netloc for answer in loaded} == {urlsplit(guest.base).netloc}, name
+        first = [answer for answer in loaded if "/preview" not in answer.url and "/events" not in answer.url]
         sizes = {answer.url: (await answer.request.sizes())["responseBodySize"] for answer in first}
         most = CERTIFICATE_BYTES_MAX if name.startswith("certificate") else BYTES_MAX
         script = sum(size for url, size in sizes.items() if ".js" in url)
@@ -178,14 +178,14 @@ async def test_the_policy_of_every_page_allows_no_script_and_no_style_of_its_own
     pages: tuple[Phone, dict[str, str]],
 ) -> None:
     guest, addresses = pages
-    said: list[str] = []
-    guest.page.on("console", lambda message: said.append(message.text))
+    messages: list[str] = []
+    guest.page.on("console", lambda message: messages.append(message.text))
     for address in addresses.values():
         await guest.open(address)
         policy = guest.answers[0].headers["content-security-policy"]
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
-    assert not [text for text in said if "Content Security Policy" in text or "Content-Security-Policy" in text]
+    assert not [text for text in messages if "Content Security Policy" in text or "Content-Security-Policy" in text]
 
 
 async def test_every_page_is_whole_in_its_language(

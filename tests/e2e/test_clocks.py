@@ -54,12 +54,12 @@ async def test_s15_a_service_five_minutes_ahead_serves_the_whole_story(
         # The clock is right again, and what was begun in its future goes on.
         await persistently(waiting.pay)
         await waiting.comes_to("completed")
-        said = [await client.get(f"/v1/verifications/{certificate['code']}") for certificate in certificates]
-    assert {answer.json()["status"] for answer in said} == {"valid"}
+        verified = [await client.get(f"/v1/verifications/{certificate['code']}") for certificate in certificates]
+    assert {answer.json()["status"] for answer in verified} == {"valid"}
 
 
 @pytest.mark.parametrize("service", ["registry", "orders", "certificates"])
-async def test_s15_of_two_replicas_one_five_minutes_ahead_tell_every_event(
+async def test_s15_of_two_replicas_one_five_minutes_ahead_publish_every_event(
     system: System, tmp_path: Path, service: str
 ) -> None:
     async with (

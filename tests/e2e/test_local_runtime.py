@@ -1,7 +1,5 @@
 """The embedded copy starts whole or not at all, keeps its data, stops only its own; its gateway knows each owner."""
 
-import http.client
-import http.server
 import json
 import os
 import shutil
@@ -9,12 +7,10 @@ import socket
 import stat
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import MappingProxyType
 
 import psutil
 import pymongo
@@ -77,10 +73,10 @@ async def consume(copy: Local, count: int) -> list[bytes]:
         return [(await consumer.getone()).value for _ in range(count)]
 
 
-def test_up_when_all_is_up_says_so_and_starts_nothing(stores: Local) -> None:
-    before, said = pids(stores), []
-    stores.up(said.append)
-    assert said == [f"Up already at {stores.url}"]
+def test_up_when_all_is_up_reports_that_and_starts_nothing(stores: Local) -> None:
+    before, printed = pids(stores), []
+    stores.up(printed.append)
+    assert printed == [f"Up already at {stores.url}"]
     assert pids(stores) == before
 
 
@@ -90,12 +86,12 @@ async def test_s15_what_kafka_acknowledged_survives_its_crash_and_up_starts_only
     stores.kill("kafka")
     assert pids(stores) == before | {"kafka": None}
 
-    said: list[str] = []
-    stores.up(said.append)
+    printed: list[str] = []
+    stores.up(printed.append)
 
     assert pids(stores)["mongodb"] == before["mongodb"]
     assert pids(stores)["kafka"] not in (None, before["kafka"])
-    assert not any("mongodb" in line for line in said)
+    assert not any("mongodb" in line for line in printed)
     await produce(stores, b"after it")
     assert await consume(stores, 2) == [b"before the crash", b"after it"]
 
@@ -115,11 +111,11 @@ def test_another_port_for_a_running_copy_is_refused_and_the_right_one_named(stor
     assert all(part.is_ready for part in stores.status())
 
 
-def test_down_twice_says_that_nothing_runs_and_data_stay(stores: Local) -> None:
-    before, said = numbers(stores), []
-    stores.down(said.append)
-    stores.down(said.append)
-    assert said == ["Stopped kafka, mongodb.", "Nothing runs."]
+def test_down_twice_reports_that_nothing_runs_and_data_stay(stores: Local) -> None:
+    before, printed = numbers(stores), []
+    stores.down(printed.append)
+    stores.down(printed.append)
+    assert printed == ["Stopped kafka, mongodb.", "Nothing runs."]
     assert not any(listens(stores.place.port_of(name)) for name in STORES)
     stores.up()
     assert numbers(stores) == before
@@ -156,10 +152,10 @@ def held(code: str, port: int) -> Iterator[int]:
 def test_when_one_part_fails_the_others_stop_again_and_its_log_is_shown(tmp_path: Path) -> None:
     copy = Local(tmp_path, free_port(), parts=STORES)
     copy.place.folder("mongodb").joinpath("WiredTiger.turtle").write_text("no turtle")
-    said: list[str] = []
+    printed: list[str] = []
     with pytest.raises(PartFailed, match=r"(?s)mongodb ended.*mongodb\.log:\n.*WiredTiger"):
-        copy.up(said.append)
-    assert said[-1] == "  Stopped again: kafka"
+        copy.up(printed.append)
+    assert printed[-1] == "  Stopped again: kafka"
     assert set(pids(copy).values()) == {None}
     assert not listens(copy.place.port_of("kafka"))
 
@@ -170,9 +166,9 @@ def test_a_stranger_that_has_a_recorded_pid_is_not_killed(tmp_path: Path) -> Non
         record = {"pid": stranger.pid, "created": time.time() - 3600, "port": 1, "command": []}
         copy.place.folder("run").joinpath("mongodb.json").write_text(json.dumps(record))
         copy.kill("mongodb")
-        said: list[str] = []
-        copy.down(said.append)
-        assert said == ["Nothing runs."]
+        printed: list[str] = []
+        copy.down(printed.append)
+        assert printed == ["Nothing runs."]
         assert stranger.poll() is None
         stranger.kill()
 
@@ -207,123 +203,8 @@ def test_everything_that_a_machine_lacks_is_named_at_once_before_anything_is_don
     tmp_path.joinpath("java").write_text("#!/bin/sh\necho 'openjdk version \"11.0.2\" 2019-01-15' >&2\n")
     tmp_path.joinpath("java").chmod(0o755)
     command = ["/bin/sh", str(ROOT / "deploy/local/bootstrap.sh")]
-    asked = subprocess.run(command, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False)
-    assert asked.returncode == 1
-    assert asked.stdout == ""
+    ended = subprocess.run(command, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stdout == ""
     for named in ("Python 3.11", "no Python found", "Java 17 or newer (11 found)", "Maven", "apt-get", "brew", "WSL"):
-        assert named in asked.stderr
-
-
-OWNED = {
-    "calculator": "/ /nobody /s/ABC /life /footprints/fp_1 /v1/scenes /v1/footprints/fp_1",
-    "registry": "/projects /retirements/1 /proof /v1/projects /v1/batches /v1/retirements /v1/proof",
-    "orders": "/orders/ord_1 /v1/orders /v1/quotes /v1/payments/x /v1/beneficiaries",
-    "sandbox": "/sandbox/pay /v1/sandbox/pay",
-    "certificates": "/c/ABC /v /v/ABC /v1/certificates/ABC /v1/verifications",
-    "ranking": "/boards/people /v1/boards/people",
-}
-
-
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
-    copy = Local(tmp_path_factory.mktemp("gateway"), free_port(), parts=["gateway"])
-    copy.up()
-    yield copy
-    copy.down()
-
-
-class Answering(http.server.BaseHTTPRequestHandler):
-    """Answers with the port that was asked, with a stream of one event that stays open, or with half of an answer."""
-
-    def answer(self) -> None:
-        self.send_response(200)
-        is_stream = self.path.endswith("stream")
-        self.send_header("Content-Type", "text/event-stream" if is_stream else "text/plain")
-        if "half" in self.path:
-            self.send_header("Content-Length", "1000")
-        self.end_headers()
-        self.wfile.write(b"data: now\n\n" if is_stream else str(self.server.server_address[1]).encode())
-        if is_stream:
-            self.server.left.wait(10)  # type: ignore[attr-defined]
-
-    do_GET = do_POST = answer  # noqa: N815 so the server calls them
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@contextmanager
-def services(copy: Local, names: Iterable[str] = (*SERVICES, "sandbox")) -> Iterator[None]:
-    servers = [http.server.ThreadingHTTPServer(("127.0.0.1", copy.place.port_of(name)), Answering) for name in names]
-    left = threading.Event()
-    for server in servers:
-        server.left = left  # type: ignore[attr-defined]
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}).start()
-    try:
-        yield
-    finally:
-        left.set()
-        for server in servers:
-            server.shutdown()
-            server.server_close()
-
-
-def ask(
-    copy: Local, path: str, method: str = "GET", headers: Mapping[str, str] = MappingProxyType({})
-) -> tuple[int, str, str]:
-    """Return the status, the content type and the body."""
-    connection = http.client.HTTPConnection("127.0.0.1", copy.place.port, timeout=5)
-    with closing(connection):
-        connection.request(method, path, headers=headers)
-        answer = connection.getresponse()
-        return answer.status, answer.headers.get("Content-Type", ""), answer.read().decode()
-
-
-@pytest.mark.parametrize("service", OWNED)
-def test_each_address_reaches_the_service_that_owns_it(gateway: Local, service: str) -> None:
-    with services(gateway):
-        for path in [*OWNED[service].split(), f"/v1/{service}/openapi.json", f"/docs/{service}"]:
-            assert ask(gateway, path)[::2] == (200, str(gateway.place.port_of(service))), path
-
-
-def test_what_is_for_services_alone_is_not_found_from_outside(gateway: Local) -> None:
-    with services(gateway):
-        assert [ask(gateway, path)[0] for path in ("/metrics", "/health/ready", "/health")] == [404, 404, 200]
-
-
-def test_files_of_the_frame_come_from_any_service_that_runs(gateway: Local) -> None:
-    with services(gateway, ["certificates"]):
-        assert ask(gateway, "/static/site.css")[::2] == (200, str(gateway.place.port_of("certificates")))
-
-
-def test_the_issuers_keys_come_from_its_folder(gateway: Local) -> None:
-    gateway.place.folder("issuer").joinpath("jwks.json").write_text('{"keys": []}')
-    assert ask(gateway, "/.well-known/jwks.json") == (200, "application/json", '{"keys": []}')
-
-
-def test_a_service_that_is_down_is_told_in_plain_words(gateway: Local) -> None:
-    for method in ("GET", "POST"):
-        status, kind, page = ask(gateway, "/orders/ord_1?token=capability", method)
-        assert (status, kind) == (502, "text/html; charset=utf-8")
-        assert "Not available just now" in page
-        assert "make up" in page
-        assert "docker compose up -d" in page
-    status, kind, problem = ask(gateway, "/v1/orders?token=capability", "POST")
-    assert (status, kind, json.loads(problem)["code"]) == (502, "application/problem+json", "service_unavailable")
-
-
-def test_what_the_gateway_logs_of_a_failure_names_no_query_and_no_header(gateway: Local) -> None:
-    with services(gateway, ["orders"]), pytest.raises(http.client.IncompleteRead):
-        ask(gateway, "/orders/half?token=capability", headers={"Referer": "http://x/?token=capability"})
-    log = gateway.place.log("gateway").read_text()
-    assert '"uri": "/orders"' in log
-    assert "/orders/half" not in log
-    assert "capability" not in log
-
-
-def test_an_event_of_a_stream_arrives_while_the_stream_is_open(gateway: Local) -> None:
-    with services(gateway, ["ranking"]):
-        connection = http.client.HTTPConnection("127.0.0.1", gateway.place.port, timeout=5)
-        with closing(connection):
-            connection.request("GET", "/boards/stream")
-            assert connection.getresponse().readline() == b"data: now\n"
+        assert named in ended.stderr

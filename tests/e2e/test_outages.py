@@ -63,8 +63,8 @@ async def test_s19_certificates_away_while_fifty_orders_are_paid_come_once_each(
     books = await system.holds()
     mine = {order["order_id"]: order["certificate"] for order in completed}
     assert len({certificate["number"] for certificate in mine.values()}) == PAYING
-    told = Counter(message.subject for message in books.published("certificate.issued"))
-    assert {told[certificate["certificate_id"]] for certificate in mine.values()} == {1}
+    issued = Counter(message.subject for message in books.published("certificate.issued"))
+    assert {issued[certificate["certificate_id"]] for certificate in mine.values()} == {1}
     made = Counter(one["order_id"] for one in books.certificates)
     assert {made[order_id] for order_id in mine} == {1}
 

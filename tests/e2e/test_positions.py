@@ -103,5 +103,5 @@ async def _walk(guest: Visitor, story: str) -> None:
             await guest.pays_too_late("sandbox_card")
         case "renamed":
             code = await guest.renames(f"Renamed {mark()} (demo)")
-            said = (await guest.client.get(f"/v1/certificates/{code}")).json()
-            assert said["holder"].startswith("Renamed")
+            shown = (await guest.client.get(f"/v1/certificates/{code}")).json()
+            assert shown["holder"].startswith("Renamed")

@@ -21,7 +21,7 @@ GROVES = id_of("prj", "demo", "0042")
 GUESTS, ORDERS_EACH = 20, 10
 BATCHES = 10
 # The commands to the ledger, and the answers of it.
-HEARD = {"registry": ('topic="order.placed"', 'topic="offset.purchased"'), "orders": ('topic="credits.',)}
+CONSUMED = {"registry": ('topic="order.placed"', 'topic="offset.purchased"'), "orders": ('topic="credits.',)}
 
 
 class Shift:
@@ -61,7 +61,7 @@ class Shift:
     @staticmethod
     async def _in_this_life(one: Replica) -> float:
         with contextlib.suppress(httpx.TransportError):
-            return await one.figure("diandian_delivered_total", *HEARD[one.service])
+            return await one.figure("diandian_delivered_total", *CONSUMED[one.service])
         return 0.0
 
 
@@ -124,10 +124,10 @@ def assert_one_chain(books: Books, issued: list[str]) -> None:
     """What the idle registry wrote by HTTP lies among what the other took from Kafka, in one chain without a gap."""
     pages = books.pages[GROVES]
     assert [page["sequence"] for page in pages] == list(range(1, len(pages) + 1))
-    said = [(page["sequence"], entry) for page in pages for entry in page["entries"]]
-    by_http = [place for place, entry in said if entry["kind"] == "batch" and entry["batch_id"] in issued]
+    written = [(page["sequence"], entry) for page in pages for entry in page["entries"]]
+    by_http = [place for place, entry in written if entry["kind"] == "batch" and entry["batch_id"] in issued]
     assert len(by_http) == BATCHES
-    assert {entry["kind"] for place, entry in said if by_http[0] < place < by_http[-1]} >= {"hold", "post", "batch"}
+    assert {entry["kind"] for place, entry in written if by_http[0] < place < by_http[-1]} >= {"hold", "post", "batch"}
 
 
 async def issue(registry: Shift, token: str) -> list[str]:

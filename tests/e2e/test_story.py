@@ -46,17 +46,19 @@ async def test_the_story_goes_from_scan_to_rank(system: System) -> None:
     await asyncio.to_thread(start_anew, Local(system.local.place.home, system.local.place.port))
     lines: list[str] = []
     url = system.local.url
-    told = await asyncio.to_thread(walk, url, public_url=url, scene="FORUM26", name="Lin Yue (demo)", say=lines.append)
+    walked = await asyncio.to_thread(
+        walk, url, public_url=url, scene="FORUM26", name="Lin Yue (demo)", say=lines.append
+    )
     async with system.client() as client:
-        pdf = await client.get(told["addresses"]["PDF"])
+        pdf = await client.get(walked["addresses"]["PDF"])
         pages = [
-            await client.get(told["addresses"][page]) for page in ("scene", "certificate", "board", "proof", "API")
+            await client.get(walked["addresses"][page]) for page in ("scene", "certificate", "board", "proof", "API")
         ]
     steps = [line.split()[0] for line in lines if line and not line.startswith(" ")]
     assert steps[:8] == ["scene", "footprint", "order", "held", "paid", "retired", "certificate", "rank"]
-    assert told["status"] == "valid"
-    assert told["mass_g"] == 533_014
-    assert told["rank"]["me"] is True
+    assert walked["status"] == "valid"
+    assert walked["mass_g"] == 533_014
+    assert walked["rank"]["me"] is True
     assert pdf.content.startswith(b"%PDF-")
     assert [page.status_code for page in pages] == [200] * 5
     assert "Lin Yue (demo)" in pages[1].text
@@ -86,7 +88,7 @@ async def test_s15_kill_9_of_each_service_and_of_a_relay_in_the_middle_of_fifty_
     assert len({one["certificate"]["number"] for one in ended}) == ORDERS
 
 
-async def test_s15_what_a_relay_published_and_did_not_mark_is_told_twice_and_counts_once(system: System) -> None:
+async def test_s15_what_a_relay_published_and_did_not_mark_is_published_twice_and_counts_once(system: System) -> None:
     async with system.client() as client:
         guest = Guest(client)
         kafka = _pid(system, "kafka")
@@ -99,7 +101,7 @@ async def test_s15_what_a_relay_published_and_did_not_mark_is_told_twice_and_cou
             os.kill(kafka, signal.SIGCONT)
         order_id = guest.order["order_id"]
         published = await die_between_publish_and_mark(system)
-        once = await _times_told(system, order_id)
+        once = await _times_published(system, order_id)
         books = await read(system.kafka, system.mongodb, system.provider)
         lying = next(order for order in books.orders if order["_id"] == order_id)
         await asyncio.to_thread(system.local.start, "orders", lambda _line: None)
@@ -108,7 +110,7 @@ async def test_s15_what_a_relay_published_and_did_not_mark_is_told_twice_and_cou
         await persistently(lambda: guest.reaches("completed"))
     assert published >= 1
     assert lying["outbox"], "it was published and not marked"
-    assert await _times_told(system, order_id) > once >= 1
+    assert await _times_published(system, order_id) > once >= 1
 
 
 async def ordered_by_mass(client: httpx.AsyncClient, *, mass_g: int = 7) -> dict[str, Any]:
@@ -133,12 +135,12 @@ async def die_between_publish_and_mark(system: System) -> int:
     relay = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.e2e.dying_relay", env=environment, cwd=ROOT, stdout=subprocess.PIPE
     )
-    said, _ = await relay.communicate()
+    output, _ = await relay.communicate()
     assert relay.returncode == -signal.SIGKILL
-    return int(said.decode().split()[1])
+    return int(output.decode().split()[1])
 
 
-async def _times_told(system: System, order_id: str) -> int:
+async def _times_published(system: System, order_id: str) -> int:
     return len(
         [1 async for record in whole(system.kafka, "order.placed") if order_id.encode() in (record.value or b"")]
     )
@@ -183,7 +185,7 @@ async def test_s16_mongodb_away_is_503_with_retry_after_and_recovers_by_itself(s
 
 @pytest.mark.parametrize("topic", ["offset.purchased", "credits.retired"])
 async def test_s17_a_poison_message_inside_a_batch_stops_nobody_else(system: System, topic: str) -> None:
-    hearers = {"offset.purchased": ("registry", "certificates"), "credits.retired": ("orders", "certificates")}[topic]
+    consumers = {"offset.purchased": ("registry", "certificates"), "credits.retired": ("orders", "certificates")}[topic]
     poison = f"poison {mark()}".encode()
     producer = Producer(system.kafka, replica="poison")
     await producer.start()
@@ -195,13 +197,13 @@ async def test_s17_a_poison_message_inside_a_batch_stops_nobody_else(system: Sys
         ended = await asyncio.gather(*walks)
     await producer.stop()
     assert {one["state"] for one in ended} == {"completed"}
-    for service in hearers:
+    for service in consumers:
 
-        async def buried(service: str = service) -> Any:
+        async def dead_lettered(service: str = service) -> Any:
             found = [letter async for letter in dead_letters(system.kafka, service) if letter.value == poison]
             return found if len(found) >= 12 else None
 
-        letters = await until(buried)
+        letters = await until(dead_lettered)
         assert letters[0].topic == topic
         assert "ce_specversion" in letters[0].reason
 
@@ -219,12 +221,12 @@ async def test_s17_after_the_fix_a_replay_completes_the_story(system: System, tm
             await persistently(lambda: guest.reaches("retired"))
             order_id = guest.order["order_id"]
 
-            async def buried() -> Any:
+            async def dead_lettered() -> Any:
                 letters = dead_letters(system.kafka, "certificates")
                 found = [letter async for letter in letters if letter.subject == order_id]
                 return found if len(found) == 2 else None
 
-            letters = await until(buried)
+            letters = await until(dead_lettered)
         await asyncio.to_thread(system.local.start, "certificates", lambda _line: None)
         command = [sys.executable, "-m", "deploy.cli", "dead", "replay", "certificates", "--kafka", system.kafka]
         command += [letter.place for letter in letters]

@@ -94,11 +94,11 @@ async def one_tonne(client: httpx.AsyncClient, token: str, project_id: str) -> N
 
 
 async def wish(client: httpx.AsyncClient, project_id: str) -> dict[str, Any]:
-    """Ask for a quote until orders has heard of the project; return the order to make of it."""
+    """Ask for a quote until orders has consumed the project; return the order to make of it."""
     quote = (await client.post("/v1/quotes", json={"mass_g": EACH_G})).raise_for_status().json()
     offers = [offer for offer in quote["data"] if offer["project_id"] == project_id]
     if not offers:
-        raise httpx.HTTPError("orders has not heard of the project")
+        raise httpx.HTTPError("orders has not consumed the project")
     return {
         "project_id": project_id,
         "listing_version": offers[0]["listing_version"],

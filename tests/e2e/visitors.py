@@ -93,10 +93,10 @@ class Visitor(Guest):
 
         async def corrected() -> str:
             answer = await self.client.get(f"/v1/verifications/{first}")
-            said = answer.raise_for_status().json()
-            if said["status"] != "superseded":
-                raise NotWalked(f"the certificate is {said['status']}")
-            return str(said["superseded_by"]["code"])
+            verified = answer.raise_for_status().json()
+            if verified["status"] != "superseded":
+                raise NotWalked(f"the certificate is {verified['status']}")
+            return str(verified["superseded_by"]["code"])
 
         return await persistently(corrected)
 

@@ -30,13 +30,13 @@ class Started:
 
     async def ended(self) -> int:
         """Wait for its end, and return the code with which it ended."""
-        said = b""
-        while self.code is None and not said.endswith(b"\n"):
+        output = b""
+        while self.code is None and not output.endswith(b"\n"):
             part = await asyncio.get_running_loop().sock_recv(self.connection, 16)
             assert part, "the parent is gone"
-            said += part
+            output += part
         if self.code is None:
-            self.code = int(said)
+            self.code = int(output)
             self.connection.close()
         return self.code
 

@@ -33,7 +33,7 @@ class Zygote:
 
     def __init__(self, listening: socket.socket) -> None:
         self._listening = listening
-        self._asked_by: dict[int, socket.socket] = {}
+        self._requesters: dict[int, socket.socket] = {}
         self._selector = selectors.DefaultSelector()
         self._woken, self._wakes = socket.socketpair()
 
@@ -52,23 +52,23 @@ class Zygote:
                 else:
                     self._start(self._listening.accept()[0])
 
-    def _start(self, asking: socket.socket) -> None:
-        with asking.makefile("rb") as request:
+    def _start(self, requester: socket.socket) -> None:
+        with requester.makefile("rb") as request:
             wanted = json.loads(request.readline(REQUEST_BYTES_MAX))
         pid = os.fork()
         if pid == 0:
-            self._become(asking, wanted)
-        self._asked_by[pid] = asking
-        _tell(asking, pid)
+            self._become(requester, wanted)
+        self._requesters[pid] = requester
+        _report(requester, pid)
 
-    def _become(self, asking: socket.socket, wanted: dict[str, Any]) -> None:
+    def _become(self, requester: socket.socket, wanted: dict[str, Any]) -> None:
         """Be the service; never return."""
         code = 1
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             self._selector.close()
-            for held in (self._listening, self._woken, self._wakes, asking, *self._asked_by.values()):
+            for held in (self._listening, self._woken, self._wakes, requester, *self._requesters.values()):
                 held.close()
             os.setsid()
             with Path(wanted["log"]).open("ab") as log:
@@ -87,18 +87,18 @@ class Zygote:
             os._exit(code)
 
     def _report_ends(self) -> None:
-        while self._asked_by:
+        while self._requesters:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
                 return
-            with self._asked_by.pop(pid) as asking:
-                _tell(asking, os.waitstatus_to_exitcode(status))
+            with self._requesters.pop(pid) as requester:
+                _report(requester, os.waitstatus_to_exitcode(status))
 
 
-def _tell(asking: socket.socket, number: int) -> None:
+def _report(requester: socket.socket, number: int) -> None:
     # Who has gone away does not want to know.
     with contextlib.suppress(OSError):
-        asking.sendall(f"{number}\n".encode())
+        requester.sendall(f"{number}\n".encode())
 
 
 def main() -> None:

@@ -32,7 +32,7 @@ from shared.messaging import outbox
 from shared.mongodb import connect
 from shared.settings import load
 from tests import offsets
-from tests.conftest import served, until
+from tests.conftest import client_of, until
 from tests.embedded import free_port
 from tests.system.doubler import Doubler
 
@@ -91,8 +91,8 @@ class System:
     def app(self, service: str, **other: str) -> FastAPI:
         """Build a service, or the sandbox, that is told what `make up` tells it, but for what is named here."""
         if service == "sandbox":
-            told = {name.lower().removeprefix("sandbox_"): text for name, text in self.local.env(service).items()}
-            return sandbox.create_app(sandbox.Settings.model_validate(told), clock=self.clock)
+            given = {name.lower().removeprefix("sandbox_"): text for name, text in self.local.env(service).items()}
+            return sandbox.create_app(sandbox.Settings.model_validate(given), clock=self.clock)
         module = importlib.import_module(f"services.{service}.app")
         settings = load(module.Settings, self.local.env(service)).model_copy(update=other)
         app: FastAPI = (
@@ -125,7 +125,7 @@ class System:
 
     def another_ranking(self) -> contextlib.AbstractAsyncContextManager[httpx.AsyncClient]:
         """Ranking in a fresh memory, which folds the whole log before it answers."""
-        return served(self.app("ranking", replica="ranking-2"))
+        return client_of(self.app("ranking", replica="ranking-2"))
 
     @contextlib.asynccontextmanager
     async def client(self, **headers: str) -> AsyncIterator[httpx.AsyncClient]:
@@ -161,7 +161,7 @@ class System:
             client.close()
 
     async def _quiet(self) -> Books:
-        """Wait until every event is told, doubled if it is to be, and read by every group; return the books then."""
+        """Wait until every event is published, doubled if wanted, and read by every group; return the books then."""
         async with offsets.opened(self.kafka) as log:
 
             async def quiet() -> Books | None:
@@ -172,13 +172,13 @@ class System:
                     return None
                 books = await read(self.kafka, self.mongodb, self.provider)
                 books.read_at = self.clock()
-                return books if _all_told(books) and await log.ends(*TOPICS) == ends else None
+                return books if _all_published(books) and await log.ends(*TOPICS) == ends else None
 
             books: Books = await until(quiet)
             return books
 
 
-def _all_told(books: Books) -> bool:
+def _all_published(books: Books) -> bool:
     # Beside events, orders have to be followed by the balances of their scenes.
     unsent = (
         document
@@ -218,7 +218,7 @@ async def running(local: Local) -> AsyncIterator[System]:
 
 @pytest_asyncio.fixture(scope="package", params=["plainly", "with every message doubled"])
 async def system(running: System, request: Any) -> AsyncIterator[System]:
-    """The services, first as they are, then with all that was and is told told twice."""
+    """The services, first as they are, then with all that was and is published, twice."""
     if request.param == "plainly":
         yield running
         return

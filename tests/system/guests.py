@@ -72,7 +72,7 @@ async def got(client: httpx.AsyncClient, address: str, *, shows: str | None = No
 async def boards(client: httpx.AsyncClient) -> list[dict[str, Any]]:
     """What all boards show, but for the moment."""
     return [
-        {what: said for what, said in (await got(client, f"/v1/boards/{board}")).items() if what != "as_of"}
+        {what: value for what, value in (await got(client, f"/v1/boards/{board}")).items() if what != "as_of"}
         for board in BOARDS
     ]
 

@@ -24,9 +24,9 @@ async def test_no_client_changes_the_address_that_its_footprints_are_counted_for
 
     before = await counted()
     for number in range(3):
-        said = {"X-Forwarded-For": f"203.0.113.{number}", "Forwarded": f"for=203.0.113.{number}"}
+        forged = {"X-Forwarded-For": f"203.0.113.{number}", "Forwarded": f"for=203.0.113.{number}"}
         body = {"scene": "FORUM26", "answers": {"meals": {"vegan": 1}}}
-        headers = {"Idempotency-Key": secrets.token_hex(8), **said}
+        headers = {"Idempotency-Key": secrets.token_hex(8), **forged}
         assert (await client.post("/v1/footprints", json=body, headers=headers)).status_code == httpx.codes.CREATED
     assert await counted() == before + 3
     await system.holds()

@@ -75,7 +75,7 @@ async def test_an_organiser_neutralises_its_own_account_and_what_its_guests_left
         async def ordered() -> dict[str, Any] | None:
             key = {"Idempotency-Key": secrets.token_hex(8)}
             answer = await staff.post(f"/v1/balances/{scene_id}/orders", json=wish, headers=key)
-            # That the scene is closed, orders may not have heard yet.
+            # That the scene is closed, orders may not have consumed yet.
             return dict(answer.json()) if answer.is_success else None
 
         rest = Buyer(client, order=await until(ordered))

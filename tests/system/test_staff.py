@@ -65,10 +65,10 @@ async def test_s6_a_project_that_is_suspended_while_an_order_is_held_still_serve
     await guest.reaches("held")
     await relist(system, project_id, {"status": "suspended"})
 
-    async def heard_of() -> bool:
+    async def is_withdrawn() -> bool:
         return project_id not in await quoted(client)
 
-    await until(heard_of)
+    await until(is_withdrawn)
     refused = await client.post("/v1/orders", json=wish, headers={"Idempotency-Key": secrets.token_hex(8)})
     assert (refused.status_code, refused.json()["code"]) == (409, "project_not_for_sale")
     assert (await guest.bought())["state"] == "completed"
@@ -102,7 +102,7 @@ async def test_c5_of_guests_who_want_more_than_there_is_some_hold_all_of_it_and_
     assert len({serial for order in completed for part in order["serials"] for serial in part.values()}) == 1
 
 
-async def test_a_revoked_certificate_says_so_and_leaves_the_boards_and_the_footprint(
+async def test_a_revoked_certificate_shows_it_and_leaves_the_boards_and_the_footprint(
     system: System, client: httpx.AsyncClient
 ) -> None:
     guest = Buyer(client, name="Qi Ran (demo)")

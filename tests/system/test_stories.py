@@ -137,7 +137,7 @@ async def test_s19_after_an_absence_of_certificates_every_certificate_comes_once
     assert {by_subject[order["certificate"]["certificate_id"]] for order in completed} == {1}
 
 
-async def test_a_corrected_name_makes_a_second_version_and_the_first_says_so(
+async def test_a_corrected_name_makes_a_second_version_and_the_first_shows_it(
     system: System, client: httpx.AsyncClient
 ) -> None:
     guest = Buyer(client, name="Lin Yui (demo)")
@@ -147,8 +147,8 @@ async def test_a_corrected_name_makes_a_second_version_and_the_first_says_so(
     assert (await guest.profile("PATCH", name="Lin Yue (demo)")).status_code == httpx.codes.OK
 
     async def replaced() -> dict[str, Any] | None:
-        said = await got(client, f"/v1/verifications/{first['code']}")
-        return said["superseded_by"] if said["status"] == "superseded" else None
+        verified = await got(client, f"/v1/verifications/{first['code']}")
+        return verified["superseded_by"] if verified["status"] == "superseded" else None
 
     second = await got(client, f"/v1/certificates/{(await until(replaced))['code']}")
     assert (second["version"], second["holder"], second["status"]) == (2, "Lin Yue (demo)", "valid")

@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
         (["ranking", "rebuild"], "does not answer"),
     ],
 )
-def test_a_command_says_in_one_line_that_nothing_answers(command: list[str], away: str, tmp_path: Path) -> None:
+def test_a_command_reports_in_one_line_that_nothing_answers(command: list[str], away: str, tmp_path: Path) -> None:
     environment = {"DIANDIAN_HOME": str(tmp_path), "DIANDIAN_PORT": str(free_port()), "PATH": ""}
     ended = subprocess.run(
         [sys.executable, "-m", "deploy.cli", *command],
@@ -69,7 +69,7 @@ def bootstrapped(checkout: Path, **environment: str) -> subprocess.CompletedProc
     )  # fmt: skip
 
 
-def test_where_the_embedded_server_cannot_be_had_the_start_says_so_and_what_to_do(checkout: Path) -> None:
+def test_where_the_embedded_server_cannot_be_had_the_start_explains_what_to_do(checkout: Path) -> None:
     vanished = bootstrapped(checkout, MONGODB_URL="")
     assert vanished.returncode == 1
     assert "may have left the package index" in vanished.stderr

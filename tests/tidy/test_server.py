@@ -173,7 +173,7 @@ def test_a_backup_holds_every_volume() -> None:
     assert f"run --rm -T data -cz {' '.join(names)} >" in (ROOT / "docs/runbook.md").read_text()
 
 
-def test_images_of_others_bear_a_version() -> None:
+def test_images_of_others_have_a_version() -> None:
     ours = {"diandian-operator", *(f"diandian-{service}" for service in SERVICES)}
     images = {part["image"] for part in CONTAINERS.values() if "image" in part} - ours
     images |= {*re.findall(r"^FROM (\S+:\S+)", DOCKERFILE, re.MULTILINE)}

@@ -52,7 +52,7 @@ def read_questions(typed: Mapping[str, str], scene: Scene, release: Release, lan
 
 
 def checked(given: dict[str, Any], errors: dict[str, str], sources: Mapping[str, str]) -> dict[str, Any]:
-    """Return the answers if all can be used. Raises FormWrong; `sources` tells the field behind a JSON Pointer."""
+    """Return the answers if all can be used. Raises FormWrong; `sources` names the field behind a JSON Pointer."""
     if errors:
         raise FormWrong(errors)
     try:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 import structlog
 from aiokafka import ConsumerRecord
 from aiokafka import TopicPartition as Assigned
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import TopicPartition
 from faststream.kafka.message import KafkaMessage
@@ -21,16 +20,15 @@ from services.ranking.domain.fold import Partition
 from services.ranking.handlers import Handlers
 from services.ranking.stream.dead_letters import DeadLetters
 from services.ranking.stream.folding import Folding
-from shared import process
 from shared.contracts.event import PARTITIONS, Envelope, Event
 from shared.messaging import broker
+from shared.messaging.connecting import check_topics, connect
 from shared.messaging.delivery import DELIVERED, Subscriptions
+from shared.messaging.lag import observe_lag
 from shared.messaging.replica import Replica
 from shared.messaging.retries import BACK_OFF
 from shared.settings import Settings
 
-RECONNECT_SECONDS = 1.0
-TOPIC_CHECK_SECONDS = 3.0
 CONNECTING = "ranking connects"
 
 log = structlog.get_logger()
@@ -88,11 +86,7 @@ class Reader:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Read until the context ends. Raises TopicDiffers when Kafka answers with other topics."""
-        try:
-            async with asyncio.timeout(TOPIC_CHECK_SECONDS):
-                await broker.verify_topics(self._settings.kafka_bootstrap_servers)
-        except (KafkaError, TimeoutError, OSError):
-            log.warning("kafka does not answer yet", service="ranking")
+        await check_topics(self._settings.kafka_bootstrap_servers, service="ranking")
         connecting = asyncio.create_task(self._connect(), name=CONNECTING)
         self._watch(connecting)
         try:
@@ -113,30 +107,30 @@ class Reader:
         # Another process under this name would write over what this one does.
         await self._replica.wait(self._wait)
         self._waits_for = "Kafka does not answer"
-        keeping = asyncio.create_task(self._replica.keep(), name="ranking keeps its name")
-        self._work.add(keeping)
-        self._watch(keeping)
-        while self._ends is None:
-            try:
-                await broker.verify_topics(self._settings.kafka_bootstrap_servers)
-                await self._producer.start()
-                # What is fetched before the fold has found where it begins, waits.
-                async with self._handlers.lock:
-                    await self._broker.start()
-                    await self._begin()
-            except broker.TopicDiffers as differs:
-                process.end(str(differs))
-                await asyncio.Event().wait()
-            except Exception as failure:
-                log.warning("boards cannot begin", service="ranking", failure=repr(failure)[:200])
-                # What has started by half would read together with what starts next.
-                await self._broker.stop()
-                await asyncio.sleep(RECONNECT_SECONDS)
+        self._work_on(self._replica.keep(), name="ranking keeps its name")
+        await connect(
+            self._settings.kafka_bootstrap_servers, service="ranking", start=self._start, stop=self._broker.stop
+        )
         for task in self._subscriber.tasks:
             self._watch(task)
+        self._work_on(
+            observe_lag(lambda: self._subscriber.consumer, lambda: self._handlers.live.offsets), name="ranking's lag"
+        )
+
+    async def _start(self) -> None:
+        await self._producer.start()
+        # What is fetched before the fold has found where it begins, waits.
+        async with self._handlers.lock:
+            await self._broker.start()
+            await self._begin()
 
     def _wait(self, reason: str) -> None:
         self._waits_for = reason
+
+    def _work_on(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._work.add(task)
+        self._watch(task)
 
     def _watch(self, task: asyncio.Task[None]) -> None:
         task.add_done_callback(self._end)

@@ -14,7 +14,7 @@ class OpenHolds:
     """The newest page, without its entries, and the open holds on pages that this replica has read since it began.
 
     They are valid for that page alone: who writes the next one finds out by its place whether there was another. The
-    entries of other orders are looked up; of a new order only the end, since the unique key of its hold tells a repeat.
+    entries of other orders are looked up; of a new order only the end, since the unique key of its hold shows a repeat.
     Where that has happened one begins again from a fresh one, which looks up all.
     """
 

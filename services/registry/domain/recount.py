@@ -55,7 +55,7 @@ class Seen(Protocol):
 class _Count:
     """The recount of one project while it runs: a line for each batch, and what each open hold has taken.
 
-    `earlier` are the keys on the page at hand that must not be there, since they were counted before.
+    `earlier` are the keys on this page that must not be there, since they were counted before.
     """
 
     lines: dict[str, _Line] = field(default_factory=dict)

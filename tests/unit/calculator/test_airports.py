@@ -59,7 +59,7 @@ def test_the_main_airports_of_a_city_come_first(release, text, first):
     assert [airport.iata for airport in search_airports(text, release)[: len(first)]] == first
 
 
-def test_main_airports_are_airports_of_the_city_that_they_are_said_to_be_of(release):
+def test_main_airports_are_airports_of_the_city_that_they_are_listed_under(release):
     with (Path(factors.__file__).parent / "main_airports.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             for iata in row["airports"].split():

@@ -95,7 +95,7 @@ def test_a_count_that_is_not_whole_is_refused(whole):
     assert pointers({"stays": [{"nights": whole}]}) == ["/stays/0/nights"]
 
 
-def test_the_sentence_says_what_to_enter():
+def test_the_sentence_names_what_to_enter():
     with pytest.raises(AnswersRefused) as refused:
         read_answers({"stays": [{"nights": 2, "guests": 0}]})
     assert refused.value.facts["errors"] == [

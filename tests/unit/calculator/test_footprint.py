@@ -55,10 +55,10 @@ def test_a_second_replacement_of_the_same_footprint_is_refused(old, made):
     assert (refused.value.code, refused.value.facts) == ("already_replaced", {"replaced_by": NEW})
 
 
-def test_the_same_replacement_asked_again_is_answered_again(old, made):
-    asked = {"footprint_id": NEW, "claim_hash": "b" * 64, "made_at": AT, **made(30)}
+def test_the_same_replacement_requested_again_is_answered_again(old, made):
+    replacement = {"footprint_id": NEW, "claim_hash": "b" * 64, "made_at": AT, **made(30)}
 
-    assert replace(changed(old, replaced_by=NEW), **asked) == replace(old, **asked)
+    assert replace(changed(old, replaced_by=NEW), **replacement) == replace(old, **replacement)
 
 
 def test_a_footprint_of_nothing_is_not_recorded(old, made):
@@ -67,7 +67,7 @@ def test_a_footprint_of_nothing_is_not_recorded(old, made):
     assert refused.value.code == "zero_footprint"
 
 
-def test_what_is_told_holds_masses_and_never_an_answer(old):
+def test_what_is_published_holds_masses_and_never_an_answer(old):
     event = calculated(old)
 
     assert (event.grams, event.grams_by_category, event.people) == (2_589, {"metro": 2_589}, 3)

@@ -77,7 +77,7 @@ def test_a_car_goes_by_the_lighter_of_train_and_coach(lighter, release, chengdu)
     assert found.grams + found.less_grams == 3_000 * per_100_km("car", release, country=chengdu.country)
 
 
-def test_a_full_car_is_lighter_than_the_train_and_no_word_is_said(lighter):
+def test_a_full_car_is_lighter_than_the_train_and_nothing_is_offered(lighter):
     assert lighter({"legs": [{"mode": "car", "km": 150, "occupants": 5}]}) is None
 
 

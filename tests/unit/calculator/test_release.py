@@ -65,7 +65,7 @@ def test_each_row_is_named_by_a_default_and_each_default_names_rows(release):
     named = {term for lines in release.defaults.values() for _, product, _ in lines for term in product.split()}
 
     assert {term for term in named if not term.startswith("@")} == set(release.factors)
-    notes = {note for lines in release.defaults.values() for *_, said in lines for note in said.split()}
+    notes = {note for lines in release.defaults.values() for *_, basis in lines for note in basis.split()}
     assert notes == set(release.notes)
 
 

@@ -15,7 +15,7 @@ def test_footprints_of_a_network_are_counted_by_scene() -> None:
     assert one.key != other.key
 
 
-def test_a_refusal_says_when_to_come_again() -> None:
+def test_a_refusal_names_when_to_come_again() -> None:
     refusal = too_many_footprints(9, footprints_window("s", "a", "203.0.113.7", NOW), NOW)
     assert refusal.facts == {"retry_after_seconds": 3_470}
     assert "9 visits" in str(refusal)

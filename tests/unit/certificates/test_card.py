@@ -66,25 +66,25 @@ def test_the_card_is_a_small_picture_of_its_size_and_the_same_each_time(
     assert Printer().png(replace(view)) == png
 
 
-def test_what_touches_on_a_card_can_be_told_apart() -> None:
+def test_what_touches_on_a_card_can_be_distinguished() -> None:
     assert all(contrast(one, other) >= TEXT for one, other, _ in EDGES)
 
 
-def test_the_card_says_each_fact_once() -> None:
-    said = card(LIN_YUE)
-    assert (said.figure, said.unit, said.statement, said.holder) == (
+def test_the_card_shows_each_fact_once() -> None:
+    shown = card(LIN_YUE)
+    assert (shown.figure, shown.unit, shown.statement, shown.holder) == (
         "533",
         "kg CO₂e",
         "Chengdu Green Finance Forum 2026, offset to the last dot.",
         "Lin Yue",
     )
-    assert said.lines == (
+    assert shown.lines == (
         "Carbon Neutral Certificate of Honor",
         "DD-2026-004182 · 26 November 2026",
         "533.014 kg CO₂e · 1 dot = 1 kg",
         "CDCER-CN510100-0042-2021-01-413, -414",
     )
-    assert str(said) == " · ".join(("533 kg CO₂e", said.statement, said.holder, *said.lines))
+    assert str(shown) == " · ".join(("533 kg CO₂e", shown.statement, shown.holder, *shown.lines))
 
 
 def test_the_card_draws_each_fact(printer: Printer) -> None:

@@ -215,7 +215,7 @@ def test_versions_do_not_depend_on_when_the_corrections_are_read(
     assert World().consume(messages).holders == ["Lin Yue (demo)", "Second", "Fourth"]
 
 
-def test_the_first_name_is_the_one_that_the_order_asked_for() -> None:
+def test_the_first_name_is_the_one_that_the_order_requested() -> None:
     story = Story(name_sequence=2)
     rest = [story.published(), story.listed(), story.purchased(), story.retired()]
     early = World().consume([story.named("Old", sequence=1), *rest])

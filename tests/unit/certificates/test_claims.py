@@ -28,7 +28,7 @@ def test_words_follow_from_jurisdiction_and_day(jurisdiction: str, day: date, wo
     assert claim_words(jurisdiction, day) == words
 
 
-def test_no_member_of_the_union_says_neutral_since_its_ban() -> None:
+def test_no_member_of_the_union_claims_neutral_since_its_ban() -> None:
     assert len(EUROPEAN_UNION) == 27
     assert {claim_words(country, TODAY) for country in EUROPEAN_UNION} == {"offset"}
     assert "neutral" not in TITLES["offset"].lower()

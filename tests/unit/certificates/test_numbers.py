@@ -5,7 +5,7 @@ from services.certificates.domain.numbers import certificate_id_of, code_of, num
 ORDER, OTHER = "ord_2CKZ1DHS2A1NRP9EAR7B5VMKX0", "ord_2CKZ1DHS2A1NRP9EAR7B5VMKX1"
 
 
-def test_k3_number_and_code_follow_from_order_and_secret_and_tell_neither() -> None:
+def test_k3_number_and_code_follow_from_order_and_secret_and_reveal_neither() -> None:
     number, code = number_of("secret", ORDER, 2026), code_of("secret", ORDER, 1)
     assert certificate_id_of(ORDER) == "cert_2CKZ1DHS2A1NRP9EAR7B5VMKX0"
     assert (number, code) == (number_of("secret", ORDER, 2026), code_of("secret", ORDER, 1))

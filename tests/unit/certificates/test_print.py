@@ -57,9 +57,9 @@ def test_threads_may_share_a_printer(printer: Printer) -> None:
         assert list(threads.map(printer.pdf, views)) == alone
 
 
-def test_the_sheet_says_every_field(printer: Printer) -> None:
+def test_the_sheet_shows_every_field(printer: Printer) -> None:
     words = words_of(printer.pdf(LIN_YUE))
-    for said in (
+    for expected in (
         "点点 Diandian",
         "Carbon Neutral Certificate of Honor 碳中和荣誉证书",
         "This certifies that Lin Yue has offset in full the footprint of taking part in Chengdu Green Finance",
@@ -76,13 +76,13 @@ def test_the_sheet_says_every_field(printer: Printer) -> None:
         "Linpan groves, Chongzhou (demo)",
         "Chengdu Environment Exchange (demo)",
     ):
-        assert said in words
+        assert expected in words
     assert "Demo:" not in words
 
 
-def test_the_chinese_sheet_says_every_field(printer: Printer) -> None:
+def test_the_chinese_sheet_shows_every_field(printer: Printer) -> None:
     signs = signs_of(printer.pdf(LIN_YUE_IN_CHINESE))
-    for said in (
+    for expected in (
         "碳中和荣誉证书CarbonNeutralCertificateofHonor兹证明林悦",
         "参加成都绿色金融论坛2026所核算的碳足迹，已通过在登记系统永久注销CDCER碳减排量全部抵消。特颁此证，以志荣誉。",
         "533.014千克二氧化碳当量",
@@ -93,12 +93,12 @@ def test_the_chinese_sheet_says_every_field(printer: Printer) -> None:
         "崇州川西林盘（示例）",
         "成都环境交易所（演示）",
     ):
-        assert said in signs
+        assert expected in signs
 
 
-def test_the_hindi_sheet_says_every_field(printer: Printer) -> None:
+def test_the_hindi_sheet_shows_every_field(printer: Printer) -> None:
     signs = signs_of(printer.pdf(KSHITIJ_IN_HINDI))
-    for said in (
+    for expected in (
         "कार्बन न्यूट्रल सम्मान प्रमाणपत्र Carbon Neutral Certificate of Honor यह प्रमाणित किया जाता है कि क्षितिज श्रीवास्तव",
         "ने चेंगदू ग्रीन फ़ाइनेंस फ़ोरम 2026 में भाग लेने का पूरा कार्बन फ़ुटप्रिंट, रजिस्ट्री में CDCER क्रेडिट स्थायी रूप से रद्द करके,",
         "533.014 किग्रा CO₂e",
@@ -111,7 +111,7 @@ def test_the_hindi_sheet_says_every_field(printer: Printer) -> None:
         "लिनपान उपवन, चोंगझोउ (डेमो)",
         "चेंगदू पर्यावरण एक्सचेंज (डेमो)",
     ):
-        assert "".join(said.split()) in signs
+        assert "".join(expected.split()) in signs
 
 
 def test_an_order_by_mass_names_no_scene_and_no_range(printer: Printer) -> None:
@@ -125,7 +125,7 @@ def test_an_order_by_mass_names_no_scene_and_no_range(printer: Printer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "said"),
+    ("low", "high", "expected"),
     [
         (450, 1_450, "0.45 to 1.4 kg"),
         (0, 999_499, "0 to 1,000 kg"),
@@ -133,14 +133,14 @@ def test_an_order_by_mass_names_no_scene_and_no_range(printer: Printer) -> None:
         (95, 105, "95 to 100 g"),
     ],
 )
-def test_a_range_has_two_digits_and_one_unit(printer: Printer, low: int, high: int, said: str) -> None:
-    assert f"Likely range of the footprint {said};" in words_of(
+def test_a_range_has_two_digits_and_one_unit(printer: Printer, low: int, high: int, expected: str) -> None:
+    assert f"Likely range of the footprint {expected};" in words_of(
         printer.pdf(replace(LIN_YUE, low_grams=low, high_grams=high))
     )
 
 
 @pytest.mark.parametrize("view", EACH_LANGUAGE, ids=attrgetter("lang"))
-def test_a_demo_sheet_says_so_in_plain_words(printer: Printer, view: CertificateView) -> None:
+def test_a_demo_sheet_shows_it_in_plain_words(printer: Printer, view: CertificateView) -> None:
     sentence = "".join(DEMO[view.lang].split())
     assert sentence not in signs_of(printer.pdf(view))
     assert sentence in signs_of(printer.pdf(replace(view, demo=DEMO[view.lang])))
@@ -178,8 +178,8 @@ def test_long_names_of_scene_project_and_issuer_wrap_inside_the_frame(printer: P
         of_mass(LIN_YUE, 10**15), holder=EIGHTY_LETTERS, scene_name=scene, project_name=project, issuer=project
     )
     pdf = printer.pdf(replace(view, demo=DEMO["en"]))
-    for said in (scene, project, EIGHTY_LETTERS, "1,000,000,000.000000 t CO₂e", "Total 1,000,000,000,000,000"):
-        assert said.replace(" ", "") in signs_of(pdf)
+    for expected in (scene, project, EIGHTY_LETTERS, "1,000,000,000.000000 t CO₂e", "Total 1,000,000,000,000,000"):
+        assert expected.replace(" ", "") in signs_of(pdf)
     lefts, tops, rights, lows = zip(*boxes_of(pdf), strict=True)
     assert (min(lefts) > 77, min(tops) > 60, max(rights) < 1046, max(lows) < 745) == (True, True, True, True)
 
@@ -248,7 +248,7 @@ def test_s23_a_serial_that_cannot_be_printed_is_refused_too(printer: Printer) ->
 @pytest.mark.parametrize(
     ("grams", "count"), [(533_014, 533), (999, 10), (12_000_000, 120), (1, 1), (101_000, 101), (1_000_000, 1_000)]
 )
-def test_the_sheet_shows_as_many_dots_as_it_says(printer: Printer, tmp_path: Path, grams: int, count: int) -> None:
+def test_the_sheet_shows_as_many_dots_as_it_states(printer: Printer, tmp_path: Path, grams: int, count: int) -> None:
     pdf = printer.pdf(of_mass(LIN_YUE, grams))
     assert blobs_of(pdf, tmp_path, TEAL, 70, 110, 360, 580) == count
 
@@ -258,7 +258,7 @@ def test_the_seal_has_a_hundred_dots_and_the_mark(printer: Printer, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("grams", "said"),
+    ("grams", "expected"),
     [
         (1, "1 g"),
         (999, "999 g"),
@@ -268,18 +268,18 @@ def test_the_seal_has_a_hundred_dots_and_the_mark(printer: Printer, tmp_path: Pa
         (12_345_000_000_001, "12,345,000.000001 t"),
     ],
 )
-def test_s14_the_mass_on_a_certificate_is_exact(printer: Printer, grams: int, said: str) -> None:
-    assert f"{said} CO₂e" in words_of(printer.pdf(of_mass(LIN_YUE, grams)))
+def test_s14_the_mass_on_a_certificate_is_exact(printer: Printer, grams: int, expected: str) -> None:
+    assert f"{expected} CO₂e" in words_of(printer.pdf(of_mass(LIN_YUE, grams)))
 
 
 @pytest.mark.parametrize("view", EACH_LANGUAGE, ids=attrgetter("lang"))
 def test_an_order_by_mass_speaks_of_the_mass_in_each_language(printer: Printer, view: CertificateView) -> None:
     sheet = signs_of(printer.pdf(replace(view, scene_name=None, low_grams=None, high_grams=None, factor_release=None)))
-    said = {
+    expected = {
         "en": "has offset this mass of greenhouse gases",
         "zh": "抵消以下质量的温室气体",
         "hi": "ग्रीनहाउस गैसों का यह द्रव्यमान ऑफ़सेट किया है",
     }[view.lang]
-    assert "".join(said.split()) in sheet
+    assert "".join(expected.split()) in sheet
     assert "2026.2" not in sheet
     assert "390" not in sheet

@@ -33,7 +33,7 @@ def test_a_line_for_one_serial_ends_with_its_tonne() -> None:
     assert [line.serial for line in serial_lines([allocation(0, TONNE)])] == [f"{PREFIX}-1"]
 
 
-def test_more_serials_than_a_page_bears_are_written_as_ranges() -> None:
+def test_more_serials_than_a_page_holds_are_written_as_ranges() -> None:
     tonnes = SINGLE_SERIALS_MAX
     whole, more = serial_lines([allocation(0, tonnes * TONNE)]), serial_lines([allocation(0, tonnes * TONNE + 1)])
     assert len(whole) == tonnes

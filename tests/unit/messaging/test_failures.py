@@ -72,7 +72,7 @@ def test_what_the_surroundings_answer_is_never_the_message_s_fault(code: int, ki
 
 
 @pytest.mark.parametrize("code", DOCUMENT_CODES)
-def test_what_says_that_the_document_cannot_be_written_is_the_message_s_fault(code: int) -> None:
+def test_a_code_that_blames_the_document_is_the_message_s_fault(code: int) -> None:
     name = DOCUMENT_CODES[code]
     for failure in (
         driver.OperationFailure(name, code),
@@ -147,7 +147,7 @@ def test_an_index_that_cannot_be_made_is_no_reason_to_wait() -> None:
     assert not blames_index(driver.AutoReconnect("gone"))
 
 
-def test_the_log_says_what_is_unavailable_and_quotes_no_document() -> None:
+def test_the_log_names_what_is_unavailable_and_quotes_no_document() -> None:
     failure = in_bulk(writeErrors=[{"code": 189, "op": {"name": "Lin Yue"}}])
     assert (unavailable(failure), kind_of(failure)) == ("MongoDB unavailable", "BulkWriteError 65")
     assert unavailable(kafka.NotControllerError()) == "Kafka unavailable"

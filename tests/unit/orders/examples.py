@@ -72,7 +72,7 @@ def footprint(name: str = "a", **changes: Any) -> FootprintCalculated:
 def known(
     *footprints: FootprintCalculated, replaced: tuple[str, ...] = (), covered: tuple[str, ...] = ()
 ) -> FootprintFacts:
-    """What orders has heard of footprints."""
+    """What orders has consumed of footprints."""
     return FootprintFacts({one.footprint_id: one for one in footprints}, frozenset(replaced), frozenset(covered))
 
 
@@ -139,7 +139,7 @@ CERTIFIED = CertificateIssued(
 )
 
 
-def set_aside(amount_fen: int = 2759, currency: str = "CNY", at: datetime = NOW) -> Report:
+def authorisation(amount_fen: int = 2759, currency: str = "CNY", at: datetime = NOW) -> Report:
     """A provider's word that money is set aside."""
     return Report("authorised", Received(amount_fen, currency, "ref-1", at))
 
@@ -156,7 +156,7 @@ def in_every_state() -> dict[str, Order]:
         "waiting": waiting,
         "placed": placed,
         "held": held,
-        "capturing": apply_report(held, PAYMENT, set_aside(), now=NOW).order,
+        "capturing": apply_report(held, PAYMENT, authorisation(), now=NOW).order,
         "purchased": purchased,
         "retired": retired,
         "completed": apply_answer(retired, CERTIFIED, now=NOW).order,

@@ -22,7 +22,7 @@ A, B, C = (id_of("fp", name) for name in "abc")
 Document = dict[str, Any]
 
 
-def told(event: FootprintCalculated) -> Message:
+def message_of(event: FootprintCalculated) -> Message:
     body = event.model_dump_json().encode()
     return Message("footprint.calculated", f"{event.footprint_id}.1", "calculator", event.footprint_id, 1, body)
 
@@ -40,7 +40,7 @@ def books() -> Books:
     chains = [chain(covered, covering=A), chain(old, new)]
     return Books(
         collections={("orders", "orders"): [order], ("orders", "chains"): chains},
-        messages=[told(one) for one in (covered, old, new, footprint("life", scene_id=None))],
+        messages=[message_of(one) for one in (covered, old, new, footprint("life", scene_id=None))],
     )
 
 

@@ -50,11 +50,11 @@ def left(*names: str, **changes: object) -> tuple[Chain, ...]:
     return tuple(chain([footprint(name, **changes)], None, None) for name in names)
 
 
-@pytest.mark.parametrize("heard", list(permutations(CHAIN)))
-def test_of_a_chain_the_one_counts_that_nobody_replaced_whatever_was_heard_first(
-    heard: tuple[object, ...],
+@pytest.mark.parametrize("consumed", list(permutations(CHAIN)))
+def test_of_a_chain_the_one_counts_that_nobody_replaced_whatever_was_consumed_first(
+    consumed: tuple[object, ...],
 ) -> None:
-    counts = chain(heard, None, None)  # type: ignore[arg-type]
+    counts = chain(consumed, None, None)  # type: ignore[arg-type]
     assert (counts.root, counts.footprint_id, counts.grams, counts.standing) == (A, C, 9, "left")
 
 
@@ -65,8 +65,8 @@ def test_of_a_chain_the_one_counts_that_a_live_order_covers(covering: str) -> No
 
 
 def test_while_one_between_has_not_come_a_later_one_than_the_root_counts() -> None:
-    for heard in permutations((CHAIN[0], CHAIN[2])):
-        assert chain(heard, None, None).footprint_id == C
+    for consumed in permutations((CHAIN[0], CHAIN[2])):
+        assert chain(consumed, None, None).footprint_id == C
 
 
 def test_a_strike_has_a_reason_stays_under_a_cover_and_falls_with_its_footprint() -> None:
@@ -134,7 +134,7 @@ def test_a_scene_belongs_to_its_organiser_and_is_its_to_neutralise_once_it_is_cl
         assert refusal.value.facts == {"scene_status": status}
 
 
-def test_an_organiser_bears_its_name_and_is_shown_under_it() -> None:
+def test_an_organiser_has_its_name_and_is_shown_under_it() -> None:
     def organiser(naming: Naming) -> Beneficiary:
         return make_beneficiary(
             naming, beneficiary_id=id_of("ben", "o"), profile_hash="4" * 64, request_hash="5" * 64,

@@ -59,7 +59,7 @@ def test_a_name_is_for_the_certificate_and_boards_keep_the_alias() -> None:
     assert (made.name, made.board) == ("Lin Yue", "alias")
 
 
-def test_a_company_bears_its_name_everywhere() -> None:
+def test_a_company_has_its_name_everywhere() -> None:
     made = beneficiary(Naming(kind="company", name="Groves Ltd (demo)"))
     assert (made.kind, made.name, made.board) == ("company", "Groves Ltd (demo)", "named")
     with pytest.raises(NameMissing):
@@ -122,7 +122,7 @@ def test_another_mandate_than_the_one_in_force_is_refused_and_the_right_one_name
     assert refusal.value.facts == {"mandate_version": MANDATE_VERSION}
 
 
-def test_a_change_counts_up_what_is_told_and_no_change_does_not() -> None:
+def test_a_change_counts_up_what_is_published_and_no_change_does_not() -> None:
     made = beneficiary(Naming(name="Lin Yue"))
     assert decisions.renamed(made, name="Lin Yue", board=None) == made
     renamed = decisions.renamed(made, name="Lin Yun", board="named")
@@ -131,7 +131,7 @@ def test_a_change_counts_up_what_is_told_and_no_change_does_not() -> None:
     assert (event.name, event.board, event.corrects, event.erased) == ("Lin Yun", "named", (ORDER,), False)
 
 
-def test_a_new_name_is_uncorrected_until_the_orders_that_follow_it_are_told() -> None:
+def test_a_new_name_is_uncorrected_until_the_orders_that_follow_it_are_published() -> None:
     made = beneficiary(Naming(name="Lin Yue"))
     assert not made.uncorrected
     assert not decisions.renamed(made, name="Lin Yue", board="named").uncorrected
@@ -144,7 +144,7 @@ def test_a_new_name_is_uncorrected_until_the_orders_that_follow_it_are_told() ->
     assert not erased(renamed).uncorrected
 
 
-def test_a_name_that_corrects_ten_thousand_orders_is_told_in_messages_that_a_broker_takes() -> None:
+def test_a_name_that_corrects_ten_thousand_orders_is_published_in_messages_that_a_broker_takes() -> None:
     renamed = decisions.renamed(beneficiary(Naming(name="Lin Yue")), name="Lin Yun", board=None)
     orders = [id_of("ord", str(number)) for number in range(10_001)]
     corrected, events = decisions.corrected(renamed, orders)

@@ -34,7 +34,7 @@ def test_footprints_of_one_scene_bring_it_along() -> None:
     assert priced.scene_id == footprint("a").scene_id
 
 
-def test_s13_an_order_before_its_footprint_waits_tells_nothing_and_is_placed_when_it_comes() -> None:
+def test_s13_an_order_before_its_footprint_waits_publishes_nothing_and_is_placed_when_it_comes() -> None:
     waits = made(WISH)
     assert (waits.order.state, waits.order.grams, waits.order.total_fen, waits.events) == ("waiting", None, None, ())
     assert waits.order.listing.unit_price_fen == 4800

@@ -30,7 +30,7 @@ from tests.unit.orders.examples import (
     paying,
 )
 
-# state: {happening: (next state, event told)}; every cell that is not here refuses. Written out anew on purpose.
+# state: {happening: (next state, event published)}; every cell that is not here refuses. Written out anew on purpose.
 EXPECTED: dict[str, dict[str, tuple[str, type | None]]] = {
     "waiting": {
         "claim_fits": ("placed", OrderPlaced),
@@ -69,7 +69,9 @@ EXPECTED: dict[str, dict[str, tuple[str, type | None]]] = {
 
 @pytest.mark.parametrize("happening", machine.HAPPENINGS)
 @pytest.mark.parametrize("state", machine.STATES)
-def test_every_cell_of_the_table_is_as_the_domain_says(state: machine.State, happening: machine.Happening) -> None:
+def test_every_cell_of_the_table_is_as_the_domain_defines_it(
+    state: machine.State, happening: machine.Happening
+) -> None:
     if happening not in EXPECTED[state]:
         assert not machine.fits(state, happening)
         with pytest.raises(DoesNotFit) as refusal:
@@ -117,7 +119,7 @@ COMMANDS: dict[str, Callable[[Order], Decision]] = {
 
 @pytest.mark.parametrize("happening", [*MESSAGES, *COMMANDS])
 @pytest.mark.parametrize("state", machine.STATES)
-def test_every_decision_does_in_every_state_what_the_table_says(state: str, happening: str) -> None:
+def test_every_decision_does_in_every_state_what_the_table_shows(state: str, happening: str) -> None:
     order = in_every_state()[state]
     assert order.state == state
     expected = EXPECTED[state].get(happening)
@@ -134,7 +136,7 @@ def test_every_decision_does_in_every_state_what_the_table_says(state: str, happ
     assert [type(event) for event in decision.events] == ([expected[1]] if expected[1] else [])
 
 
-def test_orders_come_through_their_states_in_the_order_that_history_tells() -> None:
+def test_orders_come_through_their_states_in_the_order_of_their_history() -> None:
     completed = in_every_state()["completed"]
     assert [passed.state for passed in completed.history] == [
         "waiting",
@@ -166,7 +168,7 @@ def test_s12_a_refused_capture_leads_back_to_held_under_the_old_deadline() -> No
     assert expire(again, now=NOW + 20 * MINUTE).order.state == "expired"
 
 
-def test_a_certificate_heard_of_first_is_noted_and_the_retirement_then_completes() -> None:
+def test_a_certificate_consumed_first_is_noted_and_the_retirement_then_completes() -> None:
     purchased = in_every_state()["purchased"]
     noted = apply_answer(purchased, CERTIFIED, now=NOW).order
     assert (noted.state, noted.history) == ("purchased", purchased.history)

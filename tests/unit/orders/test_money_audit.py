@@ -21,26 +21,26 @@ from services.orders.domain.order.payments import Report, apply_report
 from services.orders.domain.order.refunds import refund_made, settle_refund
 from services.orders.handlers.sandbox import read_payment
 from services.orders.store.documents import order_document
-from tests.unit.orders.examples import MINUTE, NOW, ORDER, PAYMENT, POST_REFUSED, in_every_state, set_aside
+from tests.unit.orders.examples import MINUTE, NOW, ORDER, PAYMENT, POST_REFUSED, authorisation, in_every_state
 
 Document = dict[str, Any]
-AS_TOLD = ("M3 M4", "M side record")
+AGAINST_PROVIDER = ("M3 M4", "M side record")
 OPEN = Payment(PAYMENT, ORDER, {"en": "Groves (demo)"}, 533_014, 2759, "CNY", NOW)
 CARD = replace(OPEN, mode="authorise")
 SETTLEMENT = Settlement("set_1", "4" * 64, "ana")
 
 
-def told(payment: Payment) -> Payment:
+def notified(payment: Payment) -> Payment:
     """All notices are taken."""
     return replace(payment, notices=())
 
 
-def heard(order: Order, payment: Payment) -> Order:
+def looked_up(order: Order, payment: Payment) -> Order:
     """Orders asks the provider."""
     shown = PaymentResponse.of(payment, now=NOW).model_dump_json()
-    said = read_payment(shown.encode()).report()
-    assert said is not None
-    return apply_report(order, PAYMENT, said, now=NOW).order
+    report = read_payment(shown.encode()).report()
+    assert report is not None
+    return apply_report(order, PAYMENT, report, now=NOW).order
 
 
 def side_document(payment: Payment) -> Document:
@@ -49,20 +49,20 @@ def side_document(payment: Payment) -> Document:
 
 
 def bought() -> tuple[Order, Payment]:
-    paid = told(sandbox.approve(OPEN, now=NOW))
-    return heard(in_every_state()["held"], paid), paid
+    paid = notified(sandbox.approve(OPEN, now=NOW))
+    return looked_up(in_every_state()["held"], paid), paid
 
 
 def captured() -> tuple[Order, Payment]:
     approved = sandbox.approve(CARD, now=NOW)
-    capturing = heard(in_every_state()["held"], approved)
-    taken = told(sandbox.capture(approved, now=NOW))
-    return heard(capturing, taken), taken
+    capturing = looked_up(in_every_state()["held"], approved)
+    taken = notified(sandbox.capture(approved, now=NOW))
+    return looked_up(capturing, taken), taken
 
 
 def capturing() -> tuple[Order, Payment]:
-    approved = told(sandbox.approve(CARD, now=NOW))
-    return heard(in_every_state()["held"], approved), approved
+    approved = notified(sandbox.approve(CARD, now=NOW))
+    return looked_up(in_every_state()["held"], approved), approved
 
 
 def refused() -> tuple[Order, Payment]:
@@ -72,8 +72,8 @@ def refused() -> tuple[Order, Payment]:
 
 
 def voided() -> tuple[Order, Payment]:
-    approved = told(sandbox.approve(CARD, now=NOW))
-    late = heard(in_every_state()["expired"], approved)
+    approved = notified(sandbox.approve(CARD, now=NOW))
+    late = looked_up(in_every_state()["expired"], approved)
     after = apply_report(late, PAYMENT, Report("voided"), now=NOW).order
     return after, sandbox.void(approved, now=NOW)
 
@@ -103,7 +103,7 @@ SOUND: dict[str, Callable[[], tuple[Order, Payment]]] = {
 def offences(orders: list[Document], side: list[Document]) -> list[str]:
     """What the audit says is broken about payments and the side record."""
     books = Books(collections={("orders", "orders"): orders}, payments=side)
-    return [found.report for found in check_money(books) if found.invariant in AS_TOLD and not found.holds]
+    return [found.report for found in check_money(books) if found.invariant in AGAINST_PROVIDER and not found.holds]
 
 
 @pytest.mark.parametrize("story", SOUND)
@@ -151,23 +151,23 @@ BROKEN: list[tuple[str, Callable[[Document], Document], Callable[[Document], Doc
 ]
 
 
-@pytest.mark.parametrize(("story", "ours", "theirs", "said"), BROKEN)
+@pytest.mark.parametrize(("story", "ours", "theirs", "report"), BROKEN)
 def test_m4_each_disagreement_is_named(
-    story: str, ours: Callable[[Document], Document], theirs: Callable[[Document], Document], said: str
+    story: str, ours: Callable[[Document], Document], theirs: Callable[[Document], Document], report: str
 ) -> None:
     order, payment = SOUND[story]()
     found = offences([ours(order_document(order))], [theirs(side_document(payment))])
-    assert said in "; ".join(found)
+    assert report in "; ".join(found)
 
 
 def test_money_that_is_neither_credited_nor_returned_is_named() -> None:
     _, paid = bought()
-    late = heard(in_every_state()["expired"], paid)
+    late = looked_up(in_every_state()["expired"], paid)
     assert offences([order_document(late)], [side_document(paid)]) == []
     assert "neither credited nor returned" in offences([changed(order_document(late), refund=None)], [])[0]
 
 
-def test_what_is_still_to_be_told_may_differ_and_what_is_never_found_out_may_not() -> None:
+def test_what_is_still_to_be_notified_may_differ_and_what_is_never_found_out_may_not() -> None:
     held = in_every_state()["held"]
     untold = replace(sandbox.approve(OPEN, now=NOW), taken_at=NOW.replace(year=2020))
     assert "and orders has not found out" in offences([order_document(held)], [side_document(untold)])[0]
@@ -175,6 +175,6 @@ def test_what_is_still_to_be_told_may_differ_and_what_is_never_found_out_may_not
     assert offences([order_document(held)], [side_document(soon)]) == []
     silent = replace(soon, faults=("silent",), notices=())
     assert offences([order_document(held)], [side_document(silent)]) == []
-    late = apply_report(in_every_state()["expired"], PAYMENT, set_aside(), now=NOW + MINUTE).order
-    approved = told(sandbox.approve(CARD, now=NOW))
+    late = apply_report(in_every_state()["expired"], PAYMENT, authorisation(), now=NOW + MINUTE).order
+    approved = notified(sandbox.approve(CARD, now=NOW))
     assert offences([order_document(late)], [side_document(approved)]) == [], "it is being let go"

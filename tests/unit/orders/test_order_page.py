@@ -16,7 +16,7 @@ from services.orders.domain.order.steps import advance
 from services.orders.handlers.sandbox import Sandbox
 from shared.web.idempotency import id_of
 from shared.web.pages import Pages
-from tests.unit.orders.examples import MINUTE, NOW, PAYMENT, in_every_state, money, paying, set_aside
+from tests.unit.orders.examples import MINUTE, NOW, PAYMENT, authorisation, in_every_state, money, paying
 
 SANDBOX = Sandbox("http://127.0.0.1:1", "key", lambda: NOW)
 PAGES = Pages(Path(str(services.orders.__file__)).parent / "pages", service="orders", livemode=False)
@@ -49,7 +49,7 @@ def test_every_state_has_its_headline_and_every_step_its_time(state: machine.Sta
     assert ("Cancel this order" in text) == (state in {"waiting", "placed", "held"})
 
 
-def test_money_that_came_too_late_is_told_on_the_page() -> None:
+def test_money_that_came_too_late_is_shown_on_the_page() -> None:
     late = apply_report(in_every_state()["expired"], PAYMENT, money(), now=NOW + 17 * MINUTE).order
     assert "You get 27.59 CNY back" in page(late)
     back = refund_made(late, PAYMENT, reference="refund-1", now=NOW + 18 * MINUTE).order
@@ -57,7 +57,7 @@ def test_money_that_came_too_late_is_told_on_the_page() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "said", "why", "back"),
+    ("state", "report", "why", "back"),
     [
         ("expired", money(), "This payment came when the order had ended.", "27.59 CNY"),
         ("cancelled", money(2700), "This payment was of another amount than the total.", "27.00 CNY"),
@@ -65,19 +65,19 @@ def test_money_that_came_too_late_is_told_on_the_page() -> None:
         ("completed", money(), "Another payment of this order came first.", "27.59 CNY"),
     ],
 )
-def test_a_refund_says_its_own_why_and_its_own_currency(
-    state: machine.State, said: Report, why: str, back: str
+def test_a_refund_shows_its_own_why_and_its_own_currency(
+    state: machine.State, report: Report, why: str, back: str
 ) -> None:
     order = in_every_state()[state]
     second = Payment(OTHER, "sandbox", "2" * 64, started_at=NOW)
-    text = page(apply_report(order.with_payment(second), OTHER, said, now=NOW + 17 * MINUTE).order)
+    text = page(apply_report(order.with_payment(second), OTHER, report, now=NOW + 17 * MINUTE).order)
     assert why in text
     assert back in text
     others = ["order had ended", "another amount", "another currency", "came first", "could not be retired"]
     assert sum(other in text for other in others) == 1
 
 
-def test_a_refund_is_told_from_its_asking_to_its_end() -> None:
+def test_a_refund_is_shown_from_its_request_to_its_end() -> None:
     order = in_every_state()["refunding"]
     assert "Refund on its way" in page(order)
     failed = refund_failed(order, PAYMENT, now=NOW).order
@@ -92,7 +92,7 @@ def test_a_refund_is_told_from_its_asking_to_its_end() -> None:
     assert "BANK-7" in settled
 
 
-def test_a_capture_is_told_while_it_waits_and_after_a_no() -> None:
+def test_a_capture_is_shown_while_it_waits_and_after_a_no() -> None:
     capturing = in_every_state()["capturing"]
     text = page(capturing)
     assert "The bank has set 27.59 CNY aside" in text
@@ -104,17 +104,17 @@ def test_a_capture_is_told_while_it_waits_and_after_a_no() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "said", "why"),
+    ("state", "report", "why"),
     [
-        ("expired", set_aside(), "This payment came when the order had ended."),
-        ("held", set_aside(2700), "This payment was of another amount than the total."),
-        ("purchased", set_aside(), "Another payment of this order came first."),
+        ("expired", authorisation(), "This payment came when the order had ended."),
+        ("held", authorisation(2700), "This payment was of another amount than the total."),
+        ("purchased", authorisation(), "Another payment of this order came first."),
     ],
 )
-def test_money_that_was_only_set_aside_and_let_go_says_why(state: machine.State, said: Report, why: str) -> None:
+def test_money_that_was_only_authorised_and_let_go_shows_why(state: machine.State, report: Report, why: str) -> None:
     second = Payment(OTHER, "sandbox_card", "2" * 64, started_at=NOW)
     order = in_every_state()[state].with_payment(second)
-    letting_go = apply_report(order, OTHER, said, now=NOW).order
+    letting_go = apply_report(order, OTHER, report, now=NOW).order
     let_go = apply_report(letting_go, OTHER, Report("voided"), now=NOW).order
     for text in (page(letting_go), page(let_go)):
         assert f"was only set aside. {why}" in text

@@ -57,7 +57,7 @@ def refund_of(order: Order, payment_id: str = PAYMENT) -> Refund | None:
     return payment.refund
 
 
-def test_a_paid_notice_buys_the_order_and_tells_the_whole_claim() -> None:
+def test_a_paid_notice_buys_the_order_and_publishes_the_whole_claim() -> None:
     decision = apply_report(held(), PAYMENT, money(), now=NOW)
     (event,) = decision.events
     assert isinstance(event, OffsetPurchased)
@@ -78,12 +78,12 @@ def test_s9_a_notice_that_comes_twice_buys_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "why"),
+    ("report", "why"),
     [(money(2758), "wrong_amount"), (money(2760), "wrong_amount"), (money(2759, "USD"), "wrong_currency")],
 )
-def test_s9_another_amount_or_currency_goes_back_and_leaves_the_order_as_it_was(said: Report, why: str) -> None:
+def test_s9_another_amount_or_currency_goes_back_and_leaves_the_order_as_it_was(report: Report, why: str) -> None:
     order = held()
-    decision = apply_report(order, PAYMENT, said, now=NOW)
+    decision = apply_report(order, PAYMENT, report, now=NOW)
     refund = refund_of(decision.order)
     assert refund is not None
     assert (refund.state, refund.why) == ("requested", why)
@@ -98,7 +98,7 @@ def test_s9_another_amount_or_currency_goes_back_and_leaves_the_order_as_it_was(
 
 
 @pytest.mark.parametrize("end", [cancel, lambda order, now: expire(order, now=now + 16 * MINUTE)])
-def test_s10_money_that_comes_after_the_end_goes_back_and_the_order_says_so(end: object) -> None:
+def test_s10_money_that_comes_after_the_end_goes_back_and_the_order_shows_it(end: object) -> None:
     ended = end(held(), now=NOW).order  # type: ignore[operator]
     decision = apply_report(ended, PAYMENT, money(), now=NOW + 17 * MINUTE)
     refund = refund_of(decision.order)
@@ -112,8 +112,8 @@ def test_s10_money_that_comes_after_the_end_goes_back_and_the_order_says_so(end:
 @pytest.mark.parametrize("until", [(), (RETIRED,), (RETIRED, CERTIFIED)])
 def test_a_second_payment_goes_back_whatever_became_of_the_first(until: tuple[Answer, ...]) -> None:
     order = apply_report(paying(held(), OTHER), PAYMENT, money(), now=NOW).order
-    for said in until:
-        order = apply_answer(order, said, now=NOW).order
+    for report in until:
+        order = apply_answer(order, report, now=NOW).order
     decision = apply_report(order, OTHER, money(), now=NOW)
     refund = refund_of(decision.order, OTHER)
     assert refund is not None
@@ -139,14 +139,14 @@ def test_credits_that_cannot_be_posted_give_the_money_back_and_then_close_the_or
     assert refund_made(refunded.order, PAYMENT, reference="r-2", now=NOW) == Decision(refunded.order)
 
 
-def test_a_provider_is_asked_once_a_minute_about_each_payment_until_it_has_said() -> None:
+def test_a_provider_is_polled_once_a_minute_about_each_payment_until_it_has_answered() -> None:
     order = paying(held(), OTHER, now=NOW + MINUTE)
-    asked = []
+    polls = []
     for second in range(200):
         now = NOW + timedelta(seconds=second)
-        asked += [(second, payment.payment_id) for payment in polls_due(order, now=now)]
+        polls += [(second, payment.payment_id) for payment in polls_due(order, now=now)]
         order = payments.polled(order, now=now).order
-    assert asked == [(60, PAYMENT), (120, PAYMENT), (120, OTHER), (180, PAYMENT), (180, OTHER)]
+    assert polls == [(60, PAYMENT), (120, PAYMENT), (120, OTHER), (180, PAYMENT), (180, OTHER)]
     declined = apply_report(order, PAYMENT, Report("declined"), now=NOW).order
     due = polls_due(declined, now=NOW + 60 * MINUTE)
     assert [payment.payment_id for payment in due] == [OTHER]
@@ -165,16 +165,16 @@ def test_a_payment_that_the_order_does_not_have_is_unknown() -> None:
         apply_report(held(), OTHER, money(), now=NOW)
 
 
-def test_s18_answers_heard_twice_in_any_order_leave_the_same_order_and_the_same_events() -> None:
+def test_s18_answers_consumed_twice_in_any_order_leave_the_same_order_and_the_same_events() -> None:
     bought = apply_report(held(), PAYMENT, money(), now=NOW)
     ends = set()
     answers: list[Answer] = [HELD, RETIRED, CERTIFIED, RETIRED, CERTIFIED]
     for line in itertools.permutations(answers):
-        order, told = bought.order, [*bought.events]
-        for said in line:
-            decision = apply_answer(order, said, now=NOW)
-            order, told = decision.order, [*told, *decision.events]
-        ends.add((order.state, order.certified, order.allocations, tuple(type(event) for event in told)))
+        order, published = bought.order, [*bought.events]
+        for report in line:
+            decision = apply_answer(order, report, now=NOW)
+            order, published = decision.order, [*published, *decision.events]
+        ends.add((order.state, order.certified, order.allocations, tuple(type(event) for event in published)))
     assert len(ends) == 1
     assert ends.pop()[0] == "completed"
 

@@ -31,17 +31,17 @@ def settle(order: Order, now: Any = NOW) -> Decision:
 
 
 ACTS: dict[str, Callable[[Order], Decision]] = {
-    "asked": lambda order: refund_requested(order, PAYMENT, now=NOW),
+    "requested": lambda order: refund_requested(order, PAYMENT, now=NOW),
     "made": lambda order: refund_made(order, PAYMENT, reference="r", now=NOW),
     "failed": lambda order: refund_failed(order, PAYMENT, now=NOW),
     "settled": settle,
 }
 # refund state: {what is done: next state}; "-" changes nothing, "!" is refused. Written out anew on purpose.
 EXPECTED = {
-    "requested": {"asked": "requested", "made": "made", "failed": "failed", "settled": "settled_outside"},
-    "failed": {"asked": "failed", "made": "made", "failed": "failed", "settled": "settled_outside"},
-    "made": {"asked": "-", "made": "-", "failed": "-", "settled": "!"},
-    "settled_outside": {"asked": "-", "made": "-", "failed": "-", "settled": "!"},
+    "requested": {"requested": "requested", "made": "made", "failed": "failed", "settled": "settled_outside"},
+    "failed": {"requested": "failed", "made": "made", "failed": "failed", "settled": "settled_outside"},
+    "made": {"requested": "-", "made": "-", "failed": "-", "settled": "!"},
+    "settled_outside": {"requested": "-", "made": "-", "failed": "-", "settled": "!"},
 }
 
 
@@ -113,13 +113,13 @@ def test_an_attempt_without_an_answer_is_tried_again_later() -> None:
 
 
 def test_nobody_settles_what_the_provider_may_be_giving_back_at_this_moment() -> None:
-    asked = refund_requested(returning("failed"), PAYMENT, now=NOW).order
+    requested = refund_requested(returning("failed"), PAYMENT, now=NOW).order
     for seconds in (0, 29):
         with pytest.raises(RefundUnderWay) as refusal:
-            settle(asked, NOW + timedelta(seconds=seconds))
+            settle(requested, NOW + timedelta(seconds=seconds))
         assert refusal.value.code == "refund_under_way"
-    assert refund_of(settle(asked, NOW + timedelta(seconds=30)).order).state == "settled_outside"
-    answered = refund_failed(asked, PAYMENT, now=NOW).order
+    assert refund_of(settle(requested, NOW + timedelta(seconds=30)).order).state == "settled_outside"
+    answered = refund_failed(requested, PAYMENT, now=NOW).order
     settled = refund_of(settle(answered).order)
     assert (settled.reference, settled.settlement, settled.changed_at) == ("BANK-7", SETTLEMENT, NOW)
 

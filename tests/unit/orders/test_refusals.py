@@ -17,13 +17,13 @@ def refusals(kind: type[Refusal] = Refusal) -> Iterator[type[Refusal]]:
         yield from refusals(refusal)
 
 
-def test_each_code_is_stable_named_once_and_has_the_status_that_its_class_says() -> None:
+def test_each_code_is_stable_named_once_and_has_the_status_of_its_class() -> None:
     assert services.orders.app.create_app
-    told = [refusal for refusal in refusals() if "code" in vars(refusal)]
-    codes = [refusal.code for refusal in told]
+    coded = [refusal for refusal in refusals() if "code" in vars(refusal)]
+    codes = [refusal.code for refusal in coded]
     assert len(codes) > 20
     assert len(set(codes)) == len(codes)
-    for refusal in told:
+    for refusal in coded:
         assert re.fullmatch(r"[a-z]+(_[a-z]+)*", refusal.code)
         status = next((api.STATUSES[kind] for kind in refusal.__mro__ if kind in api.STATUSES), None)
         assert status is not None, f"{refusal.__name__} has no line in STATUSES"

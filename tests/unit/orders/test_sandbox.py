@@ -27,7 +27,7 @@ OPEN = Payment(PAYMENT, ORDER, {"en": "Linpan groves (demo)"}, 533_014, 2759, "C
 CARD = replace(OPEN, mode="authorise")
 
 
-def said(payment: Payment, now=NOW) -> Report | None:
+def report_of(payment: Payment, now=NOW) -> Report | None:
     """What orders makes of the sandbox's answer to a look-up."""
     return adapter.read_payment(PaymentResponse.of(payment, now=now).model_dump_json().encode()).report()
 
@@ -59,8 +59,8 @@ def test_a_guest_decides_once(payment: Payment, decided: str) -> None:
 
 
 def test_an_old_payment_has_lapsed_and_cannot_be_approved() -> None:
-    assert said(OPEN, NOW + 59 * MINUTE) is None
-    assert said(OPEN, NOW + 60 * MINUTE) == Report("lapsed")
+    assert report_of(OPEN, NOW + 59 * MINUTE) is None
+    assert report_of(OPEN, NOW + 60 * MINUTE) == Report("lapsed")
     with pytest.raises(PaymentDecided):
         sandbox.approve(OPEN, now=NOW + 60 * MINUTE)
 
@@ -73,7 +73,7 @@ def test_a_look_up_and_a_notice_report_the_same(payment: Payment) -> None:
         assert notice is not None
         body = body_of(decided, notice)
         taken = orders.notice(body, {SIGNATURE_HEADER: sign(KEY, body, now=NOW)})
-        assert (taken.payment_id, taken.report) == (PAYMENT, said(decided))
+        assert (taken.payment_id, taken.report) == (PAYMENT, report_of(decided))
 
 
 def test_money_of_a_card_moves_at_the_capture_once_and_is_notified_then() -> None:
@@ -82,7 +82,7 @@ def test_money_of_a_card_moves_at_the_capture_once_and_is_notified_then() -> Non
     taken, lost = captured(approved, times=3)
     assert (taken.taken_at, taken.captures, lost) == (NOW + MINUTE, 3, [False] * 3)
     assert [notice.outcome for notice in taken.notices] == ["authorised", "paid"]
-    assert said(taken, NOW + MINUTE) == Report("paid", Received(2759, "CNY", CARD.reference, NOW + MINUTE))
+    assert report_of(taken, NOW + MINUTE) == Report("paid", Received(2759, "CNY", CARD.reference, NOW + MINUTE))
     with pytest.raises(NotPossible):
         sandbox.void(taken, now=NOW)
     for other in (OPEN, sandbox.approve(OPEN, now=NOW), CARD, sandbox.decline(CARD, now=NOW)):
@@ -95,7 +95,7 @@ def test_money_that_is_let_go_once_cannot_be_taken_any_more() -> None:
     assert sandbox.void(voided, now=NOW + 2 * MINUTE) == voided
     after, _ = captured(voided)
     assert (after.taken_at, after.state(NOW)) == (None, "voided")
-    assert said(voided) == Report("lapsed")
+    assert report_of(voided) == Report("lapsed")
 
 
 def test_money_is_refunded_once_in_full_and_only_if_it_came() -> None:
@@ -103,7 +103,7 @@ def test_money_is_refunded_once_in_full_and_only_if_it_came() -> None:
     back = sandbox.refund(paid, amount_fen=2759, currency="CNY", now=NOW)
     assert (back.refunded_at, back.state(NOW)) == (NOW, "refunded")
     assert sandbox.refund(back, amount_fen=2759, currency="CNY", now=NOW + MINUTE) == back
-    report = said(back)
+    report = report_of(back)
     assert report is not None
     assert report.refunded == back.refund_reference == f"refund-{back.reference}"
     assert paid.refund_reference == ""
@@ -129,7 +129,7 @@ def test_slow_silent_and_twice_change_the_notices_and_nothing_else() -> None:
     assert sandbox.due(once, now=NOW) is not None
     assert sandbox.delivered(once, "paid", taken=True, now=NOW).notices == ()
     assert sandbox.delivered(plain, "paid", taken=True, now=NOW).notices == ()
-    assert {said(each) for each in (slow, silent, twice)} == {said(plain)}
+    assert {report_of(each) for each in (slow, silent, twice)} == {report_of(plain)}
     card, _ = captured(sandbox.approve(CARD, ("silent",), now=NOW))
     assert (card.notices, card.taken_at) == ((), NOW + MINUTE)
 
@@ -147,9 +147,9 @@ def test_a_notice_that_is_not_taken_is_sent_again_ever_more_rarely() -> None:
 @pytest.mark.parametrize("payment", [OPEN, CARD])
 def test_late_money_is_nowhere_until_a_minute_after_the_time_to_pay(payment: Payment) -> None:
     late = sandbox.approve(payment, ("late",), now=NOW)
-    assert said(late, NOW + 16 * MINUTE - SECOND) is None
+    assert report_of(late, NOW + 16 * MINUTE - SECOND) is None
     assert sandbox.due(late, now=NOW + 16 * MINUTE - SECOND) is None
-    landed = said(late, NOW + 16 * MINUTE)
+    landed = report_of(late, NOW + 16 * MINUTE)
     assert landed is not None
     assert landed.received is not None
     assert landed.received.at == NOW + 16 * MINUTE
@@ -161,7 +161,7 @@ def test_late_money_is_nowhere_until_a_minute_after_the_time_to_pay(payment: Pay
 def test_wrong_amount_and_currency_are_what_the_guest_is_charged() -> None:
     wrong = sandbox.approve(OPEN, ("wrong_currency", "wrong_amount"), now=NOW)
     assert (wrong.amount_fen, wrong.currency) == (2760, "USD")
-    report = said(wrong)
+    report = report_of(wrong)
     assert report is not None
     assert report.received is not None
     assert (report.received.amount_fen, report.received.currency) == (2760, "USD")

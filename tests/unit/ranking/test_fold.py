@@ -104,7 +104,7 @@ def test_a_comparison_counts_each_fact_that_one_side_lacks_or_has_otherwise_and_
     assert live.differing(rebuilt) == (2, 1)
 
 
-def test_a_board_is_forgotten_when_its_window_is_over_or_nobody_has_asked_for_an_hour() -> None:
+def test_a_board_is_forgotten_when_its_window_is_over_or_nobody_has_requested_it_for_an_hour() -> None:
     boards = Boards()
     for event in [scene(1), name(1), certificate(1, 1, 1)]:
         boards.fold(event)

@@ -3,103 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.registry.domain.book import WrittenEntry
-from services.registry.domain.commands import ChangeListing, Command, Hold, Issue, ListingContent, Post, Release, Report
-from services.registry.domain.decide import keys_of, next_page
-from services.registry.domain.events import events_of
-from services.registry.domain.ledger import Page, page_hash
-from services.registry.domain.proof import Proof
+from services.registry.domain.commands import ChangeListing, Command
+from services.registry.domain.ledger import page_hash
 from services.registry.domain.recount import Recount
-from shared.contracts.event import Cause
 from shared.contracts.registry import CreditsHeld, CreditsRefused, CreditsRetired
 from shared.web.idempotency import id_of
-
-NOW = datetime(2026, 9, 7, 4, tzinfo=UTC)
-
-PROJECT = id_of("prj", "unit")
-BECAUSE = Cause(id="evt_1", traceparent=None)
-DAY = "2026-11-24"
-CONTENT = ListingContent(
-    names={"en": "Linpan groves (demo)"},
-    standard="CDCER",
-    type="forest_management",
-    owner_id="own_groves",
-    place="CN510100",
-    code="0042",
-    unit_price_fen=4800,
-)
-
-
-def order(name: object) -> str:
-    return id_of("ord", str(name))
-
-
-class Chain:
-    """A ledger in memory: what the store does, without a database; `beside` is the ledger of another project."""
-
-    def __init__(self, project_id: str = PROJECT, *, beside: Chain | None = None) -> None:
-        self.project_id, self.beside = project_id, beside
-        self.pages: list[Page] = []
-
-    def known(self) -> dict[str, WrittenEntry]:
-        written = [(page.sequence, entry) for page in self.pages for entry in page.entries]
-        return {entry.key: WrittenEntry(self.project_id, sequence, entry) for sequence, entry in written}
-
-    def poll(self, *commands: Command, day: str = DAY) -> Page | None:
-        known = {**(self.beside.known() if self.beside else {}), **self.known()}
-        wanted = {key for command in commands for key in keys_of(self.project_id, command)}
-        page = next_page(
-            self.project_id,
-            self.pages[-1] if self.pages else None,
-            {key: found for key, found in known.items() if key in wanted},
-            commands,
-            day=day,
-        )
-        if page:
-            self.pages.append(page)
-        return page
-
-    def list_and_issue(self, *tonnes: int, price: int = 4800) -> Chain:
-        self.poll(ChangeListing(content=CONTENT.model_copy(update={"unit_price_fen": price}), seen=0, cause=BECAUSE))
-        for number, amount in enumerate(tonnes):
-            self.issue(report=f"MR-{number}", tonnes=amount, vintage=2021 + number)
-        return self
-
-    def issue(self, *, report: str, tonnes: int, vintage: int = 2021, key: str = "", **more: Any) -> Page | None:
-        asked = Report(
-            report=report, verifier="Verifier (demo)", verified_tonnes=3000, tonnes=tonnes, vintage=vintage, **more
-        )
-        return self.poll(Issue(report=asked, batch_id=id_of("bat", key or report), cause=BECAUSE))
-
-    @property
-    def told(self) -> list[Any]:
-        return [event for page in self.pages for event in events_of(page, livemode=False, now=NOW)]
-
-    def proof(self) -> Proof:
-        recount = Recount(self.project_id)
-        for page in self.pages:
-            recount.take(page.model_dump(mode="json"))
-        return recount.proof()
-
-
-def hold(name: object, grams: int = 1_000, version: int = 1) -> Hold:
-    return Hold(order_id=order(name), grams=grams, listing_version=version, cause=BECAUSE)
-
-
-def post(name: object) -> Post:
-    return Post(order_id=order(name), cause=BECAUSE)
-
-
-def release(name: object) -> Release:
-    return Release(order_id=order(name), cause=BECAUSE)
-
+from tests.unit.registry.chain import BECAUSE, CONTENT, PROJECT, Chain, hold, order, post, release, state_of
 
 STATES: dict[str, list[Command]] = {
     "nothing": [],
@@ -138,35 +52,26 @@ TABLE: dict[tuple[str, str], tuple[object, str]] = {
 GRAMS_AFTER = {"held": (1_000, 0), "posted": (0, 1_000)}
 
 
-def state_of(chain: Chain, name: object) -> str:
-    """Name the state of an order by its entries."""
-    found = {key.partition(":")[0]: known.entry for key, known in chain.known().items() if key.endswith(order(name))}
-    hold, end = found.get("hold"), found.get("end")
-    if end:
-        state = {"post": "posted", "release": "released"}[end.kind]
-    else:
-        state = {None: "nothing", "hold": "held", "hold_refused": "refused", "burn": "burned"}[hold and hold.kind]
-    return f"{state}, and so its payment" if "postrefused" in found else state
-
-
 @pytest.mark.parametrize(("state", "command"), list(TABLE), ids=map(" + ".join, TABLE))
 @pytest.mark.parametrize("in_one_poll", [False, True], ids=["one by one", "in one poll"])
 def test_each_cell_of_the_table_of_answers_and_a_repeat_adds_nothing(
     state: str, command: str, in_one_poll: bool
 ) -> None:
     chain = Chain().list_and_issue(3)
-    before = len(chain.told) + len([event for event in _run(STATES[state]).told if event.subject == order("o")])
-    asked = {"hold": hold("o"), "post": post("o"), "release": release("o")}[command]
+    before = len(chain.published) + len(
+        [event for event in _run(STATES[state]).published if event.subject == order("o")]
+    )
+    wanted = {"hold": hold("o"), "post": post("o"), "release": release("o")}[command]
     expected, after = TABLE[state, command]
     if in_one_poll:
-        chain.poll(*STATES[state], asked, asked)
+        chain.poll(*STATES[state], wanted, wanted)
     else:
         for earlier in STATES[state]:
             chain.poll(earlier)
-        page = chain.poll(asked)
+        page = chain.poll(wanted)
         assert (page is None) == (expected == "-")
-        assert chain.poll(asked) is None
-    new = chain.told[before:]
+        assert chain.poll(wanted) is None
+    new = chain.published[before:]
     if isinstance(expected, tuple):
         (event,) = new
         assert (_kind(event.data), getattr(event.data, "reason", None)) == expected
@@ -176,15 +81,15 @@ def test_each_cell_of_the_table_of_answers_and_a_repeat_adds_nothing(
     (batch,) = chain.proof().batches
     assert (batch.held, batch.allocated) == GRAMS_AFTER.get(after, (0, 0))
     assert chain.proof().wrong is None
-    mine = [event.sequence for event in chain.told if event.subject == order("o")]
+    mine = [event.sequence for event in chain.published if event.subject == order("o")]
     assert mine == list(range(1, len(mine) + 1))
     # Whatever comes now, again and in any order, each question has its first answer.
-    answered = len([event for event in chain.told if event.subject == order("o")])
+    answered = len([event for event in chain.published if event.subject == order("o")])
     for _ in range(2):
         chain.poll(hold("o"), post("o"), release("o"), post("o"), hold("o"))
-        told_now = [event.data for event in chain.told if event.subject == order("o")]
-        assert told_now[:answered] == [event.data for event in chain.told if event.subject == order("o")][:answered]
-        phases = [_kind(event) for event in told_now]
+        answers = [event.data for event in chain.published if event.subject == order("o")]
+        assert answers[:answered] == [event.data for event in chain.published if event.subject == order("o")][:answered]
+        phases = [_kind(event) for event in answers]
         assert len(phases) == len(set(phases)), "one answer to each question"
 
 
@@ -201,11 +106,11 @@ def _kind(event: object) -> str:
     return {CreditsHeld: "held", CreditsRetired: "retired"}[type(event)]  # type: ignore[index]
 
 
-def test_a_late_refusal_is_told_once_and_only_once() -> None:
+def test_a_late_refusal_is_published_once_and_only_once() -> None:
     chain = Chain().list_and_issue(1)
     for command in (release("o"), hold("o"), hold("o"), post("o"), post("o")):
         chain.poll(command)
-    assert [(event.data.phase, event.data.reason) for event in chain.told if event.subject == order("o")] == [
+    assert [(event.data.phase, event.data.reason) for event in chain.published if event.subject == order("o")] == [
         ("hold", "closed"),
         ("post", "hold_released"),
     ]
@@ -216,10 +121,10 @@ def test_s4_a_range_across_two_tonnes_names_both_serials() -> None:
     for number, grams in enumerate((200_000, 200_000, 200_000, 200_000, 150_000, 90_000)):
         chain.poll(hold(number, grams))
         chain.poll(post(number))
-    (part,) = chain.told[-3].data.allocations
+    (part,) = chain.published[-3].data.allocations
     (batch,) = chain.proof().batches
     assert (part.from_gram, part.to_gram) == (800_000, 950_000)
-    (part,) = chain.told[-1].data.allocations
+    (part,) = chain.published[-1].data.allocations
     assert (part.from_gram, part.to_gram, part.first_serial, part.last_serial) == (
         950_000,
         1_040_000,
@@ -235,7 +140,7 @@ def test_oldest_vintage_is_taken_first_and_a_hold_may_span_batches() -> None:
     chain.issue(report="old", tonnes=1, vintage=2021)
     chain.poll(hold("o", 1_500_000))
     chain.poll(post("o"))
-    assert [(part.batch_id, part.to_gram) for part in chain.told[-1].data.allocations] == [
+    assert [(part.batch_id, part.to_gram) for part in chain.published[-1].data.allocations] == [
         (id_of("bat", "old"), 1_000_000),
         (id_of("bat", "new"), 500_000),
     ]
@@ -245,7 +150,7 @@ def test_an_order_over_more_than_twenty_batches_is_refused() -> None:
     chain = Chain().list_and_issue(*[1] * 21)
     chain.poll(hold("all", 21_000_000))
     chain.poll(hold("most", 20_000_000))
-    assert [getattr(event.data, "reason", "held") for event in chain.told[-2:]] == ["too_many_batches", "held"]
+    assert [getattr(event.data, "reason", "held") for event in chain.published[-2:]] == ["too_many_batches", "held"]
 
 
 def test_s6_a_suspended_project_refuses_new_holds_and_still_posts_old_ones() -> None:
@@ -254,8 +159,8 @@ def test_s6_a_suspended_project_refuses_new_holds_and_still_posts_old_ones() -> 
     suspended = CONTENT.model_copy(update={"status": "suspended"})
     chain.poll(ChangeListing(content=suspended, seen=1, cause=BECAUSE))
     chain.poll(hold("after", version=2), post("before"))
-    assert {_kind(event.data) for event in chain.told[-2:]} == {"hold", "retired"}
-    assert chain.told[-2].data.reason == "project_suspended"
+    assert {_kind(event.data) for event in chain.published[-2:]} == {"hold", "retired"}
+    assert chain.published[-2].data.reason == "project_suspended"
 
 
 def test_c7_the_same_polls_on_the_same_days_give_the_same_bytes() -> None:
@@ -305,14 +210,14 @@ _COMMANDS = st.lists(
 @settings(max_examples=150, deadline=None)
 def test_c1_to_c6_hold_after_any_sequence_in_any_polls(commands: list[tuple[str, int, int]], cuts: list[int]) -> None:
     chain = Chain().list_and_issue(1, 2)
-    asked: list[Command] = [
+    remaining: list[Command] = [
         hold(name, grams) if kind == "hold" else post(name) if kind == "post" else release(name)
         for kind, name, grams in commands
     ]
     for size in cuts:
-        if asked:
-            chain.poll(*asked[:size])
-            asked = asked[size:]
+        if remaining:
+            chain.poll(*remaining[:size])
+            remaining = remaining[size:]
     proof = chain.proof()
     assert proof.wrong is None
     assert proof.pages == len(chain.pages)
@@ -320,5 +225,5 @@ def test_c1_to_c6_hold_after_any_sequence_in_any_polls(commands: list[tuple[str,
         assert batch.available + batch.held + batch.allocated + batch.cancelled == batch.issued
         assert batch.retired_tonnes * 1_000_000 >= batch.allocated
     for name in {name for _, name, _ in commands}:
-        mine = [event.sequence for event in chain.told if event.subject == order(name)]
+        mine = [event.sequence for event in chain.published if event.subject == order(name)]
         assert mine == list(range(1, len(mine) + 1))

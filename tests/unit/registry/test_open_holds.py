@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from services.registry.domain.commands import Hold
 from services.registry.domain.decide import next_page
 from services.registry.domain.open_holds import OpenHolds
-from tests.unit.registry.test_ledger import PROJECT, Chain, hold, order, post, release
+from tests.unit.registry.chain import PROJECT, Chain, hold, order, post, release
 
 COMMANDS = st.lists(
     st.lists(st.tuples(st.sampled_from([hold, post, release]), st.integers(0, 30)), min_size=1, max_size=12),

@@ -17,7 +17,7 @@ from services.registry.domain.ledger import NO_PAGE, Batch, Entry, Listing, Page
 from shared.contracts.event import Cause
 from shared.contracts.registry import Allocation
 from shared.web.idempotency import id_of
-from tests.unit.registry.test_ledger import CONTENT, Chain, hold, post, release
+from tests.unit.registry.chain import CONTENT, Chain, hold, post, release
 
 # All that a text may hold but halves of surrogate pairs, which no encoder takes and no request brings.
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -103,8 +103,8 @@ def test_c6_a_stranger_with_an_rfc_8785_encoder_finds_the_hash_of_each_page() ->
         chain.poll(command)
     for page in chain.pages:
         content = page.model_dump(mode="json")
-        told = content.pop("hash")
-        assert hashlib.sha256(rfc8785.dumps(content)).hexdigest() == told
+        stated = content.pop("hash")
+        assert hashlib.sha256(rfc8785.dumps(content)).hexdigest() == stated
 
 
 def test_a_number_without_an_exact_form_is_refused() -> None:
@@ -134,11 +134,11 @@ def test_an_entry_writes_only_what_its_kind_uses() -> None:
     }
 
 
-def test_what_is_told_to_be_available_fits_the_event_also_when_batches_hold_more() -> None:
+def test_what_is_published_as_available_fits_the_event_also_when_batches_hold_more() -> None:
     chain = Chain().list_and_issue()
     for number in range(3):
         report = Report(report=f"R{number}", verifier="V", verified_tonnes=10**9, tonnes=10**9, vintage=2021)
         chain.poll(Issue(report=report, batch_id=id_of("bat", str(number)), cause=Cause(id="x")))
     chain.poll(hold("stale", version=7))
-    assert chain.told[-1].data.available_grams == 10**15
+    assert chain.published[-1].data.available_grams == 10**15
     assert chain.pages[-1].available == 3 * 10**15

@@ -1,4 +1,4 @@
-"""What a recount keeps of the pages that it has counted, and how it tells a key that was there before."""
+"""What a recount keeps of the pages that it has counted, and how it finds a key that was there before."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.registry.domain.key_filter import KeyFilter
 from services.registry.domain.ledger import page_hash
 from services.registry.domain.proof import WrongPage
 from services.registry.domain.recount import Recount
-from tests.unit.registry.test_ledger import PROJECT, Chain, hold, post, release
+from tests.unit.registry.chain import PROJECT, Chain, hold, post, release
 
 Stored = dict[str, Any]
 

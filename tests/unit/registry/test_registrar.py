@@ -24,7 +24,7 @@ from services.registry.domain.commands import (
 from services.registry.domain.decide import next_page
 from services.registry.domain.ledger import Page
 from shared.web.idempotency import id_of
-from tests.unit.registry.test_ledger import BECAUSE, CONTENT, PROJECT, Chain, hold, order
+from tests.unit.registry.chain import BECAUSE, CONTENT, PROJECT, Chain, hold, order
 
 OTHER = id_of("prj", "other")
 
@@ -113,9 +113,9 @@ def test_o1_a_key_cancels_once_and_nothing_else() -> None:
 
     assert cancel(mine, wanted) is not None
     assert cancel(mine, wanted) is None
-    for chain, asked in ((mine, wanted.model_copy(update={"tonnes": 2})), (other, wanted)):
+    for chain, repeated in ((mine, wanted.model_copy(update={"tonnes": 2})), (other, wanted)):
         with pytest.raises(KeyReused):
-            cancel(chain, asked)
+            cancel(chain, repeated)
 
 
 def test_c1_no_figure_of_a_batch_ever_becomes_negative() -> None:

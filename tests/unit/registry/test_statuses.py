@@ -19,10 +19,10 @@ from services.registry.domain.commands import (
     UnknownBatch,
 )
 from shared.web.idempotency import id_of
-from tests.unit.registry.test_ledger import BECAUSE, CONTENT, Chain, hold, order, post, release, state_of
+from tests.unit.registry.chain import BECAUSE, CONTENT, Chain, hold, order, post, release, state_of
 
 # By status what the command comes to: the figures of the batch after it (available, held, allocated, cancelled, in
-# grams), or the code of the refusal; then the reason told, if one is.
+# grams), or the code of the refusal; then the reason published, if one is.
 DONE: dict[str, Any] = {
     "listing": (2_999_000, 1_000, 0, 0),
     "issue": (2_999_000, 1_000, 0, 0),
@@ -58,7 +58,7 @@ def at(status: Any) -> Chain:
     return chain
 
 
-def asked(chain: Chain, command: str, status: Any) -> Command:
+def command_of(chain: Chain, command: str, status: Any) -> Command:
     version = chain.pages[-1].listing.version if chain.pages and chain.pages[-1].listing else 0
     name = "held" if status != "none" else "of nobody"
     report = Report(report="MR-new", verifier="Verifier (demo)", verified_tonnes=2, tonnes=2, vintage=2022)
@@ -77,8 +77,8 @@ def asked(chain: Chain, command: str, status: Any) -> Command:
 @pytest.mark.parametrize(("status", "command"), list(TABLE), ids=map(" + ".join, TABLE))
 def test_each_command_at_each_status_and_a_repeat_adds_nothing(status: str, command: str) -> None:
     chain = at(status)
-    wanted = asked(chain, command, status)
-    before, told_before = list(chain.pages), len(chain.told)
+    wanted = command_of(chain, command, status)
+    before, published_before = list(chain.pages), len(chain.published)
     expected, reason = TABLE[status, command]
     if isinstance(expected, str):
         with pytest.raises((ListingMissing, UnknownBatch)) as refused:
@@ -91,7 +91,7 @@ def test_each_command_at_each_status_and_a_repeat_adds_nothing(status: str, comm
     assert chain.poll(wanted) is None
     first = page.batches[0] if page.batches else None
     assert (first and (first.available, first.held, first.allocated, first.cancelled)) == expected
-    assert [event.data.reason for event in chain.told[told_before:] if hasattr(event.data, "reason")] == (
+    assert [event.data.reason for event in chain.published[published_before:] if hasattr(event.data, "reason")] == (
         [reason] if reason else []
     )
     assert chain.proof().wrong is None
@@ -108,11 +108,11 @@ def test_s6_a_project_that_is_listed_again_holds_again(status: str) -> None:
     chain.poll(ChangeListing(content=CONTENT, seen=2, cause=BECAUSE))
     chain.poll(hold("new", version=3))
     assert state_of(chain, "new") == "held"
-    assert order("new") == chain.told[-1].subject
+    assert order("new") == chain.published[-1].subject
 
 
 @pytest.mark.parametrize("reason", ["reversal", "compliance", "buffer", "registry_correction"])
-def test_a_cancellation_says_why_and_takes_no_gram_that_is_held(reason: Any) -> None:
+def test_a_cancellation_has_a_reason_and_takes_no_gram_that_is_held(reason: Any) -> None:
     chain = at("listed")
     wanted = Cancellation(batch_id=id_of("bat", "MR-0"), tonnes=2, reason=reason)
     page = chain.poll(Cancel(cancellation=wanted, cancellation_id="c", cause=BECAUSE))

@@ -15,7 +15,7 @@ def key(address: str = "203.0.113.7", *, secret: str = "s", purpose: str = "a", 
     return window(secret, purpose=purpose, address=address, now=at).key
 
 
-def test_an_hour_of_a_network_for_a_purpose_has_one_key_that_tells_nothing_of_it() -> None:
+def test_an_hour_of_a_network_for_a_purpose_has_one_key_that_reveals_nothing_of_it() -> None:
     assert key() == key(at=NOW + timedelta(minutes=57))
     assert len(key()) == 64
     others = [key("203.0.113.8"), key(secret="t"), key(purpose="b"), key(at=NOW + WINDOW)]
@@ -36,7 +36,7 @@ def test_hosts_of_one_network_count_as_one(one: str, other: str) -> None:
     assert key(one) == key(other)
 
 
-def test_networks_are_told_apart() -> None:
+def test_networks_are_distinguished() -> None:
     assert key("2001:db8:1:2::1") != key("2001:db8:1:3::1")
 
 

@@ -49,8 +49,8 @@ def site() -> httpx.AsyncClient:
 
     @app.get("/{_path:path}")
     async def page(_path: str) -> HTMLResponse:
-        told = {"status": 404, "title": Sentence("There is nothing here"), "detail": "", "errors": []}
-        return HTMLResponse(pages.render("error.html", **told, request_id="req_1"))
+        context = {"status": 404, "title": Sentence("There is nothing here"), "detail": "", "errors": []}
+        return HTMLResponse(pages.render("error.html", **context, request_id="req_1"))
 
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://site")
 
@@ -90,13 +90,16 @@ async def test_a_choice_never_leads_to_another_host(site: httpx.AsyncClient) -> 
 def test_a_sentence_is_english_to_programs_and_of_the_language_to_people() -> None:
     whole = Sentence("Enter a whole number from {low} to {high}.", low=1, high=10)
     assert whole == "Enter a whole number from 1 to 10."
-    said = translator(catalogue("zh", (SHARED, SHARED.parents[1] / "services/calculator/pages")))
-    assert "1" in said(whole)
-    assert "10" in said(whole)
-    assert said(whole) != whole
-    assert said(Sentence("{line}: {part}", line=Sentence("Plane"), part="x")) == said(Sentence("Plane")) + "：x"
+    translated = translator(catalogue("zh", (SHARED, SHARED.parents[1] / "services/calculator/pages")))
+    assert "1" in translated(whole)
+    assert "10" in translated(whole)
+    assert translated(whole) != whole
+    assert (
+        translated(Sentence("{line}: {part}", line=Sentence("Plane"), part="x"))
+        == translated(Sentence("Plane")) + "：x"
+    )
     price = Sentence("{price} a tonne", price=Money(4505, "CNY"))
     assert price == "45.05 CNY a tonne"
     assert translator(catalogue("zh", (SHARED,)), lambda money: f"{money.minor} 分")(price) == "4505 分 a tonne"
-    assert said("Plane") == "Plane", "what is no Sentence is somebody's own word"
-    assert said(Sentence("{text}", text="{low}")) == "{low}", "what a guest typed is never a place"
+    assert translated("Plane") == "Plane", "what is no Sentence is somebody's own word"
+    assert translated(Sentence("{text}", text="{low}")) == "{low}", "what a guest typed is never a place"

@@ -52,15 +52,15 @@ def test_a_template_carries_no_style_and_no_script_of_its_own(service: str, path
 
 
 def failure(livemode: bool, **changed: object) -> str:
-    told: dict[str, object] = {"status": 404, "title": "There is nothing here", "detail": "", "errors": []}
-    return of("orders", livemode=livemode).render("error.html", **{**told, "request_id": "req_1", **changed})
+    context: dict[str, object] = {"status": 404, "title": "There is nothing here", "detail": "", "errors": []}
+    return of("orders", livemode=livemode).render("error.html", **{**context, "request_id": "req_1", **changed})
 
 
 def test_what_came_from_outside_is_escaped() -> None:
     assert "<b>" not in failure(False, detail="<b>bold</b>").replace("<b>1 dot", "")
 
 
-def test_a_demo_says_so_and_a_live_deployment_does_not() -> None:
+def test_a_demo_shows_it_and_a_live_deployment_does_not() -> None:
     assert "no real money" in failure(False)
     assert "no real money" not in failure(True)
 

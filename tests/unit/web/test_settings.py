@@ -81,7 +81,7 @@ def test_all_wrong_settings_are_named_at_once_and_no_secret_is(capsys: pytest.Ca
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_every_setting_says_what_to_write_and_no_secret_is_shown(service: str) -> None:
+def test_every_setting_describes_what_to_write_and_no_secret_is_shown(service: str) -> None:
     kind = settings_kind(service)
     assert [name for name, about in kind.model_fields.items() if not about.description] == []
     assert name_of("secret") == "DIANDIAN_SECRET"

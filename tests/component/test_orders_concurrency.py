@@ -20,7 +20,7 @@ from services.orders.handlers.orders import Handlers, Keyed
 from services.orders.store.store import Store
 from shared.contracts.event import Cause
 from shared.contracts.orders import OffsetPurchased, OrderClosed, OrderPlaced
-from tests.component.test_orders import (  # noqa: F401 -- the fixtures are used by name
+from tests.component.orders_world import (  # noqa: F401 -- the fixtures are used by name
     GRAMS,
     Footprint,
     World,
@@ -84,7 +84,7 @@ async def test_a_footprint_that_comes_while_its_order_is_being_made_is_not_misse
     project_id, footprint = await world.project(), world.footprint()
     handlers = interleaved(world, lambda: world.replica.handlers.footprints([enveloped(footprint.event)]))  # type: ignore[list-item]
     order = await make(handlers, project_id, footprint)
-    assert order.state == "waiting", "nobody had heard of the footprint when the order was decided"
+    assert order.state == "waiting", "nobody had consumed the footprint when the order was decided"
     assert (await stored(world, order)).state == "placed"
 
 
@@ -143,7 +143,7 @@ async def test_two_replicas_that_end_and_buy_one_order_at_once_leave_one_end(wor
         # The other replica has no relay: what it wrote is published by ours once its leases have ended.
         await world.replica.store.sources[1].release()
         order = await world.look(guest, held)
-        events = await world.said_of(held["order_id"], OrderPlaced, OffsetPurchased, OrderClosed, count=2)
+        events = await world.events_of_subject(held["order_id"], OrderPlaced, OffsetPurchased, OrderClosed, count=2)
         if isinstance(cancelled, DoesNotFit):
             assert order["state"] == "purchased"
             assert [type(event.data) for event in events] == [OrderPlaced, OffsetPurchased]

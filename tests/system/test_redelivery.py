@@ -23,32 +23,32 @@ MORE_THAN_THERE_IS_G = 10**11
 Records = list[Any]
 
 
-def backwards(told: Records) -> Records:
+def backwards(log_records: Records) -> Records:
     """The newest first, whatever its key."""
-    return sorted(told, key=lambda record: record.timestamp, reverse=True)
+    return sorted(log_records, key=lambda record: record.timestamp, reverse=True)
 
 
-def three_times_and_shuffled(told: Records) -> Records:
+def three_times_and_shuffled(log_records: Records) -> Records:
     """Three readings of the log at once, each of which keeps the order of a key and of nothing else."""
     by_key: dict[tuple[str, bytes], Records] = {}
-    for record in told:
+    for record in log_records:
         by_key.setdefault((record.topic, record.key), []).append(record)
     lines = [list(reversed(records)) for records in by_key.values() for _ in range(3)]
-    turns = [line for line in lines for _ in line]
-    random.Random(18).shuffle(turns)
-    return [line.pop() for line in turns]
+    reading_order = [line for line in lines for _ in line]
+    random.Random(18).shuffle(reading_order)
+    return [line.pop() for line in reading_order]
 
 
 @pytest.mark.parametrize("order", [backwards, three_times_and_shuffled])
-async def test_s18_the_whole_past_told_again_changes_no_document_and_no_board(
+async def test_s18_the_whole_past_published_again_changes_no_document_and_no_board(
     running: System, order: Callable[[Records], Records]
 ) -> None:
     async with running.client() as client:
         await _something_of_everything(running, client)
         before, stored, shown = await running.holds(), await running.stored(), await ranked_anew(running, client)
-        told = await _tell_again(running.kafka, order)
+        log_records = await _publish_again(running.kafka, order)
         after = await running.holds()
-        assert len(after.messages) >= len(before.messages) + told
+        assert len(after.messages) >= len(before.messages) + log_records
         assert await running.stored() == stored
         assert await ranked_anew(running, client) == shown
 
@@ -106,16 +106,16 @@ async def _dearer(system: System) -> int:
     return int(listing["unit_price_fen"])
 
 
-async def _tell_again(kafka: str, order: Callable[[Records], Records]) -> int:
+async def _publish_again(kafka: str, order: Callable[[Records], Records]) -> int:
     """Put every message on its topic again, in this order; return how many that are."""
     log = [record async for record in whole(kafka, *TOPICS)]
-    # A null tells nothing, and what was doubled is there once more already.
-    told = order([record for record in log if record.value is not None and MARK not in record.headers])
+    # A null holds nothing, and what was doubled is there once more already.
+    log_records = order([record for record in log if record.value is not None and MARK not in record.headers])
     producer = broker.Producer(kafka, replica="again")
     await producer.start()
     try:
-        sent = [await producer.send(one.topic, (one.key, one.value, list(one.headers))) for one in told]
+        sent = [await producer.send(one.topic, (one.key, one.value, list(one.headers))) for one in log_records]
         await asyncio.gather(*sent)
     finally:
         await producer.stop()
-    return len(told)
+    return len(log_records)
