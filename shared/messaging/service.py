@@ -39,6 +39,7 @@ class Messaging:
         self._heartbeats: list[str] = []
         # Why nothing is read and published, if that is not because Kafka is away.
         self._reason: str | None = None
+        self._stopping = False
 
     def wake(self) -> None:
         """Say that there is something new to publish."""
@@ -84,6 +85,7 @@ class Messaging:
         try:
             yield
         finally:
+            self._stopping = True
             work.cancel()
             await asyncio.wait([work])
 
@@ -95,10 +97,8 @@ class Messaging:
 
     async def _work(self) -> None:
         """Work under the replica's name; when another process takes it, wait until it is free again."""
-        mine = asyncio.current_task()
-        assert mine is not None, "it runs as a task"
         # Before Python 3.13 a TaskGroup that ends with a failure forgets that it was cancelled meanwhile.
-        while not mine.cancelling():
+        while not self._stopping:
             await self._replica.wait(self._wait)
             self._reason = None
             try:
