@@ -13,7 +13,10 @@ It came with the mending of https://github.com/aio-libs/aiokafka/issues/983; of 
 up since is not asked for (ADR 0027): where records come, that must be short; where none come, each fetch is work that
 brings nothing.
 
-In a version that is not named below nothing is replaced.
+In a version that is not named below nothing of these is replaced.
+
+What closes waits for tasks that it has cancelled, and takes a cancellation of its caller for theirs. So each is brought
+to its end in a task of its own, and whoever called it is cancelled then.
 
 An idempotent producer sends for as long as Kafka is away, and nothing public lets it stop that. That it does not
 recover from a refused record is https://github.com/aio-libs/aiokafka/issues/1017.
@@ -22,11 +25,12 @@ recover from a refused record is https://github.com/aio-libs/aiokafka/issues/101
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from functools import wraps
 from importlib.metadata import version
 from typing import Any
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.errors import KafkaConnectionError
@@ -75,6 +79,26 @@ if version("aiokafka") in VERSIONS_KNOWN:
     AIOKafkaClient.bootstrap = bootstrap
     Fetcher.close = close
     Fetcher._proc_fetch_request = fetch  # noqa: SLF001
+
+
+def uninterrupted(close: Callable[[Any], Coroutine[Any, Any, None]]) -> Callable[[Any], Coroutine[Any, Any, None]]:
+    """Return a method that comes to its end although its caller is cancelled meanwhile, and cancels that then."""
+
+    @wraps(close)
+    async def closed(self: Any) -> None:
+        closing = asyncio.ensure_future(close(self))
+        try:
+            await asyncio.shield(closing)
+        except asyncio.CancelledError:
+            await asyncio.wait({closing})
+            raise
+
+    return closed
+
+
+AIOKafkaClient.close = uninterrupted(AIOKafkaClient.close)
+AIOKafkaConsumer.stop = uninterrupted(AIOKafkaConsumer.stop)
+AIOKafkaProducer.stop = uninterrupted(AIOKafkaProducer.stop)
 
 
 class Connection:
