@@ -14,6 +14,8 @@ from deploy.server.runtime import runtime
 from deploy.settings import settings_of
 from shared.contracts.topics import EVENTS, SERVICES
 
+# A committed document names no machine; what a service answers names its own public address.
+EXAMPLE_URL = "https://diandian.example"
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMAS = Path("shared/contracts/schemas")
 REFERENCE = Path("docs/reference")
@@ -32,9 +34,10 @@ def generated() -> dict[Path, str]:
 
 
 def openapi(service: str) -> dict[str, Any]:
-    """Return a service's OpenAPI document."""
+    """Return a service's OpenAPI document, as it is wherever the service runs."""
     app = importlib.import_module(f"services.{service}.app")
-    document: dict[str, Any] = app.create_app(settings_of(service)).openapi()
+    settings = settings_of(service).model_copy(update={"public_url": EXAMPLE_URL})
+    document: dict[str, Any] = app.create_app(settings).openapi()
     return document
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shared.web.auth import CAPABILITY_HEADER, Access, Capability, Scope
+from shared.web.auth import CAPABILITY_HEADER, Access, Capability, Scope, Signature
 from shared.web.problems import PROBLEM_JSON
 
-SCHEMES = {
+SCHEMES: Mapping[str, dict[str, str]] = {
     "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "of staff and machines"},
     "capability": {
         "type": "apiKey",
@@ -27,7 +27,7 @@ def complete(document: dict[str, Any], access: Mapping[str, Access]) -> dict[str
                 _as_problem(answer.get("content", {}))
             if asks_for := _security(access[f"{method.upper()} {path}"]):
                 operation["security"] = [asks_for]
-    document["components"]["securitySchemes"] = SCHEMES
+    document["components"]["securitySchemes"] = {**SCHEMES, **_signatures(access)}
     say_int64(document)
     return document
 
@@ -56,4 +56,12 @@ def _as_problem(content: dict[str, Any]) -> None:
 def _security(named: Access) -> dict[str, list[str]] | None:
     if isinstance(named, Scope):
         return {"token": [named.name]}
+    if isinstance(named, Signature):
+        return {named.header: []}
     return {"capability": []} if isinstance(named, Capability) else None
+
+
+def _signatures(access: Mapping[str, Access]) -> dict[str, dict[str, str]]:
+    headers = [named.header for named in access.values() if isinstance(named, Signature)]
+    described = "of the payment provider, over the body as it was sent"
+    return {name: {"type": "apiKey", "in": "header", "name": name, "description": described} for name in headers}

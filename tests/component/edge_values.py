@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
+
+from tests.component.misplaced import misplaced
 
 INTEGERS = (-1, 0, 2**31, 2**53, 2**63, 10**30)
 TEXTS = (
@@ -87,13 +90,22 @@ def calls(
 
 
 async def failures(client: httpx.AsyncClient, requests: Iterator[Call]) -> list[str]:
-    """Send all, and return those that were answered neither 2xx, 3xx nor 4xx."""
+    """Send all; return those answered neither 2xx, 3xx nor 4xx, or with a problem that names a place there is not."""
     wrong = []
     for call in requests:
         answer = await client.request(call.method, call.address, headers=dict(call.headers), content=call.body)
         if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
             wrong.append(f"{answer.status_code} {call.method} {call.address[:120]} {(call.body or b'')[:60]!r}")
+        if answer.headers.get("Content-Type") == "application/problem+json" and answer.status_code == 422:
+            wrong += misplaced(answer.json(), _parsed(call.body))
     return wrong
+
+
+def _parsed(body: bytes | None) -> Any:
+    """Return the body as JSON; none of one that is none."""
+    with contextlib.suppress(ValueError, RecursionError):
+        return json.loads(body or b"null")
+    return None
 
 
 def of_addresses(addresses: Mapping[str, tuple[str, ...]], headers: Mapping[str, str]) -> Iterator[Call]:

@@ -11,6 +11,8 @@ from urllib.parse import quote
 
 import httpx
 
+from tests.component.misplaced import misplaced
+
 EDGES: tuple[Any, ...] = (
     *(-1, 0, 2**31, 2**53, 2**63, 10**30, 1e308, 0.5),
     *("0001-01-01", "9999-12-31", "x" * 100_000, "\x00", "\ud800", "9" * 5_000, ""),
@@ -68,7 +70,10 @@ def variants(line: str, sound: Sound, query_names: list[str]) -> Iterator[tuple[
 
 
 async def faults(client: httpx.AsyncClient, line: str, sound: Sound) -> list[str]:
-    """Ask with each edge; return the answers that are no refusal and no success. The sound request is answered well."""
+    """Ask with each edge; return the answers that are no refusal and no success, or name a place that there is not.
+
+    The sound request is answered well.
+    """
     document = (await client.get(client.headers["X-Document"])).json()
     address = line.split()[1]
     operation = document["paths"].get(address, {}).get(line.split(maxsplit=1)[0].lower(), {})
@@ -81,7 +86,15 @@ async def faults(client: httpx.AsyncClient, line: str, sound: Sound) -> list[str
         answer = await client.request(**asked)
         if answer.status_code >= 500:
             found.append(f"{line} {what}: {answer.status_code}")
+        found += [f"{line} {what}: {wrong}" for wrong in _misplaced(answer, asked.get("content"))]
     return found
+
+
+def _misplaced(answer: httpx.Response, content: str | None) -> list[str]:
+    if answer.headers.get("Content-Type") != "application/problem+json":
+        return []
+    # What is refused before it is parsed names no place, or a place that this parses too.
+    return misplaced(answer.json(), json.loads(content) if content else None)
 
 
 def _asked(

@@ -22,7 +22,7 @@ from services.calculator.store.store import Store
 from shared.contracts.event import FootprintId
 from shared.web.app import cause_of
 from shared.web.auth import Forbidden
-from shared.web.idempotency import Key, checked
+from shared.web.idempotency import Key
 
 ScenePath = Annotated[str, Path(pattern=r"^scn_[0-9A-HJKMNP-TV-Z]{26}$")]
 
@@ -59,7 +59,7 @@ def organiser_router(store: Store, handlers: Handlers, *, secret: str, livemode:
         response: Response,
         scene_id: ScenePath,
         wish: AccountRequest,
-        idempotency_key: Key = None,
+        idempotency_key: Key,
     ) -> FootprintResponse:
         """Count what the organiser's own people emitted, by the same rules as guests; it joins the scene's balance."""
         organiser_id = organiser_of(request)
@@ -70,7 +70,7 @@ def organiser_router(store: Store, handlers: Handlers, *, secret: str, livemode:
             request,
             store,
             FootprintRequest(scene=scene.code, answers=wish.answers, replaces=wish.replaces),
-            key=checked(idempotency_key),
+            key=idempotency_key,
             secret=secret,
             role="organiser",
         )

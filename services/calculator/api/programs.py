@@ -22,7 +22,7 @@ from shared.sentence import Sentence
 from shared.web import languages
 from shared.web.app import cause_of
 from shared.web.auth import Forbidden, Unauthenticated, hash_of, presented, token_of
-from shared.web.idempotency import Key, body_hash, checked, id_of
+from shared.web.idempotency import Key, body_hash, id_of
 
 
 class SceneResponse(BaseModel):
@@ -146,11 +146,10 @@ def api_router(store: Store, handlers: Handlers, *, secret: str, livemode: bool)
         request: Request,
         response: Response,
         wish: FootprintRequest,
-        idempotency_key: Key = None,
+        idempotency_key: Key,
     ) -> FootprintResponse:
         """Count a visit; the answer shows the capability that may neutralise it."""
-        key = checked(idempotency_key)
-        wanted, token = await wanted_of(request, store, wish, key=key, secret=secret)
+        wanted, token = await wanted_of(request, store, wish, key=idempotency_key, secret=secret)
         stored, replayed = await handlers.calculate(wanted, cause=cause_of(request))
         if replayed:
             response.headers["Idempotency-Replayed"] = "true"

@@ -16,8 +16,9 @@ from services.orders.domain.order.payments import (
     PurchaseInvalid,
 )
 from services.orders.domain.order.refunds import RefundNotOpen, RefundUnknown
+from services.orders.handlers.sandbox import SIGNATURE_HEADER
 from shared.refusal import Refusal
-from shared.web.auth import PUBLIC, Access, Capability, Scope
+from shared.web.auth import PUBLIC, Access, Capability, Scope, Signature
 
 BUYER = Capability("ord", "order_id")
 PROFILE = Capability("ben", "beneficiary_id")
@@ -45,7 +46,7 @@ ACCESS: dict[str, Access] = {
     "POST /v1/balances/{scene_id}/orders": ORGANISER,
     "PATCH /v1/balances/beneficiary": ORGANISER,
     # Whoever signs a notice is the provider.
-    "POST /v1/payments/notices/sandbox": PUBLIC,
+    "POST /v1/payments/notices/sandbox": Signature(SIGNATURE_HEADER),
     "GET /orders/new": PUBLIC,
     "POST /orders": PUBLIC,
     "GET /orders/profiles/{beneficiary_id}": PROFILE,

@@ -86,7 +86,7 @@ def balance_router(deps: Dependencies) -> APIRouter:
         response: Response,
         scene_id: ScenePath,
         body: RestRequest,
-        idempotency_key: Key = None,
+        idempotency_key: Key,
     ) -> OrderMade:
         """Make the next order over what is left of a closed scene: up to 500 footprints. Ask again until none is."""
         organiser_id = organiser_of(request)

@@ -42,8 +42,8 @@ def payment_router(deps: Dependencies) -> APIRouter:
         request: Request,
         response: Response,
         order_id: OrderPath,
+        idempotency_key: Key,
         body: PaymentRequest | None = None,
-        idempotency_key: Key = None,
     ) -> PaymentStarted:
         """Start a payment of a held order and return the page to pay on; nothing is charged before that."""
         method = (body or PaymentRequest()).method
@@ -67,7 +67,7 @@ def payment_router(deps: Dependencies) -> APIRouter:
         order_id: OrderPath,
         payment_id: PaymentPath,
         body: RefundSettled,
-        idempotency_key: Key = None,
+        idempotency_key: Key,
     ) -> PaymentResponse:
         """Note that a refund which the provider does not make was paid by another way; it is not tried any more.
 
@@ -80,7 +80,7 @@ def payment_router(deps: Dependencies) -> APIRouter:
             payment_id,
             reference=body.reference,
             settlement=Settlement(
-                request_id=id_of("set", caller, checked(idempotency_key)),
+                request_id=id_of("set", caller, idempotency_key),
                 request_hash=body_hash({"order": order_id, "payment": payment_id, **body.model_dump()}),
                 by=caller,
             ),

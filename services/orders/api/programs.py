@@ -99,7 +99,7 @@ def api_router(deps: Dependencies) -> APIRouter:
         request: Request,
         response: Response,
         body: OrderRequest,
-        idempotency_key: Key = None,
+        idempotency_key: Key,
     ) -> OrderMade:
         """Make an order; a repeat with the same key and body gets the same answer, marked Idempotency-Replayed."""
         made, replayed = await make_order(

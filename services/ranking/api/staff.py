@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from services.ranking.api.requests import NotFound
 from services.ranking.domain.comparison import Progress
 from services.ranking.handlers import Handlers
-from shared.web.idempotency import Key, checked, id_of
+from shared.web.idempotency import Key, id_of
 
 Number = Annotated[int, Path(ge=1, le=10**15)]
 
@@ -41,12 +41,10 @@ def staff_router(handlers: Handlers, *, livemode: bool) -> APIRouter:
         return Rebuild(rebuild=number, livemode=livemode, requested_at=requested_at, replicas=replicas)
 
     @routes.post("/v1/boards/rebuilds", operation_id="rebuild_boards", status_code=202)
-    async def rebuild_boards(request: Request, idempotency_key: Key = None) -> Rebuild:
+    async def rebuild_boards(request: Request, idempotency_key: Key) -> Rebuild:
         """Have every replica fold the log again from the first message, compare and swap; boards answer meanwhile."""
         caller = request.state.caller
-        return await progress_of(
-            await handlers.request_rebuild(id_of("rebuild", caller, checked(idempotency_key)), by=caller)
-        )
+        return await progress_of(await handlers.request_rebuild(id_of("rebuild", caller, idempotency_key), by=caller))
 
     @routes.get("/v1/boards/rebuilds/{rebuild}", operation_id="get_rebuild")
     async def get_rebuild(rebuild: Number) -> Rebuild:

@@ -24,7 +24,7 @@ from services.registry.store.store import Store
 from shared.refusal import Refusal
 from shared.sentence import Sentence
 from shared.web.app import cause_of
-from shared.web.idempotency import Key, checked, id_of
+from shared.web.idempotency import Key, id_of
 from shared.web.problems import Problem
 
 # What an operation with a key answers beside its own.
@@ -151,10 +151,10 @@ def api_router(store: Store, handlers: Handlers, *, livemode: bool) -> APIRouter
         response: Response,
         project_id: ProjectPath,
         report: Report,
-        idempotency_key: Key = None,
+        idempotency_key: Key,
     ) -> Batch:
         """Issue a batch for a verified report; the same report again gives the same batch, as it was then."""
-        batch_id = id_of("bat", request.state.caller, checked(idempotency_key))
+        batch_id = id_of("bat", request.state.caller, idempotency_key)
         await project_page(store, project_id)
         answer = await handlers.issue(project_id, report, batch_id=batch_id, cause=cause_of(request))
         _mark(response, answer)
@@ -168,10 +168,10 @@ def api_router(store: Store, handlers: Handlers, *, livemode: bool) -> APIRouter
         response: Response,
         project_id: ProjectPath,
         cancellation: Cancellation,
-        idempotency_key: Key = None,
+        idempotency_key: Key,
     ) -> Project:
         """Cancel whole tonnes without a claim, from the end of a batch's line; a repeat gets the answer of then."""
-        key = id_of("can", request.state.caller, checked(idempotency_key))
+        key = id_of("can", request.state.caller, idempotency_key)
         await project_page(store, project_id)
         answer = await handlers.cancel(project_id, cancellation, cancellation_id=key, cause=cause_of(request))
         _mark(response, answer)
