@@ -1,0 +1,138 @@
+"""What every operation of the five services does alike: its servers, keys, unknown parameters, challenges, methods."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest_asyncio
+
+from deploy.issuer import LocalIssuer
+from deploy.settings import settings_kind
+from shared.contracts.topics import SERVICES
+from shared.web.auth import CAPABILITY_HEADER, Access, Capability, Scope, Signature
+from tests.component.misplaced import misplaced
+from tests.conftest import served
+
+PUBLIC_URL = "https://exchange.example"
+
+
+@dataclass
+class Service:
+    """A service, its document, and its access table."""
+
+    name: str
+    client: httpx.AsyncClient
+    document: dict[str, Any]
+    access: dict[str, Access]
+    issuer: LocalIssuer
+
+    def operations(self) -> Iterator[tuple[str, str, Access, dict[str, Any]]]:
+        """Yield the method, address, access and description of each operation for programs."""
+        for path, operations in self.document["paths"].items():
+            for method, operation in operations.items():
+                line = f"{method.upper()} {path}"
+                yield method.upper(), re.sub(r"\{\w+\}", "x", path), self.access[line], operation
+
+    def shown(self, access: Access, *scopes: str) -> dict[str, str]:
+        """Return the headers of staff that has the scope of a route, or these."""
+        wanted = scopes or ((access.name,) if isinstance(access, Scope) else ())
+        return {"Authorization": f"Bearer {self.issuer.token('staff', *wanted, organiser_id='org_demo')}"}
+
+
+@pytest_asyncio.fixture(params=SERVICES)
+async def service(request: Any, settings: Callable[..., Any], issuer: Any) -> AsyncIterator[Service]:
+    name: str = request.param
+    app = importlib.import_module(f"services.{name}.app")
+    async with served(app.create_app(settings(name, kind=settings_kind(name), public_url=PUBLIC_URL))) as client:
+        document = (await client.get(f"/v1/{name}/openapi.json")).json()
+        yield Service(name, client, document, importlib.import_module(f"services.{name}.api").ACCESS, issuer[0])
+
+
+async def test_the_document_names_the_one_address_of_the_site(service: Service) -> None:
+    (server,) = service.document["servers"]
+    assert server["url"] == PUBLIC_URL
+    assert server["description"]
+
+
+async def test_a_key_is_required_wherever_one_is_taken_and_who_forgets_it_is_told_what_to_send(
+    service: Service,
+) -> None:
+    for method, address, access, operation in service.operations():
+        keys = [one for one in operation.get("parameters", []) if one["name"].lower() == "idempotency-key"]
+        assert all(key["required"] and key["schema"]["minLength"] == 8 for key in keys)
+        if not keys or isinstance(access, Capability):
+            continue
+        for headers in ({}, {"Idempotency-Key": "short"}):
+            refused = await service.client.request(method, address, headers={**service.shown(access), **headers})
+            assert (refused.status_code, refused.json()["code"]) == (400, "idempotency_key_missing"), address
+            (error,) = refused.json()["errors"]
+            assert (error["in"], error["name"]) == ("header", "Idempotency-Key")
+            assert "8 to 255 characters" in refused.json()["detail"]
+
+
+async def test_a_query_parameter_that_an_operation_does_not_take_is_refused_by_its_name(service: Service) -> None:
+    for method, address, access, operation in service.operations():
+        if isinstance(access, Capability):
+            continue
+        known = [one["name"] for one in operation.get("parameters", []) if one["in"] == "query"]
+        asked = {**dict.fromkeys(known, "1"), "limt": "5"}
+        refused = await service.client.request(method, address, params=asked, headers=service.shown(access))
+        problem = refused.json()
+        assert (refused.status_code, problem["code"]) == (422, "invalid_request"), (address, refused.text)
+        assert [(error["in"], error["name"]) for error in problem["errors"]] == [("query", "limt")]
+        assert all(name in problem["detail"] for name in known)
+        assert misplaced(problem, None) == []
+
+
+async def test_a_page_takes_any_query_parameter(service: Service) -> None:
+    pages = [line.split()[1] for line in service.access if line.startswith("GET /") and "/v1/" not in line]
+    plain = [page for page in pages if "{" not in page and not page.endswith("/events")]
+    for page in plain:
+        plainly = await service.client.get(page)
+        answer = await service.client.get(page, params={"utm_source": "poster"})
+        assert answer.status_code == plainly.status_code, page
+
+
+async def test_who_is_refused_is_told_what_to_show(service: Service) -> None:
+    for method, address, access, _ in service.operations():
+        refused = await service.client.request(method, address)
+        if isinstance(access, Scope):
+            asked = f'Bearer realm="diandian", scope="{access.name}"'
+            assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, asked)
+            forged = await service.client.request(method, address, headers={"Authorization": "Bearer e30.e30.e30"})
+            assert (forged.status_code, forged.headers["WWW-Authenticate"]) == (401, f'{asked}, error="invalid_token"')
+            other = await service.client.request(method, address, headers=service.shown(access, "nothing:read"))
+            assert (other.status_code, other.json()["code"]) == (403, "insufficient_scope")
+            assert other.headers["WWW-Authenticate"] == (
+                f'Bearer realm="diandian", error="insufficient_scope", scope="{access.name}"'
+            )
+        elif isinstance(access, Capability):
+            asked = f'Diandian-Capability realm="diandian", header="{CAPABILITY_HEADER}"'
+            assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, asked)
+            other = await service.client.request(method, address, headers={CAPABILITY_HEADER: "0" * 26})
+            assert other.status_code in (403, 404)
+            assert "WWW-Authenticate" not in other.headers
+        elif isinstance(access, Signature):
+            asked = f'Diandian-Signature realm="diandian", header="{access.header}"'
+            assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, asked)
+        elif refused.status_code == 401:
+            assert refused.headers["WWW-Authenticate"].startswith("Diandian-Capability ")
+
+
+async def test_a_method_that_an_address_does_not_take_is_answered_with_those_it_takes(service: Service) -> None:
+    for line in service.access:
+        address = re.sub(r"\{\w+\}", "x", line.split()[1])
+        shape = re.sub(r"\{\w+\}", "{}", line.split()[1])
+        refused = await service.client.request("TRACE", address)
+        assert refused.status_code == 405, address
+        named = {one.split()[0] for one in service.access if re.sub(r"\{\w+\}", "{}", one.split()[1]) == shape}
+        allowed = set(refused.headers["Allow"].split(", "))
+        assert named <= allowed, address
+        assert ("HEAD" in allowed) == ("GET" in allowed), address
+        for method in allowed - {"HEAD"}:
+            assert (await service.client.request(method, address)).status_code != 405, (method, address)
