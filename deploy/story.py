@@ -94,7 +94,7 @@ class Guest:
         """Wait for the certificate and return its code and address."""
 
         async def there() -> dict[str, Any] | None:
-            address = f"/v1/certificates/orders/{self.order['order_id']}"
+            address = f"/v1/order-certificates/{self.order['order_id']}"
             answer = await self.client.get(address, headers={CAPABILITY_HEADER: self.capability})
             # Certificates may not have consumed the purchase yet.
             if answer.status_code == httpx.codes.NOT_FOUND:

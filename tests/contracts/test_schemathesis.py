@@ -196,7 +196,7 @@ def registry(infra: Infra, issuer: tuple[LocalIssuer, str, str]) -> Iterator[Ser
             # Of two topics either may be read first, and nothing is posted that is not held.
             wait_for(lambda: client.get(f"/projects/{project_id}").json()["batches"][0]["held"])
             publish(infra, purchased(order))
-            wait_for(lambda: client.get(f"/retirements/orders/{order.order_id}").is_success)
+            wait_for(lambda: client.get(f"/order-retirements/{order.order_id}").is_success)
             wait_for(lambda: client.get("/proof").is_success)
         served.things = {
             "project_id": project_id,

@@ -182,7 +182,7 @@ def api_router(handlers: Handlers, *, clock: Callable[[], datetime], public_url:
             revocation=certificate.revocation,
         )
 
-    @routes.get("/v1/certificates/orders/{order_id}", operation_id="get_certificate_of_order")
+    @routes.get("/v1/order-certificates/{order_id}", operation_id="get_certificate_of_order")
     async def get_certificate_of_order(order_id: OrderPath) -> CertificateOfOrder:
         """Return the code of an order's certificate to whoever holds the order's capability.
 

@@ -30,7 +30,7 @@ ACCESS: dict[str, Access] = {
     # The capabilities of the footprints, and of the profile if there is one, come in the request itself.
     "POST /v1/orders": PUBLIC,
     "GET /v1/orders": BACK_OFFICE,
-    "GET /v1/orders/payables": BACK_OFFICE,
+    "GET /v1/payables": BACK_OFFICE,
     "GET /v1/orders/{order_id}": BUYER,
     "GET /v1/orders/{order_id}/events": BUYER,
     "POST /v1/orders/{order_id}/cancel": BUYER,
@@ -44,7 +44,7 @@ ACCESS: dict[str, Access] = {
     "PUT /v1/balances/{scene_id}/strikes/{footprint_id}": ORGANISER,
     "DELETE /v1/balances/{scene_id}/strikes/{footprint_id}": ORGANISER,
     "POST /v1/balances/{scene_id}/orders": ORGANISER,
-    "PATCH /v1/balances/beneficiary": ORGANISER,
+    "PATCH /v1/organiser/beneficiary": ORGANISER,
     # Whoever signs a notice is the provider.
     "POST /v1/payments/notices/sandbox": Signature(SIGNATURE_HEADER),
     "GET /orders/new": PUBLIC,

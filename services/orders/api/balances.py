@@ -110,7 +110,7 @@ def balance_router(deps: Dependencies) -> APIRouter:
         # Staff comes and goes: the profile is opened by a token that names the organiser, by no capability.
         return OrderMade.made(made.order, livemode=livemode, capability=mint.capability, profile_capability=None)
 
-    @routes.patch("/v1/balances/beneficiary", operation_id="change_organiser")
+    @routes.patch("/v1/organiser/beneficiary", operation_id="change_organiser")
     async def change_organiser(request: Request, body: ProfileChanged) -> ProfileResponse:
         """Call or show the organiser otherwise, once it has ordered; board hidden takes it off the boards."""
         beneficiary_id = beneficiary_of(organiser_of(request))

@@ -142,7 +142,7 @@ def api_router(deps: Dependencies) -> APIRouter:
             next_cursor=_cursor(orders[-1]) if has_more else None,
         )
 
-    @routes.get("/v1/orders/payables", operation_id="list_payables")
+    @routes.get("/v1/payables", operation_id="list_payables")
     async def list_payables() -> Payables:
         """Return what each project owner is due: the subtotals of all retired orders."""
         await count_payables(store)

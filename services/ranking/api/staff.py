@@ -36,17 +36,17 @@ def staff_router(handlers: Handlers, *, livemode: bool) -> APIRouter:
     async def progress_of(number: int) -> Rebuild:
         found = await handlers.rebuild(number)
         if found is None:
-            raise NotFound(f"There is no rebuild {number}. Ask for one with POST /v1/boards/rebuilds.")
+            raise NotFound(f"There is no rebuild {number}. Ask for one with POST /v1/board-rebuilds.")
         requested_at, replicas = found
         return Rebuild(rebuild=number, livemode=livemode, requested_at=requested_at, replicas=replicas)
 
-    @routes.post("/v1/boards/rebuilds", operation_id="rebuild_boards", status_code=202)
+    @routes.post("/v1/board-rebuilds", operation_id="rebuild_boards", status_code=202)
     async def rebuild_boards(request: Request, idempotency_key: Key) -> Rebuild:
         """Have every replica fold the log again from the first message, compare and swap; boards answer meanwhile."""
         caller = request.state.caller
         return await progress_of(await handlers.request_rebuild(id_of("rebuild", caller, idempotency_key), by=caller))
 
-    @routes.get("/v1/boards/rebuilds/{rebuild}", operation_id="get_rebuild")
+    @routes.get("/v1/board-rebuilds/{rebuild}", operation_id="get_rebuild")
     async def get_rebuild(rebuild: Number) -> Rebuild:
         """Return how far a rebuild is."""
         return await progress_of(rebuild)

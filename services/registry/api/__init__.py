@@ -26,7 +26,7 @@ ACCESS: dict[str, Access] = {
     "POST /v1/projects/{project_id}/listings": REGISTRAR,
     "POST /v1/projects/{project_id}/batches": REGISTRAR,
     "POST /v1/projects/{project_id}/cancellations": REGISTRAR,
-    "GET /v1/retirements/orders/{order_id}": PUBLIC,
+    "GET /v1/order-retirements/{order_id}": PUBLIC,
     "GET /v1/retirements/{serial}": PUBLIC,
     "GET /v1/proof": PUBLIC,
     "POST /v1/proof/recounts": REGISTRAR,

@@ -177,7 +177,7 @@ def api_router(store: Store, handlers: Handlers, *, livemode: bool) -> APIRouter
         _mark(response, answer)
         return project_shown(answer.page, livemode=livemode)
 
-    @routes.get("/v1/retirements/orders/{order_id}", operation_id="get_retirement_of_order")
+    @routes.get("/v1/order-retirements/{order_id}", operation_id="get_retirement_of_order")
     async def get_retirement_of_order(order_id: str) -> Retirements:
         """Return what was retired for an order."""
         return await retirement_of_order(store, order_id, livemode=livemode)
