@@ -216,11 +216,11 @@ def test_everything_that_a_machine_lacks_is_named_at_once_before_anything_is_don
 
 OWNED = {
     "calculator": "/ /nobody /s/ABC /life /footprints/fp_1 /v1/scenes /v1/footprints/fp_1",
-    "registry": "/projects /retirements/1 /proof /v1/projects /v1/batches /v1/retirements /v1/proof",
-    "orders": "/orders/ord_1 /v1/orders /v1/quotes /v1/payments/x /v1/beneficiaries",
+    "registry": "/projects /retirements/1 /proof /v1/projects /v1/retirements /v1/order-retirements /v1/proof",
+    "orders": "/orders/ord_1 /v1/orders /v1/quotes /v1/payments/x /v1/beneficiaries /v1/payables",
     "sandbox": "/sandbox/pay /v1/sandbox/pay",
     "certificates": "/c/ABC /v /v/ABC /v1/certificates/ABC /v1/verifications",
-    "ranking": "/boards/people /v1/boards/people",
+    "ranking": "/boards/people /v1/boards/people /v1/board-rebuilds",
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.calculator.domain.answers import Answers
@@ -120,10 +120,10 @@ def api_router(store: Store, handlers: Handlers, *, secret: str, livemode: bool)
             data=[scene_shown(scene_id, scene, figures[scene_id], livemode=livemode) for scene_id, scene in found]
         )
 
-    @routes.get("/v1/scenes/{code}", operation_id="get_scene")
-    async def get_scene(code: str) -> SceneResponse:
+    @routes.get("/v1/scenes/{scene_id}", operation_id="get_scene")
+    async def get_scene(scene_id: Annotated[str, Path(description="the code on its poster")]) -> SceneResponse:
         """Return a scene by the code on its poster."""
-        scene_id, scene = await handlers.scene(code)
+        scene_id, scene = await handlers.scene(scene_id)
         figures = await store.figures.of([scene_id])
         return scene_shown(scene_id, scene, figures[scene_id], livemode=livemode)
 
