@@ -9,6 +9,7 @@ import services.registry as card
 from services.registry import api, stream
 from services.registry.api.people import page_router
 from services.registry.api.programs import api_router
+from services.registry.api.reserves import reserves_router
 from services.registry.handlers.ledger import Handlers
 from services.registry.handlers.recount import Recounter
 from services.registry.store.store import Store
@@ -43,6 +44,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description=card.__doc__ or "",
         routers=[
             api_router(store, handlers, livemode=settings.livemode),
+            reserves_router(store, livemode=settings.livemode),
             page_router(store, pages, livemode=settings.livemode),
         ],
         access=api.ACCESS,

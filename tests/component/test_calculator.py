@@ -210,7 +210,8 @@ async def test_a_scene_put_again_tells_nothing_and_a_change_tells_the_next_seque
     scene_id = id_of("scn", code)
     for name in ("One (demo)", "One (demo)", "Two (demo)"):
         scene = {**SCENE, "code": code, "names": {"en": name}}
-        answer = await calculator.put(f"/v1/scenes/{scene_id}", json=scene, headers=calculator.staff)  # type: ignore[attr-defined]
+        headers = calculator.staff | ({"If-Match": '"1"'} if name.startswith("Two") else {})  # type: ignore[attr-defined]
+        answer = await calculator.put(f"/v1/scenes/{scene_id}", json=scene, headers=headers)
         assert answer.status_code == 200
 
     async def told_twice() -> Any:

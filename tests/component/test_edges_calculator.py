@@ -40,7 +40,7 @@ FORMS = ("POST /s/{code}/preview", "POST /s/{code}/footprints", "POST /life/foot
 SOUND: dict[str, Sound] = {
     "GET /v1/scenes": Sound(),
     "GET /v1/scenes/{scene_id}": Sound(path={"scene_id": CODE}),
-    "PUT /v1/scenes/{scene_id}": Sound(path={"scene_id": SCENE_ID}, json=WHOLE_SCENE),
+    "PUT /v1/scenes/{scene_id}": Sound(path={"scene_id": SCENE_ID}, json=WHOLE_SCENE, headers={"If-Match": "*"}),
     "POST /v1/scenes/{scene_id}/footprints": Sound(
         path={"scene_id": SCENE_ID}, headers=KEY, json={"answers": ANSWERS, "replaces": None}
     ),

@@ -23,6 +23,7 @@ from shared.contracts.event import FootprintId
 from shared.web.app import cause_of
 from shared.web.auth import Forbidden
 from shared.web.idempotency import Key
+from shared.web.preconditions import VERSIONED, Conditions, etag
 
 ScenePath = Annotated[str, Path(pattern=r"^scn_[0-9A-HJKMNP-TV-Z]{26}$")]
 
@@ -46,10 +47,22 @@ def organiser_router(store: Store, handlers: Handlers, *, secret: str, livemode:
     """Build the routes for organisers."""
     routes = APIRouter(tags=["organisers"])
 
-    @routes.put("/v1/scenes/{scene_id}", operation_id="put_scene")
-    async def put_scene(request: Request, scene_id: ScenePath, scene: Scene) -> SceneResponse:
-        """Make a scene, or change it as a whole; the same content again changes nothing."""
-        await handlers.publish_scene(scene_id, scene, organiser_id=organiser_of(request), cause=cause_of(request))
+    @routes.put("/v1/scenes/{scene_id}", operation_id="put_scene", responses=VERSIONED)
+    async def put_scene(
+        request: Request, response: Response, scene_id: ScenePath, scene: Scene, precondition: Conditions
+    ) -> SceneResponse:
+        """Make a scene, or change it as a whole; the same content again changes nothing.
+
+        A change names in If-Match the version that it changes, which is the ETag of the scene.
+        """
+        version = await handlers.publish_scene(
+            scene_id,
+            scene,
+            organiser_id=organiser_of(request),
+            precondition=precondition,
+            cause=cause_of(request),
+        )
+        response.headers["ETag"] = etag(version)
         figures = await store.figures.of([scene_id])
         return scene_shown(scene_id, scene, figures[scene_id], livemode=livemode)
 

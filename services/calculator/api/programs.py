@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from services.calculator.domain.lines import Line
 from services.calculator.domain.scenes import COUNTED, LEFT_OUT, Scene, Source
 from services.calculator.handlers import HOME, Handlers, UnknownFootprint, Wanted
 from services.calculator.pages import places
+from services.calculator.store.directory import DirectoryPlace
 from services.calculator.store.store import Store, StoredFootprint
 from shared.contracts.event import Country, FootprintId
 from shared.sentence import Sentence
@@ -23,6 +25,11 @@ from shared.web import languages
 from shared.web.app import cause_of
 from shared.web.auth import Forbidden, Unauthenticated, hash_of, presented, token_of
 from shared.web.idempotency import Key, body_hash, id_of
+from shared.web.lists import HOW_MANY, Cursor, ListResponse, cursor_of, cursor_unknown, page_of, place_of
+from shared.web.preconditions import VERSIONED, etag
+
+_SCENE_PLACE = re.compile(r"(open|closed) ([0-9A-Z]{4,12}) (scn_[0-9A-HJKMNP-TV-Z]{26})")
+_AIRPORT_PLACE = re.compile(r"([A-Z]{3})")
 
 
 class SceneResponse(BaseModel):
@@ -38,12 +45,22 @@ class SceneResponse(BaseModel):
     neutralised_g: int
 
 
-class Scenes(BaseModel):
-    """Scenes that were found, open ones first."""
+class Scenes(ListResponse[SceneResponse]):
+    """Scenes that were found, open ones first, then by code; one that closes meanwhile may come again."""
 
-    data: list[SceneResponse]
-    has_more: bool = False
-    next_cursor: str | None = None
+
+class AirportResponse(BaseModel):
+    """An airport of the factor release, whose distances count."""
+
+    iata: str
+    name: str
+    city: str
+    country: str
+    text: str
+
+
+class Airports(ListResponse[AirportResponse]):
+    """Airports that a text means, the best first."""
 
 
 class FootprintRequest(BaseModel):
@@ -112,34 +129,66 @@ def api_router(store: Store, handlers: Handlers, *, secret: str, livemode: bool)
     routes = APIRouter(tags=["calculator"])
 
     @routes.get("/v1/scenes", operation_id="list_scenes")
-    async def list_scenes(q: Annotated[str, Query(max_length=80, description="code, name or place")] = "") -> Scenes:
-        """Find scenes."""
-        found = await handlers.scenes(q)
-        figures = await store.figures.of([scene_id for scene_id, _ in found])
+    async def list_scenes(
+        q: Annotated[
+            str, Query(max_length=80, description="a part of the code, a name, the city or the place; all without it")
+        ] = "",
+        limit: Annotated[int, Query(ge=1, le=100, description=HOW_MANY)] = 50,
+        cursor: Cursor = None,
+    ) -> Scenes:
+        """Find scenes that are open or closed."""
+        found, beyond = await handlers.scenes(q, after=scene_place(cursor) if cursor else None, limit=limit)
+        figures = await store.figures.of([one.scene_id for one in found])
         return Scenes(
-            data=[scene_shown(scene_id, scene, figures[scene_id], livemode=livemode) for scene_id, scene in found]
+            data=[scene_shown(one.scene_id, one.scene, figures[one.scene_id], livemode=livemode) for one in found],
+            has_more=beyond is not None,
+            next_cursor=scene_cursor(beyond) if beyond else None,
         )
 
-    @routes.get("/v1/scenes/{scene_id}", operation_id="get_scene")
-    async def get_scene(scene_id: Annotated[str, Path(description="the code on its poster")]) -> SceneResponse:
-        """Return a scene by the code on its poster."""
-        scene_id, scene = await handlers.scene(scene_id)
-        figures = await store.figures.of([scene_id])
-        return scene_shown(scene_id, scene, figures[scene_id], livemode=livemode)
+    @routes.get("/v1/scenes/{scene_id}", operation_id="get_scene", responses=VERSIONED)
+    async def get_scene(
+        response: Response,
+        scene_id: Annotated[
+            str, Path(max_length=200, description="the code on its poster, in capitals or not, or the id of the scene")
+        ],
+    ) -> SceneResponse:
+        """Return a scene by its id or its code. Its ETag is the version that a change must name."""
+        found = await handlers.scene(scene_id, field="scene_id")
+        response.headers["ETag"] = etag(found.version)
+        figures = await store.figures.of([found.scene_id])
+        return scene_shown(found.scene_id, found.scene, figures[found.scene_id], livemode=livemode)
 
     @routes.get("/v1/airports", operation_id="find_airports")
-    async def find_airports(q: Annotated[str, Query(max_length=80)]) -> list[dict[str, str]]:
-        """Find airports by code, name, or city in English, Chinese or Hindi, the best first; text is for people."""
-        return [
-            {
-                "iata": airport.iata,
-                "name": airport.name,
-                "city": airport.city,
-                "country": airport.country,
-                "text": places.written(airport, languages.current().language),
-            }
-            for airport in places.found(q, handlers.release)
-        ]
+    async def find_airports(
+        q: Annotated[
+            str, Query(max_length=80, description="code, name, or city in English, Chinese or Hindi, or a part of it")
+        ],
+        limit: Annotated[int, Query(ge=1, le=50, description=HOW_MANY)] = 10,
+        cursor: Cursor = None,
+    ) -> Airports:
+        """Find airports by code, name or city, the best first."""
+        found = places.found(q, handlers.release)
+        if cursor:
+            (last,) = place_of(cursor, _AIRPORT_PLACE)
+            codes = [airport.iata for airport in found]
+            if last not in codes:
+                raise cursor_unknown()
+            found = found[codes.index(last) + 1 :]
+        page, next_cursor = page_of(found[: limit + 1], limit, lambda airport: (airport.iata,))
+        return Airports(
+            data=[
+                AirportResponse(
+                    iata=airport.iata,
+                    name=airport.name,
+                    city=airport.city,
+                    country=airport.country,
+                    text=places.written(airport, languages.current().language),
+                )
+                for airport in page
+            ],
+            has_more=next_cursor is not None,
+            next_cursor=next_cursor,
+        )
 
     @routes.post("/v1/footprints", operation_id="calculate_footprint", status_code=201)
     async def calculate_footprint(
@@ -164,6 +213,18 @@ def api_router(store: Store, handlers: Handlers, *, secret: str, livemode: bool)
         return await footprint_shown(store, handlers, stored, livemode=livemode)
 
     return routes
+
+
+def scene_cursor(place: DirectoryPlace) -> str:
+    """Return the cursor that goes on after a scene."""
+    is_closed, code, scene_id = place
+    return cursor_of("closed" if is_closed else "open", code, scene_id)
+
+
+def scene_place(cursor: str) -> DirectoryPlace:
+    """Return the scene that a cursor goes on after. Raises CursorUnknown."""
+    status, code, scene_id = place_of(cursor, _SCENE_PLACE)
+    return status == "closed", code, scene_id
 
 
 def scene_shown(scene_id: str, scene: Scene, figures: Figures, *, livemode: bool) -> SceneResponse:
@@ -271,14 +332,3 @@ def _factor(factor: Factor) -> dict[str, Any]:
         "grade": factor.grade,
         "half_width": str(factor.half_width),
     }
-
-
-__all__ = [
-    "FootprintRequest",
-    "FootprintResponse",
-    "SceneResponse",
-    "api_router",
-    "footprint_shown",
-    "scene_shown",
-    "wanted_of",
-]

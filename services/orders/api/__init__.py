@@ -1,7 +1,14 @@
 """The addresses of orders: for programs under /v1, for people everywhere else, and those of the payment provider."""
 
-from services.orders.api.programs import CursorUnknown, FootprintUnknown
-from services.orders.domain.balance.balance import NothingLeft, NotInBalance, SceneNotYours, SceneOpen, SceneUnknown
+from services.orders.api.programs import FootprintUnknown
+from services.orders.domain.balance.balance import (
+    NothingLeft,
+    NotInBalance,
+    NotStruck,
+    SceneNotYours,
+    SceneOpen,
+    SceneUnknown,
+)
 from services.orders.domain.beneficiary.beneficiary import BeneficiaryErased, KindFixed, MandateOutdated, NameMissing
 from services.orders.domain.beneficiary.names import NameInvalid, NameUnprintable
 from services.orders.domain.order.claim import ClaimMismatch, ClaimRefused
@@ -19,6 +26,8 @@ from services.orders.domain.order.refunds import RefundNotOpen, RefundUnknown
 from services.orders.handlers.sandbox import SIGNATURE_HEADER
 from shared.refusal import Refusal
 from shared.web.auth import PUBLIC, Access, Capability, Scope, Signature
+from shared.web.lists import CursorUnknown
+from shared.web.preconditions import PreconditionFailed, PreconditionMissing
 
 BUYER = Capability("ord", "order_id")
 PROFILE = Capability("ben", "beneficiary_id")
@@ -41,6 +50,7 @@ ACCESS: dict[str, Access] = {
     # The token's organiser_id says whose scenes these may be.
     "GET /v1/balances/{scene_id}": ORGANISER,
     "GET /v1/balances/{scene_id}/footprints": ORGANISER,
+    "GET /v1/balances/{scene_id}/strikes/{footprint_id}": ORGANISER,
     "PUT /v1/balances/{scene_id}/strikes/{footprint_id}": ORGANISER,
     "DELETE /v1/balances/{scene_id}/strikes/{footprint_id}": ORGANISER,
     "POST /v1/balances/{scene_id}/orders": ORGANISER,
@@ -57,6 +67,9 @@ ACCESS: dict[str, Access] = {
 }
 STATUSES: dict[type[Refusal], int] = {
     CursorUnknown: 422,
+    PreconditionFailed: 412,
+    PreconditionMissing: 428,
+    NotStruck: 404,
     FootprintUnknown: 404,
     DoesNotFit: 409,
     ProjectUnknown: 404,

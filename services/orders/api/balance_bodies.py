@@ -13,6 +13,7 @@ from services.orders.domain.beneficiary.beneficiary import Naming
 from shared.contracts.calculator import ScenePublished
 from shared.contracts.event import ProjectId
 from shared.contracts.orders import Board
+from shared.web.lists import ListResponse
 
 
 class OrganiserNaming(RequestBody):
@@ -103,10 +104,7 @@ class CountedResponse(BaseModel):
         )
 
 
-class CountedPage(BaseModel):
-    """A page of counting footprints that stand alike."""
+class CountedPage(ListResponse[CountedResponse]):
+    """Counting footprints that stand alike."""
 
     livemode: bool
-    data: list[CountedResponse]
-    has_more: bool
-    next_cursor: str | None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import base64
+import re
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Annotated
@@ -32,9 +32,12 @@ from services.orders.store.store import Loaded
 from shared.refusal import Refusal
 from shared.web.app import cause_of
 from shared.web.idempotency import Key
+from shared.web.lists import HOW_MANY, Cursor, cursor_unknown, page_of, place_of
 
 PROGRESS_SECONDS = 0.3
 KEEP_ALIVE_SECONDS = 15
+_ORDER_PLACE = re.compile(r"([0-9T:.+-]{10,30}[+]00:00) (ord_[0-9A-HJKMNP-TV-Z]{26})")
+_PAYABLE_PLACE = re.compile(r"(.{1,100}) ([A-Z]{3})")
 OrderPath = Annotated[str, Path(pattern=r"^ord_[0-9A-HJKMNP-TV-Z]{26}$", examples=["ord_" + "0" * 25 + "1"])]
 
 
@@ -42,12 +45,6 @@ class FootprintUnknown(Refusal):
     """The footprint has not arrived yet (404)."""
 
     code = "footprint_unknown"
-
-
-class CursorUnknown(Refusal):
-    """The cursor is not one that was given (422)."""
-
-    code = "cursor_unknown"
 
 
 def api_router(deps: Dependencies) -> APIRouter:
@@ -129,25 +126,32 @@ def api_router(deps: Dependencies) -> APIRouter:
         *,
         state: State | None = None,
         owes: Annotated[bool, Query(description="only those with a refund that is neither made nor settled")] = False,
-        limit: Annotated[int, Query(ge=1, le=200)] = 50,
-        cursor: Annotated[str | None, Query(max_length=200)] = None,
+        limit: Annotated[int, Query(ge=1, le=200, description=HOW_MANY)] = 50,
+        cursor: Cursor = None,
     ) -> Orders:
         """Return orders by time and id, for the back office."""
-        page = await store.page(state=state, owes=owes, after=_place(cursor) if cursor else None, limit=limit + 1)
-        orders = [loaded.value for loaded in page[:limit]]
-        has_more = len(page) > limit
-        return Orders(
-            data=await shown_orders(orders),
-            has_more=has_more,
-            next_cursor=_cursor(orders[-1]) if has_more else None,
+        found = await store.page(state=state, owes=owes, after=_place(cursor) if cursor else None, limit=limit + 1)
+        page, next_cursor = page_of(
+            [loaded.value for loaded in found], limit, lambda order: (order.created_at.isoformat(), order.order_id)
         )
+        return Orders(data=await shown_orders(page), has_more=next_cursor is not None, next_cursor=next_cursor)
 
     @routes.get("/v1/payables", operation_id="list_payables")
-    async def list_payables() -> Payables:
-        """Return what each project owner is due: the subtotals of all retired orders."""
+    async def list_payables(
+        limit: Annotated[int, Query(ge=1, le=500, description=HOW_MANY)] = 100, cursor: Cursor = None
+    ) -> Payables:
+        """Return what each project owner is due, by owner and currency: the subtotals of all retired orders."""
+        after = place_of(cursor, _PAYABLE_PLACE) if cursor else None
         await count_payables(store)
+        page, next_cursor = page_of(
+            await store.payables.page(after=after, limit=limit + 1),
+            limit,
+            lambda payable: (payable.owner_id, payable.currency),
+        )
         return Payables(
             livemode=livemode,
+            has_more=next_cursor is not None,
+            next_cursor=next_cursor,
             data=[
                 PayableResponse(
                     owner_id=payable.owner_id,
@@ -156,7 +160,7 @@ def api_router(deps: Dependencies) -> APIRouter:
                     mass_g=payable.grams,
                     subtotal_fen=payable.subtotal_fen,
                 )
-                for payable in await store.payables.all()
+                for payable in page
             ],
         )
 
@@ -208,14 +212,9 @@ def _offer(offer: Offer) -> OfferResponse:
     )
 
 
-def _cursor(order: Order) -> str:
-    place = f"{order.created_at.isoformat()} {order.order_id}"
-    return base64.urlsafe_b64encode(place.encode()).decode()
-
-
 def _place(cursor: str) -> tuple[datetime, str]:
+    moment, order_id = place_of(cursor, _ORDER_PLACE)
     try:
-        moment, order_id = base64.urlsafe_b64decode(cursor).decode().split(" ")
         return datetime.fromisoformat(moment), order_id
     except ValueError:
-        raise CursorUnknown("Start again without a cursor; this one was not given here.", field="cursor") from None
+        raise cursor_unknown() from None

@@ -13,6 +13,7 @@ from services.orders.domain.order.decide import as_made
 from services.orders.domain.order.machine import State
 from services.orders.domain.order.order import NotOurs, Order, Payment, PaymentState, RefundReason, RefundState
 from shared.contracts.orders import ClaimedFootprint
+from shared.web.lists import ListResponse
 
 
 class OfferResponse(BaseModel):
@@ -186,12 +187,8 @@ class OrderMade(OrderFacts):
         return cls.model_validate({**fields, "capability": capability, "profile_capability": profile_capability})
 
 
-class Orders(BaseModel):
-    """A page of orders by time and id."""
-
-    data: list[OrderResponse]
-    has_more: bool
-    next_cursor: str | None
+class Orders(ListResponse[OrderResponse]):
+    """Orders by time and id."""
 
 
 class PayableResponse(BaseModel):
@@ -204,13 +201,10 @@ class PayableResponse(BaseModel):
     subtotal_fen: int
 
 
-class Payables(BaseModel):
-    """What all owners are due."""
+class Payables(ListResponse[PayableResponse]):
+    """What owners are due, by owner and currency."""
 
     livemode: bool
-    data: list[PayableResponse]
-    has_more: bool = False
-    next_cursor: str | None = None
 
 
 class Taken(BaseModel):

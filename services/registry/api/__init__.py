@@ -1,6 +1,5 @@
 """The registry's addresses: for programs under /v1, for people everywhere else."""
 
-from services.registry.api.programs import VersionMissing
 from services.registry.api.retirements import NothingThere
 from services.registry.domain.commands import (
     ExceedsVerifiedAmount,
@@ -17,6 +16,8 @@ from services.registry.domain.commands import (
 from services.registry.domain.serials import NotASerial
 from shared.refusal import Refusal
 from shared.web.auth import PUBLIC, Access, Scope
+from shared.web.lists import CursorUnknown
+from shared.web.preconditions import PreconditionMissing
 
 REGISTRAR = Scope("registry:write")
 ACCESS: dict[str, Access] = {
@@ -37,7 +38,8 @@ ACCESS: dict[str, Access] = {
 }
 STATUSES: dict[type[Refusal], int] = {
     NothingThere: 404,
-    VersionMissing: 428,
+    CursorUnknown: 422,
+    PreconditionMissing: 428,
     NotASerial: 404,
     UnknownBatch: 404,
     ListingChanged: 412,
