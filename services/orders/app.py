@@ -18,6 +18,7 @@ from services.orders.api.payments import payment_router
 from services.orders.api.people import page_router
 from services.orders.api.profiles import profile_router
 from services.orders.api.programs import api_router
+from services.orders.api.quotes import quote_router
 from services.orders.handlers.balances import Balances
 from services.orders.handlers.orders import Handlers
 from services.orders.handlers.payables import count_payables
@@ -83,6 +84,7 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], datetime
         service="orders",
         description=card.__doc__ or "",
         routers=[
+            quote_router(deps),
             api_router(deps),
             payment_router(deps),
             profile_router(deps),

@@ -66,19 +66,19 @@ class FieldError(BaseModel):
     name: Annotated[
         str | SkipJsonSchema[None], Field(description="of query, header and path: the name of the parameter")
     ] = None
-    detail: str
+    detail: Annotated[str, Field(description="what is wrong, and what to do")]
 
 
 class Problem(BaseModel):
     """RFC 9457 problem details; `code` is stable, `request_id` finds the request in the logs."""
 
     type: Annotated[str, Field(description="the address of a page that explains the code and says what to do")]
-    title: str
-    status: int
-    detail: str
-    code: str
-    request_id: str
-    errors: list[FieldError] = []
+    title: Annotated[str, Field(description="the kind of failure in a few words, for people")]
+    status: Annotated[int, Field(description="the HTTP status")]
+    detail: Annotated[str, Field(description="what went wrong here and what to do, for people")]
+    code: Annotated[str, Field(description="what went wrong, for programs; it never changes")]
+    request_id: Annotated[str, Field(description="finds the request in our logs")]
+    errors: Annotated[list[FieldError], Field(description="what is wrong, place by place")] = []
 
 
 class Problems:

@@ -7,14 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.calculator.api.programs import (
-    FootprintRequest,
-    FootprintResponse,
-    SceneResponse,
-    footprint_shown,
-    scene_shown,
-    wanted_of,
-)
+from services.calculator.api.programs import FootprintRequest, wanted_of
+from services.calculator.api.responses import FootprintResponse, SceneResponse, footprint_shown, scene_shown
 from services.calculator.domain.answers import Answers
 from services.calculator.domain.scenes import Scene
 from services.calculator.handlers import Handlers
@@ -25,7 +19,7 @@ from shared.web.auth import Forbidden
 from shared.web.idempotency import Key
 from shared.web.preconditions import VERSIONED, Conditions, etag
 
-ScenePath = Annotated[str, Path(pattern=r"^scn_[0-9A-HJKMNP-TV-Z]{26}$")]
+ScenePath = Annotated[str, Path(pattern=r"^scn_[0-9A-HJKMNP-TV-Z]{26}$", description="the scene, by its id")]
 
 
 class AccountRequest(BaseModel):
@@ -33,7 +27,7 @@ class AccountRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    answers: Answers
+    answers: Annotated[Answers, Field(description="what the organiser itself used or had carried")]
     replaces: Annotated[FootprintId | None, Field(description="the account whose answers change")] = None
 
 

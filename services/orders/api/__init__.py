@@ -1,6 +1,6 @@
 """The addresses of orders: for programs under /v1, for people everywhere else, and those of the payment provider."""
 
-from services.orders.api.programs import FootprintUnknown
+from services.orders.api.quotes import FootprintUnknown
 from services.orders.domain.balance.balance import (
     NothingLeft,
     NotInBalance,

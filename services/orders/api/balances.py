@@ -20,8 +20,22 @@ from shared.web.idempotency import Key, id_of
 from shared.web.lists import HOW_MANY, Cursor, page_of, place_of
 from shared.web.preconditions import VERSIONED, Conditions, IfMatch, Precondition, etag
 
-ScenePath = Annotated[str, Path(pattern=r"^scn_[0-9A-HJKMNP-TV-Z]{26}$", examples=["scn_" + "0" * 25 + "1"])]
-FootprintPath = Annotated[str, Path(pattern=r"^fp_[0-9A-HJKMNP-TV-Z]{26}$", examples=["fp_" + "0" * 25 + "1"])]
+ScenePath = Annotated[
+    str,
+    Path(
+        pattern=r"^scn_[0-9A-HJKMNP-TV-Z]{26}$",
+        description="a scene of the token's organiser",
+        examples=["scn_" + "0" * 25 + "1"],
+    ),
+]
+FootprintPath = Annotated[
+    str,
+    Path(
+        pattern=r"^fp_[0-9A-HJKMNP-TV-Z]{26}$",
+        description="the footprint that counts of its chain",
+        examples=["fp_" + "0" * 25 + "1"],
+    ),
+]
 _ROOT = re.compile(r"(fp_[0-9A-HJKMNP-TV-Z]{26})")
 
 
@@ -53,7 +67,7 @@ def balance_router(deps: Dependencies) -> APIRouter:
     async def list_footprints(
         request: Request,
         scene_id: ScenePath,
-        standing: Standing = "left",
+        standing: Annotated[Standing, Query(description="left, covered by orders, or struck")] = "left",
         limit: Annotated[int, Query(ge=1, le=500, description=HOW_MANY)] = 100,
         cursor: Cursor = None,
     ) -> CountedPage:

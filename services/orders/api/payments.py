@@ -17,7 +17,14 @@ from services.orders.handlers.sandbox import SIGNATURE_HEADER, Method
 from shared.web.app import cause_of
 from shared.web.idempotency import Key, body_hash, checked, id_of
 
-PaymentPath = Annotated[str, Path(pattern=r"^pay_[0-9A-HJKMNP-TV-Z]{26}$", examples=["pay_" + "0" * 25 + "1"])]
+PaymentPath = Annotated[
+    str,
+    Path(
+        pattern=r"^pay_[0-9A-HJKMNP-TV-Z]{26}$",
+        description="a payment of the order",
+        examples=["pay_" + "0" * 25 + "1"],
+    ),
+]
 
 
 async def start_payment(
@@ -92,7 +99,11 @@ def payment_router(deps: Dependencies) -> APIRouter:
 
     @routes.post("/v1/payments/notices/sandbox", operation_id="take_sandbox_notice")
     async def take_notice(
-        request: Request, _signature: Annotated[str | None, Header(alias=SIGNATURE_HEADER)] = None
+        request: Request,
+        _signature: Annotated[
+            str | None,
+            Header(alias=SIGNATURE_HEADER, description="of the body as it is sent, as the provider makes it"),
+        ] = None,
     ) -> Taken:
         """Take the sandbox's notice of a payment; it must be signed, and may come any number of times."""
         notice = deps.provider.notice(await request.body(), request.headers)

@@ -13,23 +13,18 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from services.orders.api.dependencies import Dependencies
 from services.orders.api.making import make_order, offered, profile_of
-from services.orders.api.requests import OrderRequest, QuoteRequest
+from services.orders.api.requests import OrderRequest
 from services.orders.api.responses import (
-    OfferResponse,
     OrderMade,
     OrderResponse,
     Orders,
     PayableResponse,
     Payables,
-    Quote,
 )
-from services.orders.domain.beneficiary.beneficiary import MANDATE_TEXT, MANDATE_VERSION
 from services.orders.domain.order.machine import State
-from services.orders.domain.order.offers import QUOTE_LIFE, Offer, price_list
 from services.orders.domain.order.order import Order, Wish
 from services.orders.handlers.payables import count_payables
 from services.orders.store.store import Loaded
-from shared.refusal import Refusal
 from shared.web.app import cause_of
 from shared.web.idempotency import Key
 from shared.web.lists import HOW_MANY, Cursor, cursor_unknown, page_of, place_of
@@ -38,13 +33,9 @@ PROGRESS_SECONDS = 0.3
 KEEP_ALIVE_SECONDS = 15
 _ORDER_PLACE = re.compile(r"([0-9T:.+-]{10,30}[+]00:00) (ord_[0-9A-HJKMNP-TV-Z]{26})")
 _PAYABLE_PLACE = re.compile(r"(.{1,100}) ([A-Z]{3})")
-OrderPath = Annotated[str, Path(pattern=r"^ord_[0-9A-HJKMNP-TV-Z]{26}$", examples=["ord_" + "0" * 25 + "1"])]
-
-
-class FootprintUnknown(Refusal):
-    """The footprint has not arrived yet (404)."""
-
-    code = "footprint_unknown"
+OrderPath = Annotated[
+    str, Path(pattern=r"^ord_[0-9A-HJKMNP-TV-Z]{26}$", description="the order", examples=["ord_" + "0" * 25 + "1"])
+]
 
 
 def api_router(deps: Dependencies) -> APIRouter:
@@ -67,29 +58,6 @@ def api_router(deps: Dependencies) -> APIRouter:
         loaded = await store.order(order_id)
         assert loaded is not None, "the guard has seen it"
         return loaded
-
-    @routes.post("/v1/quotes", operation_id="make_quote")
-    async def make_quote(body: QuoteRequest) -> Quote:
-        """Return the price of exactly this at every project on sale."""
-        mass_g = body.mass_g
-        if body.footprint_ids:
-            facts = await store.footprint_facts(body.footprint_ids)
-            if missing := [one for one in body.footprint_ids if one not in facts.footprints]:
-                raise FootprintUnknown(
-                    f"{missing[0]} is not known here. If it was counted just now, ask again in a second.",
-                    field="footprint_ids",
-                )
-            mass_g = sum(footprint.grams for footprint in facts.footprints.values())
-        offers = price_list(
-            await store.copies.listings(), mass_g=mass_g, money_fen=body.money_fen, fee_fen=deps.fee_fen
-        )
-        return Quote(
-            livemode=livemode,
-            mandate_version=MANDATE_VERSION,
-            mandate_text=MANDATE_TEXT,
-            ask_again_at=deps.clock() + QUOTE_LIFE,
-            data=[_offer(offer) for offer in offers],
-        )
 
     @routes.post("/v1/orders", operation_id="make_order", status_code=201)
     async def post_order(
@@ -124,7 +92,7 @@ def api_router(deps: Dependencies) -> APIRouter:
     @routes.get("/v1/orders", operation_id="list_orders")
     async def list_orders(
         *,
-        state: State | None = None,
+        state: Annotated[State | None, Query(description="only those that stand so")] = None,
         owes: Annotated[bool, Query(description="only those with a refund that is neither made nor settled")] = False,
         limit: Annotated[int, Query(ge=1, le=200, description=HOW_MANY)] = 50,
         cursor: Cursor = None,
@@ -193,23 +161,6 @@ def api_router(deps: Dependencies) -> APIRouter:
         return (await shown_orders([await handlers.cancel(order_id, cause=cause_of(request))]))[0]
 
     return routes
-
-
-def _offer(offer: Offer) -> OfferResponse:
-    listing = offer.listing
-    return OfferResponse(
-        project_id=listing.project_id,
-        names=listing.names,
-        standard=listing.standard,
-        type=listing.type,
-        listing_version=listing.listing_version,
-        unit_price_fen=listing.unit_price_fen,
-        mass_g=offer.grams,
-        subtotal_fen=offer.subtotal_fen,
-        fee_fen=offer.fee_fen,
-        total_fen=offer.total_fen,
-        currency=listing.currency,
-    )
 
 
 def _place(cursor: str) -> tuple[datetime, str]:

@@ -13,7 +13,7 @@ from services.ranking.domain.comparison import Progress
 from services.ranking.handlers import Handlers
 from shared.web.idempotency import Key, id_of
 
-Number = Annotated[int, Path(ge=1, le=10**15)]
+Number = Annotated[int, Path(ge=1, le=10**15, description="the number that asking for it gave")]
 
 
 class Rebuild(BaseModel):
@@ -23,9 +23,9 @@ class Rebuild(BaseModel):
     boards that somebody has looked at. From then on it answers from the rebuilt ones.
     """
 
-    rebuild: int
-    livemode: bool
-    requested_at: datetime
+    rebuild: Annotated[int, Field(description="its number")]
+    livemode: Annotated[bool, Field(description="false on a system for trying out, whose certificates prove nothing")]
+    requested_at: Annotated[datetime, Field(description="when it was asked for")]
     replicas: Annotated[list[Progress], Field(description="a replica looks every two seconds, and begins then")]
 
 

@@ -6,7 +6,7 @@ import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from services.registry.api.retirements import (
     NothingThere,
@@ -45,19 +45,21 @@ KEYED: dict[int | str, dict[str, Any]] = {
 PAGE_PLACE = re.compile(r"([0-9]{1,12})")
 PROJECT_PLACE = re.compile(r"(prj_[0-9A-HJKMNP-TV-Z]{26})")
 _VERSION = re.compile(r'"?([0-9]{1,12})"?')
-ProjectPath = Annotated[str, Path(pattern=r"^prj_[0-9A-HJKMNP-TV-Z]{26}$", examples=["prj_" + "0" * 25 + "1"])]
+ProjectPath = Annotated[
+    str, Path(pattern=r"^prj_[0-9A-HJKMNP-TV-Z]{26}$", description="the project", examples=["prj_" + "0" * 25 + "1"])
+]
 
 
 class Project(BaseModel):
     """A project as it stands: listing, batches with their four figures in grams, and place in the ledger."""
 
-    project_id: str
-    livemode: bool
-    listing: Listing
-    batches: tuple[Batch, ...]
-    available_g: int
-    page: int
-    page_hash: str
+    project_id: Annotated[str, Field(description="its id, for ever")]
+    livemode: Annotated[bool, Field(description="false on a system for trying out, whose certificates prove nothing")]
+    listing: Annotated[Listing, Field(description="what it shows and asks")]
+    batches: Annotated[tuple[Batch, ...], Field(description="its batches by vintage and number")]
+    available_g: Annotated[int, Field(description="what may still be ordered, of all batches, in grams")]
+    page: Annotated[int, Field(description="the sequence of its ledger's newest page")]
+    page_hash: Annotated[str, Field(description="the hash of that page")]
 
 
 class Projects(ListResponse[Project]):

@@ -17,7 +17,7 @@ from shared.web.lists import HOW_MANY, Cursor, ListResponse, page_of, place_of
 class Requested(BaseModel):
     """The request is recorded."""
 
-    livemode: bool
+    livemode: Annotated[bool, Field(description="false on a system for trying out, whose certificates prove nothing")]
 
 
 class Reserves(ListResponse[Proof]):
@@ -26,7 +26,7 @@ class Reserves(ListResponse[Proof]):
     A recount goes on from the pages that are proven; once a day, and on request, it reads all pages again.
     """
 
-    livemode: bool
+    livemode: Annotated[bool, Field(description="false on a system for trying out, whose certificates prove nothing")]
     recounted_at: Annotated[datetime | None, Field(description="none until the first recount has finished")]
     reread_at: Annotated[datetime | None, Field(description="when all pages had last been read again from the first")]
     seconds: Annotated[float | None, Field(description="how long that reading took")]

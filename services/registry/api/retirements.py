@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Annotated
 
 from fastapi import Path
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from services.registry.domain.claims import end_of, grams_of, is_cancelled, is_retired, touches
 from services.registry.domain.ledger import Entry, Page
@@ -32,29 +32,31 @@ class NothingThere(Refusal):
 class Retirement(BaseModel):
     """What was cancelled for good: of a serial, or for an order. Gram ranges are half-open."""
 
-    livemode: bool
-    project_id: str
-    page: int
-    page_hash: str
-    day: str
-    order_id: str
-    allocations: tuple[Allocation, ...]
+    livemode: Annotated[bool, Field(description="false on a system for trying out, whose certificates prove nothing")]
+    project_id: Annotated[str, Field(description="the project whose credits these are")]
+    page: Annotated[int, Field(description="the sequence of the ledger's page that retired them")]
+    page_hash: Annotated[str, Field(description="the hash of that page")]
+    day: Annotated[str, Field(description="the day of that page, in Asia/Shanghai")]
+    order_id: Annotated[str, Field(description="the order that claims them")]
+    allocations: Annotated[tuple[Allocation, ...], Field(description="the grams that it claims, by batch")]
 
 
 class RetirementOfOrder(BaseModel):
     """What was retired for an order, once for all: one entry of the ledger with up to 20 allocations."""
 
-    data: list[Retirement]
-    retired: bool
-    claimed_g: int
+    data: Annotated[list[Retirement], Field(description="the one retirement of the order")]
+    retired: Annotated[bool, Field(description="always true: what is not retired is 404")]
+    claimed_g: Annotated[int, Field(description="the mass of all its allocations, in grams")]
 
 
 class Retirements(ListResponse[Retirement]):
     """The claims that a serial or a range stands for, in the order of their grams."""
 
-    retired: bool
-    cancelled: bool
-    claimed_g: int
+    retired: Annotated[
+        bool, Field(description="whether the serial, or the whole range, is cancelled for good for claims")
+    ]
+    cancelled: Annotated[bool, Field(description="whether it is cancelled without a claim, for another reason")]
+    claimed_g: Annotated[int, Field(description="how many of its grams are claimed, on all pages of the list")]
 
 
 async def retirement_of_order(store: Store, order_id: str, *, livemode: bool) -> RetirementOfOrder:
