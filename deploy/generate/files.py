@@ -9,13 +9,12 @@ from typing import Any
 
 from deploy.generate.asyncapi import asyncapi
 from deploy.generate.cards import with_tables
+from deploy.generate.exchanges import EXAMPLE_URL
 from deploy.generate.schemas import name_of, schema
 from deploy.server.runtime import runtime
 from deploy.settings import settings_of
 from shared.contracts.topics import EVENTS, SERVICES
 
-# A committed document names no machine; what a service answers names its own public address.
-EXAMPLE_URL = "https://diandian.example"
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMAS = Path("shared/contracts/schemas")
 REFERENCE = Path("docs/reference")

@@ -31,6 +31,7 @@ from shared.messaging import outbox
 from shared.messaging.service import Messaging
 from shared.settings import Origin, load
 from shared.web.app import create, database
+from shared.web.document import recorded_of
 from shared.web.pages import Pages
 from shared.web.periodic import Periodic
 
@@ -92,6 +93,7 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], datetime
             page_router(deps),
         ],
         access=api.ACCESS,
+        examples=recorded_of(api.__name__),
         statuses=api.STATUSES,
         store=store,
         pages=pages,

@@ -17,6 +17,7 @@ from shared.messaging.outbox import clock
 from shared.messaging.service import Messaging
 from shared.settings import Settings, load
 from shared.web.app import create, database
+from shared.web.document import recorded_of
 from shared.web.pages import Pages
 from shared.web.periodic import Periodic
 
@@ -48,6 +49,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             page_router(store, pages, livemode=settings.livemode),
         ],
         access=api.ACCESS,
+        examples=recorded_of(api.__name__),
         statuses=api.STATUSES,
         store=store,
         pages=pages,

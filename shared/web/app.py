@@ -6,6 +6,7 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cache
+from typing import Any
 
 import structlog
 from fastapi import APIRouter, Depends, FastAPI, Request
@@ -59,6 +60,7 @@ def create(
     description: str,
     routers: Sequence[APIRouter],
     access: Mapping[str, Access],
+    examples: Mapping[str, Any] | None = None,
     statuses: Mapping[type[Refusal], int],
     store: Store,
     pages: Pages,
@@ -81,7 +83,7 @@ def create(
         responses={"default": {"model": problems.Problem, "description": "RFC 9457 problem"}},
     )
     found_by_fastapi = app.openapi
-    app.openapi = cache(lambda: document.complete(found_by_fastapi(), access))  # type: ignore[method-assign]
+    app.openapi = cache(lambda: document.complete(found_by_fastapi(), access, examples))  # type: ignore[method-assign]
     common = _common_lines(service)
     found_routes = Routes([*access, *common], app.openapi)
     checks = [Depends(start.must_be_complete), Depends(guard), Depends(found_routes.refuse_unknown)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from importlib.resources import files
 from typing import Any
 
 from shared.web.auth import CAPABILITY_HEADER, Access, Capability, Scope, Signature
@@ -19,17 +21,42 @@ SCHEMES: Mapping[str, dict[str, str]] = {
 }
 
 
-def complete(document: dict[str, Any], access: Mapping[str, Access]) -> dict[str, Any]:
-    """Return the document with the media type of problems, and with what each guarded operation asks for."""
+def complete(
+    document: dict[str, Any], access: Mapping[str, Access], recorded: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the document with the media type of problems, what each guarded operation asks for, and examples.
+
+    `recorded` holds, by operation id, what was sent and answered in a run.
+    """
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             for answer in operation["responses"].values():
                 _as_problem(answer.get("content", {}))
             if asks_for := _security(access[f"{method.upper()} {path}"]):
                 operation["security"] = [asks_for]
+            _show(operation, (recorded or {}).get(operation["operationId"], {}))
     document["components"]["securitySchemes"] = {**SCHEMES, **_signatures(access)}
     say_int64(document)
     return document
+
+
+def recorded_of(package: str) -> dict[str, Any]:
+    """Return what was sent and answered in a run, which a service has as `examples.json` beside its routes."""
+    found: dict[str, Any] = json.loads((files(package) / "examples.json").read_text(encoding="utf-8"))
+    return found
+
+
+def _show(operation: dict[str, Any], recorded: Mapping[str, Any]) -> None:
+    """Put the examples that were recorded of an operation where they belong."""
+    for parameter in operation.get("parameters", ()):
+        if (value := recorded.get(parameter["in"], {}).get(parameter["name"])) is not None:
+            parameter["example"] = value
+    if "body" in recorded:
+        for content in operation["requestBody"]["content"].values():
+            content["example"] = recorded["body"]
+    for status, answer in recorded.get("responses", {}).items():
+        for content in operation["responses"][status].get("content", {}).values():
+            content["example"] = answer
 
 
 def say_int64(part: Any) -> None:

@@ -13,7 +13,7 @@ from services.orders.api.requests import PaymentRequest, RefundSettled
 from services.orders.api.responses import PaymentResponse, PaymentStarted, Taken
 from services.orders.domain.order.order import Settlement
 from services.orders.handlers.payments import Started
-from services.orders.handlers.sandbox import SIGNATURE_HEADER, Method
+from services.orders.handlers.sandbox import SIGNATURE_HEADER, Method, SandboxNotice
 from shared.web.app import cause_of
 from shared.web.idempotency import Key, body_hash, checked, id_of
 
@@ -97,7 +97,17 @@ def payment_router(deps: Dependencies) -> APIRouter:
             response.headers["Idempotency-Replayed"] = "true"
         return PaymentResponse.of(payment)
 
-    @routes.post("/v1/payments/notices/sandbox", operation_id="take_sandbox_notice")
+    @routes.post(
+        "/v1/payments/notices/sandbox",
+        operation_id="take_sandbox_notice",
+        # It is signed as it was sent, so it is read by the adapter and not before.
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": SandboxNotice.model_json_schema()}},
+            }
+        },
+    )
     async def take_notice(
         request: Request,
         _signature: Annotated[

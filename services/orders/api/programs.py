@@ -31,6 +31,7 @@ from shared.web.lists import HOW_MANY, Cursor, cursor_unknown, page_of, place_of
 
 PROGRESS_SECONDS = 0.3
 KEEP_ALIVE_SECONDS = 15
+STREAM = "server-sent events of the type `order`; the data of each is the order as `get_order` shows it"
 _ORDER_PLACE = re.compile(r"([0-9T:.+-]{10,30}[+]00:00) (ord_[0-9A-HJKMNP-TV-Z]{26})")
 _PAYABLE_PLACE = re.compile(r"(.{1,100}) ([A-Z]{3})")
 OrderPath = Annotated[
@@ -137,7 +138,12 @@ def api_router(deps: Dependencies) -> APIRouter:
         """Return an order as it stands."""
         return (await shown_orders([(await found(order_id)).value]))[0]
 
-    @routes.get("/v1/orders/{order_id}/events", operation_id="follow_order", response_class=EventSourceResponse)
+    @routes.get(
+        "/v1/orders/{order_id}/events",
+        operation_id="follow_order",
+        response_class=EventSourceResponse,
+        responses={200: {"description": STREAM, "content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+    )
     async def follow_order(order_id: OrderPath) -> EventSourceResponse:
         """Stream the order each time it changes, as snapshots, until it has reached a final state."""
 
