@@ -17,8 +17,6 @@ SERVICES = Path("services")
 # A committed document names no machine; what a service answers names its own public address.
 EXAMPLE_URL = "https://diandian.example"
 Exchange = dict[str, Any]
-# Of a list that is shown whole, the first say how the others look.
-ITEMS_MAX = 2
 PROBLEM_JSON = "application/problem+json"
 
 
@@ -78,7 +76,9 @@ class Recorder:
         exchange = self.exchanges.setdefault(operation.id, {"responses": {}})
         if answer.is_success:
             self.sent[operation.id] = answer.request
-            exchange.update(self._asked(operation, answer.request, places))
+            responses = exchange["responses"]
+            exchange.clear()
+            exchange.update({**self._asked(operation, answer.request, places), "responses": responses})
         responses, status = operation.document["responses"], str(answer.status_code)
         if answer.is_success or answer.headers.get("Content-Type") == PROBLEM_JSON:
             exchange["responses"][status if status in responses else "default"] = self._body(answer)
@@ -120,15 +120,13 @@ class Recorder:
         return None
 
     def _asked(self, operation: Operation, request: httpx.Request, places: Mapping[str, str]) -> Exchange:
-        asked: Exchange = {"path": dict(places), "query": {}, "header": {}}
+        came: dict[str, Mapping[str, str]] = {"path": places, "query": request.url.params, "header": request.headers}
+        asked: Exchange = {}
         for parameter in operation.document.get("parameters", ()):
-            name, kind = parameter["name"], parameter.get("schema", {}).get("type")
-            if parameter["in"] == "query" and name in request.url.params:
-                text = request.url.params[name]
-                asked["query"][name] = int(text) if kind == "integer" else text
-            elif parameter["in"] == "header" and name in request.headers:
-                asked["header"][name] = request.headers[name]
-        asked = {part: named for part, named in asked.items() if named}
+            name, where = parameter["name"], parameter["in"]
+            if (text := came[where].get(name)) is not None:
+                value = int(text) if parameter["schema"].get("type") == "integer" else text
+                asked.setdefault(where, {})[name] = value
         return {**asked, "body": json.loads(request.content)} if request.content else asked
 
     @staticmethod

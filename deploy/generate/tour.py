@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -14,6 +14,7 @@ import httpx
 from deploy.generate.exchanges import Recorder
 from deploy.sandbox.notices import SIGNATURE_HEADER, sign
 from deploy.story import Guest, NotWalked, patiently
+from shared.messaging import outbox
 from shared.web.auth import CAPABILITY_HEADER
 from shared.web.idempotency import KEY_HEADER, id_of
 
@@ -38,15 +39,21 @@ SCENE = {
     "country": "CN",
     "city": "CN-SC Chengdu",
     "airports": ["TFU", "CTU"],
-    "place": "Hall 3 (demo)",
-    "host": "Forest Society (demo)",
+    "place": {"en": "Hall 3 (demo)"},
+    "host": {"en": "Forest Society (demo)"},
     "organiser_id": ORGANISER,
 }
 Json = dict[str, Any]
 
 
 async def record(
-    url: str, *, public_url: str, token: str, sandbox_key: str, documents: Mapping[str, Mapping[str, Any]]
+    url: str,
+    *,
+    public_url: str,
+    token: str,
+    sandbox_key: str,
+    documents: Mapping[str, Mapping[str, Any]],
+    clock: Callable[[], datetime] = outbox.clock,
 ) -> Recorder:
     """Return what was sent and answered on a tour of the copy at `url`. Raises NotWalked when it does not get on."""
     recorder = Recorder(documents, public_url)
@@ -56,7 +63,7 @@ async def record(
         httpx.AsyncClient(base_url=url, timeout=20, event_hooks=hooks) as guests,
         httpx.AsyncClient(base_url=url, timeout=20, event_hooks=hooks, headers=staff) as of_staff,
     ):
-        await Tour(guests, of_staff, recorder, sandbox_key).walk()
+        await Tour(guests, of_staff, recorder, sandbox_key, clock).walk()
     return recorder
 
 
@@ -68,6 +75,7 @@ class Tour:
     staff: httpx.AsyncClient
     recorder: Recorder
     sandbox_key: str
+    clock: Callable[[], datetime]
 
     def __post_init__(self) -> None:
         mark = secrets.token_hex(3).upper()
@@ -87,7 +95,7 @@ class Tour:
         await self._be_refused()
 
     async def _publish(self) -> None:
-        today = datetime.now(UTC).date()
+        today = self.clock().date()
         days = {"starts_on": today.isoformat(), "ends_on": (today + timedelta(days=2)).isoformat()}
         self.scene: Json = {**SCENE, **days, "code": self.code}
         await self._put_scene("open")
@@ -138,10 +146,10 @@ class Tour:
         notice = {
             "payment_id": guest.payment["payment_id"], "outcome": "paid", "amount_fen": guest.payment["amount_fen"],
             "currency": guest.payment["currency"], "reference": f"sbx_{guest.payment['payment_id']}",
-            "decided_at": datetime.now(UTC).isoformat(),
+            "decided_at": self.clock().isoformat(),
         }  # fmt: skip
         body = json.dumps(notice).encode()
-        headers = {SIGNATURE_HEADER: sign(self.sandbox_key, body, now=datetime.now(UTC))}
+        headers = {SIGNATURE_HEADER: sign(self.sandbox_key, body, now=self.clock())}
         headers["Content-Type"] = "application/json"
         await done(self.client.post("/v1/payments/notices/sandbox", content=body, headers=headers))
 
