@@ -78,7 +78,7 @@ class Recorder:
             self.sent[operation.id] = answer.request
             responses = exchange["responses"]
             exchange.clear()
-            exchange.update({**self._asked(operation, answer.request, places), "responses": responses})
+            exchange.update({**self._requested(operation, answer.request, places), "responses": responses})
         responses, status = operation.document["responses"], str(answer.status_code)
         if answer.is_success or answer.headers.get("Content-Type") == PROBLEM_JSON:
             exchange["responses"][status if status in responses else "default"] = self._body(answer)
@@ -119,15 +119,15 @@ class Recorder:
                 return operation, found.groupdict()
         return None
 
-    def _asked(self, operation: Operation, request: httpx.Request, places: Mapping[str, str]) -> Exchange:
+    def _requested(self, operation: Operation, request: httpx.Request, places: Mapping[str, str]) -> Exchange:
         came: dict[str, Mapping[str, str]] = {"path": places, "query": request.url.params, "header": request.headers}
-        asked: Exchange = {}
+        requested: Exchange = {}
         for parameter in operation.document.get("parameters", ()):
             name, where = parameter["name"], parameter["in"]
             if (text := came[where].get(name)) is not None:
                 value = int(text) if parameter["schema"].get("type") == "integer" else text
-                asked.setdefault(where, {})[name] = value
-        return {**asked, "body": json.loads(request.content)} if request.content else asked
+                requested.setdefault(where, {})[name] = value
+        return {**requested, "body": json.loads(request.content)} if request.content else requested
 
     @staticmethod
     def _body(answer: httpx.Response) -> Any:

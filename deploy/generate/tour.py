@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from deploy.generate.exchanges import Recorder
+from deploy.generate.refusals import be_refused
 from deploy.sandbox.notices import SIGNATURE_HEADER, sign
 from deploy.story import Guest, NotWalked, patiently
 from shared.messaging import outbox
@@ -92,7 +93,7 @@ class Tour:
         await self._organise()
         await self._change(first)
         await self._rebuild()
-        await self._be_refused()
+        await be_refused(self.client, self.recorder)
 
     async def _publish(self) -> None:
         today = self.clock().date()
@@ -215,7 +216,7 @@ class Tour:
             answer = await self.staff.put(struck, json={"reason": "entered for a joke"})
             return answer.json() if answer.is_success else None
 
-        # Orders may not have heard yet of the footprint.
+        # Orders may not have consumed the footprint yet.
         await patiently(is_struck, "the footprint to be in the balance")
         seen = {"If-Match": (await self.staff.get(struck)).headers["ETag"]}
         await done(self.staff.put(struck, json={"reason": "entered twice"}, headers=seen))
@@ -257,38 +258,6 @@ class Tour:
             return found if any(replica["comparison"] for replica in found["replicas"]) else None
 
         await patiently(compared, "the boards to be rebuilt")
-
-    async def _be_refused(self) -> None:
-        """Send each request again so that it is refused, where no refusal was had on the way."""
-        self.recorder.only_refusals = True
-        for name, request in list(self.recorder.sent.items()):
-            # Refusals on the way were for want of news; those that follow are of the request.
-            self.recorder.exchanges[name]["responses"].pop("default", None)
-            for again in spoilt(request, self.recorder.line(name)):
-                if (await self.client.send(again)).is_client_error:
-                    break
-
-
-def spoilt(request: httpx.Request, line: str) -> list[httpx.Request]:
-    """Return a request of an operation in forms that are to be refused, the most telling first."""
-    shown = {name: text for name, text in request.headers.items() if name not in {"host", "content-length"}}
-    bare = {name: text for name, text in shown.items() if name not in {"authorization", CAPABILITY_HEADER.lower()}}
-    forms: list[httpx.Request] = []
-
-    def form(url: httpx.URL | None = None, headers: dict[str, str] = shown, content: bytes | None = None) -> None:
-        content = request.content if content is None else content
-        forms.append(httpx.Request(request.method, url or request.url, headers=headers, content=content))
-
-    if bare != shown:
-        form(headers=bare)
-    if request.method == "GET":
-        if line.endswith("}"):
-            form(request.url.copy_with(path=f"{request.url.path.rpartition('/')[0]}/NOWHERE"))
-        form(request.url.copy_add_param("cursor", "nowhere"))
-        form(request.url.copy_add_param("colour", "green"))
-    else:
-        form(content=b"{}")
-    return forms
 
 
 def key() -> dict[str, str]:
