@@ -34,7 +34,7 @@ from shared.web.idempotency import KeyMissing, KeyReused
 from shared.web.issuer import Issuer, IssuerUnavailable
 from shared.web.middleware import RequestMiddleware
 from shared.web.pages import STATIC, Pages, static_file
-from shared.web.routes import ParametersUnknown, Routes
+from shared.web.routes import ConditionNotTaken, ParametersUnknown, Routes
 from shared.web.start import Running, Start, Store
 
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -45,6 +45,7 @@ _STATUSES: dict[type[Refusal], int] = {
     KeyMissing: 400,
     KeyReused: 422,
     ParametersUnknown: 422,
+    ConditionNotTaken: 422,
 }
 
 
@@ -86,7 +87,12 @@ def create(
     app.openapi = cache(lambda: document.complete(found_by_fastapi(), access, examples))  # type: ignore[method-assign]
     common = _common_lines(service)
     found_routes = Routes([*access, *common], app.openapi)
-    checks = [Depends(start.must_be_complete), Depends(guard), Depends(found_routes.refuse_unknown)]
+    checks = [
+        Depends(start.must_be_complete),
+        Depends(guard),
+        Depends(found_routes.refuse_unknown),
+        Depends(found_routes.refuse_untaken),
+    ]
     for router in routers:
         app.include_router(router, dependencies=checks)
     app.include_router(health.router(start.checks))

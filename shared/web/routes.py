@@ -19,6 +19,12 @@ class ParametersUnknown(Refusal):
     code = "invalid_request"
 
 
+class ConditionNotTaken(Refusal):
+    """The request has a condition that the operation would not look at (422)."""
+
+    code = "precondition_not_taken"
+
+
 @dataclass(frozen=True)
 class Operation:
     """What a route for programs takes: its parameters by where they stand, and what its body may have at its top."""
@@ -28,6 +34,9 @@ class Operation:
 
 
 NOTHING = Operation()
+# Caches send conditions with what they read, and lose nothing when they get the whole.
+READS = ("GET", "HEAD", "OPTIONS")
+CONDITIONS = ("If-Match", "If-None-Match", "If-Unmodified-Since")
 
 
 class Routes:
@@ -58,6 +67,18 @@ class Routes:
                 f"This address takes no query parameter {' or '.join(unknown)}. {takes}",
                 errors=[{"in": "query", "name": name, "detail": f"Leave it out. {takes}"} for name in unknown],
             )
+
+    async def refuse_untaken(self, request: Request) -> None:
+        """Raise ConditionNotTaken for a condition of a write that its route would pass over."""
+        if not is_api(request) or request.method in READS:
+            return
+        taken = self.operation_of(request).parameters.get("header", ())
+        for name in CONDITIONS:
+            if name in request.headers and name not in taken:
+                raise ConditionNotTaken(
+                    f"This operation looks at no {name}. Leave it out, if you want it done whatever is there.",
+                    errors=[{"in": "header", "name": name, "detail": "Leave it out."}],
+                )
 
     @cached_property
     def _operations(self) -> dict[str, Operation]:

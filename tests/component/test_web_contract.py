@@ -89,6 +89,20 @@ async def test_a_query_parameter_that_an_operation_does_not_take_is_refused_by_i
         assert misplaced(problem, None) == []
 
 
+async def test_a_condition_that_an_operation_would_pass_over_is_refused(service: Service) -> None:
+    for method, address, access, operation in service.operations():
+        if isinstance(access, Capability) or method == "GET":
+            continue
+        taken = {one["name"] for one in operation.get("parameters", []) if one["in"] == "header"}
+        for name, value in {"If-Match": '"1"', "If-None-Match": "*", "If-Unmodified-Since": "Sun, 29 Nov 2026"}.items():
+            if name in taken:
+                continue
+            headers = {**service.shown(access), "Idempotency-Key": "0123456789", name: value}
+            refused = await service.client.request(method, address, headers=headers)
+            assert (refused.status_code, refused.json()["code"]) == (422, "precondition_not_taken"), address
+            assert [(error["in"], error["name"]) for error in refused.json()["errors"]] == [("header", name)]
+
+
 async def test_a_page_takes_any_query_parameter(service: Service) -> None:
     pages = [line.split()[1] for line in service.access if line.startswith("GET /") and "/v1/" not in line]
     plain = [page for page in pages if "{" not in page and not page.endswith("/events")]
