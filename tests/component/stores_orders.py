@@ -187,5 +187,7 @@ ORDERS = Stored(
     },
     reads_on={
         "page": "all orders, for the back office",
+        "payables.page": "what all owners are due, by name",
+        "payables.page: after": "likewise",
     },
 )

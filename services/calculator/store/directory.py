@@ -7,6 +7,7 @@ written in the last minute, by an index.
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -20,6 +21,7 @@ BUCKET_SECONDS = 10
 BUCKETS_OVERLAP = 6
 # After a longer rest all scenes are read.
 BUCKETS_MAX = 360
+LAST = chr(sys.maxunicode)
 FOUND_STATUSES = ("open", "closed")
 _FIELDS = {"scene.code": 1, "scene.city": 1, "scene.place": 1, "scene.names": 1, "scene.status": 1, "version": 1}
 # Open before closed, then by code; and the id.
@@ -53,9 +55,9 @@ class Directory:
         """Return the places of at most so many scenes whose code, names or place contain the text; all contain none."""
         await self.refresh(now)
         sought = text.casefold()
-        # A line is greater than its own place, which it begins with.
-        behind = (line for line in self._lines.irange(minimum=after) if line[:3] != after)
-        return list(islice((line[:3] for line in behind if sought in line[3]), limit))
+        # A line begins with its place, and no text that is searched goes behind this one.
+        first = self._lines.bisect((*after, LAST)) if after else 0
+        return list(islice((line[:3] for line in self._lines.islice(first) if sought in line[3]), limit))
 
     async def refresh(self, now: datetime) -> None:
         """Read the scenes that were written since the last time."""
