@@ -103,8 +103,14 @@ async def test_a_page_takes_any_query_parameter(service: Service) -> None:
 
 
 async def test_who_is_refused_is_told_what_to_show(service: Service) -> None:
-    for method, address, access, _ in service.operations():
+    for method, address, access, operation in service.operations():
         refused = await service.client.request(method, address)
+        documented = {
+            status
+            for status, answer in operation["responses"].items()
+            if "WWW-Authenticate" in answer.get("headers", {})
+        }
+        assert documented == {Scope: {"401", "403"}, Capability: {"401"}, Signature: {"401"}}.get(type(access), set())
         if isinstance(access, Scope):
             asked = f'Bearer realm="diandian", scope="{access.name}"'
             assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, asked)

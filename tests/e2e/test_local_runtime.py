@@ -315,10 +315,11 @@ def test_a_service_that_is_down_is_told_in_plain_words(gateway: Local) -> None:
 
 
 def test_what_the_gateway_itself_refuses_to_programs_is_a_problem_with_a_code_of_the_list(gateway: Local) -> None:
-    status, kind, problem = ask(gateway, "/v1/orders/asyncapi.json", "POST")
-    assert (status, kind) == (405, "application/problem+json")
-    assert json.loads(problem)["type"] == f"{gateway.place.url}/problems/method_not_allowed"
-    assert json.loads(problem)["code"] == "method_not_allowed"
+    for path in ("/v1/orders/asyncapi.json", "/schemas/order.placed.v1.json"):
+        status, kind, problem = ask(gateway, path, "POST")
+        assert (status, kind) == (405, "application/problem+json"), path
+        assert json.loads(problem)["type"] == f"{gateway.place.url}/problems/method_not_allowed"
+        assert json.loads(problem)["code"] == "method_not_allowed"
 
 
 def test_what_the_gateway_logs_of_a_failure_names_no_query_and_no_header(gateway: Local) -> None:
