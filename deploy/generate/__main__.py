@@ -45,6 +45,7 @@ def take_exchanges() -> None:
             PLACE.url,
             public_url=PLACE.url,
             token=staff_token(PLACE.url, scopes=SCOPES, organiser=ORGANISER),
+            powerless=staff_token(PLACE.url, scopes=()),
             sandbox_key=Local(HOME, PLACE.port).env("sandbox")["SANDBOX_KEY"],
             documents={service: openapi(service) for service in SERVICES},
         )

@@ -93,20 +93,14 @@ class Recorder:
 
     def missing(self) -> list[str]:
         """Name each answer that a document names and that was not had, and each body that was not sent."""
-        return [
-            f"{operation.id} {what}"
-            for operation in self.operations
-            for what in self._parts(operation.document)
-            if not self._has(operation.id, what)
-        ]
+        return [f"{operation.id} {what}" for operation in self.operations for what in self.lacks(operation.id)]
 
-    def _has(self, name: str, what: str) -> bool:
+    def lacks(self, name: str) -> list[str]:
+        """Name what is missing of an operation."""
+        document = next(operation.document for operation in self.operations if operation.id == name)
         exchange = self.exchanges.get(name, {"responses": {}})
-        return what in exchange or what in exchange["responses"]
-
-    @staticmethod
-    def _parts(document: Mapping[str, Any]) -> list[str]:
-        return [*(["body"] if "requestBody" in document else []), *document["responses"]]
+        needed = [*(["body"] if "requestBody" in document else []), *document["responses"]]
+        return [what for what in needed if what not in exchange and what not in exchange["responses"]]
 
     def _text(self, service: str) -> str:
         mine = [operation.id for operation in self.operations if operation.service == service]

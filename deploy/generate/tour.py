@@ -52,6 +52,7 @@ async def record(
     *,
     public_url: str,
     token: str,
+    powerless: str,
     sandbox_key: str,
     documents: Mapping[str, Mapping[str, Any]],
     clock: Callable[[], datetime] = outbox.clock,
@@ -64,18 +65,23 @@ async def record(
         httpx.AsyncClient(base_url=url, timeout=20, event_hooks=hooks) as guests,
         httpx.AsyncClient(base_url=url, timeout=20, event_hooks=hooks, headers=staff) as of_staff,
     ):
-        await Tour(guests, of_staff, recorder, sandbox_key, clock).walk()
+        await Tour(guests, of_staff, recorder, sandbox_key, powerless, clock).walk()
     return recorder
 
 
 @dataclass
 class Tour:
-    """One tour of a copy; `staff` shows the token of staff with SCOPES for ORGANISER, `sandbox_key` signs notices."""
+    """One tour of a copy.
+
+    `staff` shows the token of staff with SCOPES for ORGANISER, `sandbox_key` signs notices, `powerless` is a token
+    without a scope.
+    """
 
     client: httpx.AsyncClient
     staff: httpx.AsyncClient
     recorder: Recorder
     sandbox_key: str
+    powerless: str
     clock: Callable[[], datetime]
 
     def __post_init__(self) -> None:
@@ -93,7 +99,7 @@ class Tour:
         await self._organise()
         await self._change(first)
         await self._rebuild()
-        await be_refused(self.client, self.recorder)
+        await be_refused(self.client, self.recorder, powerless=self.powerless)
 
     async def _publish(self) -> None:
         today = self.clock().date()

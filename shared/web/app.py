@@ -17,7 +17,7 @@ from shared.contracts.event import Cause
 from shared.mongodb import Database, connect
 from shared.refusal import Refusal
 from shared.settings import Settings
-from shared.web import document, health, problems
+from shared.web import document, explained, health, problems
 from shared.web.auth import (
     CAPABILITY_HEADER,
     Access,
@@ -32,13 +32,15 @@ from shared.web.auth import (
 )
 from shared.web.idempotency import KeyMissing, KeyReused
 from shared.web.issuer import Issuer, IssuerUnavailable
+from shared.web.lists import CursorUnknown
 from shared.web.middleware import RequestMiddleware
 from shared.web.pages import STATIC, Pages, static_file
+from shared.web.preconditions import PreconditionFailed, PreconditionMissing
 from shared.web.routes import ConditionNotTaken, ParametersUnknown, Routes
 from shared.web.start import Running, Start, Store
 
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-_STATUSES: dict[type[Refusal], int] = {
+STATUSES: dict[type[Refusal], int] = {
     Unauthenticated: 401,
     Forbidden: 403,
     IssuerUnavailable: 503,
@@ -46,6 +48,9 @@ _STATUSES: dict[type[Refusal], int] = {
     KeyReused: 422,
     ParametersUnknown: 422,
     ConditionNotTaken: 422,
+    CursorUnknown: 422,
+    PreconditionFailed: 412,
+    PreconditionMissing: 428,
 }
 
 
@@ -96,6 +101,7 @@ def create(
     for router in routers:
         app.include_router(router, dependencies=checks)
     app.include_router(health.router(start.checks))
+    app.include_router(explained.router(pages))
     app.add_api_route("/static/{name}", _static, include_in_schema=False)
 
     async def reference() -> HTMLResponse:
@@ -107,7 +113,7 @@ def create(
     guard.check_complete(app.routes, open_to_all=common)
     secure = settings.public_url.startswith("https")
     answers = problems.Problems(
-        statuses={**_STATUSES, **statuses},
+        statuses={**STATUSES, **statuses},
         pages=pages,
         access=access,
         routes=found_routes,
@@ -166,6 +172,7 @@ def _common_lines(service: str) -> set[str]:
         "GET /health/live",
         "GET /health/ready",
         "GET /metrics",
+        *explained.LINES,
     }
 
 

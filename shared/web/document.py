@@ -10,6 +10,7 @@ from typing import Any
 from shared.web.auth import CAPABILITY_HEADER, Access, Capability, Scope, Signature
 from shared.web.problems import PROBLEM_JSON
 
+PROBLEM = {"$ref": "#/components/schemas/Problem"}
 SCHEMES: Mapping[str, dict[str, str]] = {
     "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "of staff and machines"},
     "capability": {
@@ -32,8 +33,10 @@ def complete(
         for method, operation in operations.items():
             for answer in operation["responses"].values():
                 _as_problem(answer.get("content", {}))
-            if asks_for := _security(access[f"{method.upper()} {path}"]):
+            named = access[f"{method.upper()} {path}"]
+            if asks_for := _security(named):
                 operation["security"] = [asks_for]
+                operation["responses"] |= _challenges(named)
             _show(operation, (recorded or {}).get(operation["operationId"], {}))
     document["components"]["securitySchemes"] = {**SCHEMES, **_signatures(access)}
     say_int64(document)
@@ -55,8 +58,11 @@ def _show(operation: dict[str, Any], recorded: Mapping[str, Any]) -> None:
         for content in operation["requestBody"]["content"].values():
             content["example"] = recorded["body"]
     for status, answer in recorded.get("responses", {}).items():
-        for content in operation["responses"][status].get("content", {}).values():
-            content["example"] = answer
+        shown = operation["responses"][status]
+        if "content" in shown:
+            # Two answers may share what is said of both.
+            content = {kind: {**one, "example": answer} for kind, one in shown["content"].items()}
+            operation["responses"][status] = {**shown, "content": content}
 
 
 def say_int64(part: Any) -> None:
@@ -76,7 +82,7 @@ def say_int64(part: Any) -> None:
 
 def _as_problem(content: dict[str, Any]) -> None:
     """FastAPI gives a refusal the media type of the answer."""
-    if content.get("application/json", {}).get("schema") == {"$ref": "#/components/schemas/Problem"}:
+    if content.get("application/json", {}).get("schema") == PROBLEM:
         content[PROBLEM_JSON] = content.pop("application/json")
 
 
@@ -86,6 +92,18 @@ def _security(named: Access) -> dict[str, list[str]] | None:
     if isinstance(named, Signature):
         return {named.header: []}
     return {"capability": []} if isinstance(named, Capability) else None
+
+
+def _challenges(named: Access) -> dict[str, dict[str, Any]]:
+    """Return the answers that say in WWW-Authenticate what to show instead."""
+    answer = {
+        "headers": {"WWW-Authenticate": {"description": "what to show (RFC 6750)", "schema": {"type": "string"}}},
+        "content": {PROBLEM_JSON: {"schema": PROBLEM}},
+    }
+    answers = {"401": {"description": "nothing was shown, or something that is not accepted", **answer}}
+    if isinstance(named, Scope):
+        answers["403"] = {"description": "the token lacks the scope, or is not of whom this belongs to", **answer}
+    return answers
 
 
 def _signatures(access: Mapping[str, Access]) -> dict[str, dict[str, str]]:

@@ -20,29 +20,13 @@ from shared.sentence import Sentence
 from shared.web import places
 from shared.web.auth import Access
 from shared.web.challenges import challenge
+from shared.web.codes import PLAIN_CODES, TITLES, OwnCode, RefusalCode
 from shared.web.idempotency import KEY_HEADER, key_missing
 from shared.web.pages import Pages
 from shared.web.routes import Routes, is_api, line_of
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
-TITLES = {
-    400: Sentence("The request is incomplete"),
-    401: Sentence("This opens only with its own link or a token"),
-    403: Sentence("This is not yours to do"),
-    404: Sentence("There is nothing here"),
-    405: Sentence("This address does not take that method"),
-    409: Sentence("That does not fit the present state"),
-    411: Sentence("Say how long it is"),
-    412: Sentence("It has changed since you looked"),
-    413: Sentence("That is too large"),
-    415: Sentence("That kind of content is not understood"),
-    422: Sentence("Something in the request is not right"),
-    428: Sentence("Say which version you change"),
-    429: Sentence("Too many requests"),
-    500: Sentence("Something went wrong on our side"),
-    503: Sentence("Not available right now"),
-}
 UNREADABLE = Sentence("The body cannot be read. Send it whole, in UTF-8, as its Content-Type says.")
 UNREAD = {
     411: Sentence("Send the body with its Content-Length."),
@@ -57,15 +41,15 @@ class FieldError(BaseModel):
     """One thing that is wrong: where, and what to do."""
 
     where: Annotated[
-        Literal["body", "query", "header", "path"], Field(alias="in", description="which part of the request")
+        Literal["body", "query", "header", "path", "cookie"], Field(alias="in", description="which part of the request")
     ]
     pointer: Annotated[
         str | SkipJsonSchema[None],
         Field(description='of the body: a JSON Pointer (RFC 6901) into it as it was sent; `""` is the whole body'),
     ] = None
-    name: Annotated[
-        str | SkipJsonSchema[None], Field(description="of query, header and path: the name of the parameter")
-    ] = None
+    name: Annotated[str | SkipJsonSchema[None], Field(description="of all but the body: the name of the parameter")] = (
+        None
+    )
     detail: Annotated[str, Field(description="what is wrong, and what to do")]
 
 
@@ -118,7 +102,7 @@ class Problems:
             log.exception("no page for a failure")
             return PlainTextResponse(detail, 500)
 
-    def unread(self, request: Request, status: int, code: str, **facts: int) -> Response:
+    def unread(self, request: Request, status: int, code: OwnCode, **facts: int) -> Response:
         """Answer a request whose body nobody will read."""
         return self._answer(request, status, code, Sentence(UNREAD[status].template, **facts))
 
@@ -134,7 +118,7 @@ class Problems:
         self,
         request: Request,
         status: int,
-        code: str,
+        code: OwnCode | RefusalCode,
         detail: str,
         *,
         errors: list[dict[str, str]] | None = None,
@@ -174,9 +158,8 @@ class Problems:
         errors = refusal.facts.get("errors", await self._named(request, refusal))
         again = refusal.facts.get("retry_after_seconds")
         headers = {"Retry-After": str(again)} if again else None
-        return self._answer(
-            request, status, refusal.code, refusal.detail, errors=errors, facts=refusal.facts, headers=headers
-        )
+        code = RefusalCode(refusal.code)
+        return self._answer(request, status, code, refusal.detail, errors=errors, facts=refusal.facts, headers=headers)
 
     async def _named(self, request: Request, refusal: Refusal) -> list[dict[str, str]]:
         """Return the field of a refusal by its place in the request; a page has only the field."""
@@ -213,8 +196,7 @@ class Problems:
 
     async def _plain(self, request: Request, failure: Exception) -> Response:
         assert isinstance(failure, HTTPException)
-        codes = {400: "body_unreadable", 404: "not_found", 405: "method_not_allowed"}
-        code = codes.get(failure.status_code, f"http_{failure.status_code}")
+        code = PLAIN_CODES.get(failure.status_code, "request_refused")
         detail = str(failure.detail)
         if failure.status_code == 400:
             detail = UNREADABLE

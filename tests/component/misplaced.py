@@ -6,7 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 PARAMETER = {"in", "name", "detail"}
-MEMBERS = {"body": {"in", "pointer", "detail"}, "query": PARAMETER, "header": PARAMETER, "path": PARAMETER}
+MEMBERS = {
+    "body": {"in", "pointer", "detail"},
+    "query": PARAMETER,
+    "header": PARAMETER,
+    "path": PARAMETER,
+    "cookie": PARAMETER,
+}
 
 
 def misplaced(problem: dict[str, Any], body: Any) -> list[str]:

@@ -10,11 +10,15 @@ from typing import Any
 
 import httpx
 import pytest_asyncio
+from markupsafe import escape
 
 from deploy.issuer import LocalIssuer
 from deploy.settings import settings_kind
+from shared.contracts.problems.table import EXPLANATIONS
 from shared.contracts.topics import SERVICES
 from shared.web.auth import CAPABILITY_HEADER, Access, Capability, Scope, Signature
+from shared.web.languages import LANGUAGES, TAGS, catalogue
+from shared.web.pages import SHARED
 from tests.component.misplaced import misplaced
 from tests.conftest import served
 
@@ -113,8 +117,14 @@ async def test_a_page_takes_any_query_parameter(service: Service) -> None:
 
 
 async def test_who_is_refused_is_told_what_to_show(service: Service) -> None:
-    for method, address, access, _ in service.operations():
+    for method, address, access, operation in service.operations():
         refused = await service.client.request(method, address)
+        documented = {
+            status
+            for status, answer in operation["responses"].items()
+            if "WWW-Authenticate" in answer.get("headers", {})
+        }
+        assert documented == {Scope: {"401", "403"}, Capability: {"401"}, Signature: {"401"}}.get(type(access), set())
         if isinstance(access, Scope):
             asked = f'Bearer realm="diandian", scope="{access.name}"'
             assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, asked)
@@ -150,3 +160,22 @@ async def test_a_method_that_an_address_does_not_take_is_answered_with_those_it_
         assert ("HEAD" in allowed) == ("GET" in allowed), address
         for method in allowed - {"HEAD"}:
             assert (await service.client.request(method, address)).status_code != 405, (method, address)
+
+
+async def test_a_problem_leads_to_a_page_that_says_in_three_languages_what_to_do(service: Service) -> None:
+    problem = (await service.client.get("/v1/nowhere")).json()
+    assert problem["type"] == f"{PUBLIC_URL}/problems/not_found"
+    listed = (await service.client.get("/problems")).text
+    for code, explanation in EXPLANATIONS.items():
+        assert f'href="/problems/{code}"' in listed
+        pages = {
+            language: await service.client.get(f"/problems/{code}", headers={"Accept-Language": language})
+            for language in LANGUAGES
+        }
+        for language, page in pages.items():
+            assert (page.status_code, page.headers["Content-Language"]) == (200, TAGS[language])
+            assert f"<code>{code}</code>" in page.text
+            said = catalogue(language, (SHARED,)).ugettext(explanation.remedy)
+            assert str(escape(said.partition("`")[0])) in page.text, (code, language)
+    unknown = await service.client.get("/problems/no_such_code")
+    assert (unknown.status_code, unknown.headers["Content-Type"]) == (404, "text/html; charset=utf-8")

@@ -12,13 +12,12 @@ from tests.system.conftest import System
 
 
 async def test_a_tour_of_all_operations_has_what_the_documents_show(running: System) -> None:
-    token = LocalIssuer(running.place.folder("issuer"), issuer=running.local.url).token(
-        "staff", *SCOPES, organiser_id=ORGANISER
-    )
+    issuer = LocalIssuer(running.place.folder("issuer"), issuer=running.local.url)
     recorder = await record(
         running.local.url,
         public_url=running.local.url,
-        token=token,
+        token=issuer.token("staff", *SCOPES, organiser_id=ORGANISER),
+        powerless=issuer.token("staff"),
         sandbox_key=running.provider.key,
         documents=documents(),
         clock=running.clock,

@@ -8,8 +8,6 @@ from services.calculator.domain.throttle import TooManyFootprints
 from services.calculator.handlers import UnknownFootprint, UnknownScene
 from shared.refusal import Refusal
 from shared.web.auth import PUBLIC, Access, Capability, Scope
-from shared.web.lists import CursorUnknown
-from shared.web.preconditions import PreconditionFailed, PreconditionMissing
 
 ACCESS: dict[str, Access] = {
     "GET /v1/scenes": PUBLIC,
@@ -39,9 +37,6 @@ ACCESS: dict[str, Access] = {
     "GET /footprints/{footprint_id}": Capability("fp", "footprint_id"),
 }
 STATUSES: dict[type[Refusal], int] = {
-    CursorUnknown: 422,
-    PreconditionFailed: 412,
-    PreconditionMissing: 428,
     UnknownScene: 404,
     UnknownFootprint: 404,
     SceneNotOpen: 409,

@@ -26,8 +26,6 @@ from services.orders.domain.order.refunds import RefundNotOpen, RefundUnknown
 from services.orders.handlers.sandbox import SIGNATURE_HEADER
 from shared.refusal import Refusal
 from shared.web.auth import PUBLIC, Access, Capability, Scope, Signature
-from shared.web.lists import CursorUnknown
-from shared.web.preconditions import PreconditionFailed, PreconditionMissing
 
 BUYER = Capability("ord", "order_id")
 PROFILE = Capability("ben", "beneficiary_id")
@@ -66,9 +64,6 @@ ACCESS: dict[str, Access] = {
     "POST /orders/{order_id}/cancel": BUYER,
 }
 STATUSES: dict[type[Refusal], int] = {
-    CursorUnknown: 422,
-    PreconditionFailed: 412,
-    PreconditionMissing: 428,
     NotStruck: 404,
     FootprintUnknown: 404,
     DoesNotFit: 409,

@@ -16,8 +16,6 @@ from services.registry.domain.commands import (
 from services.registry.domain.serials import NotASerial
 from shared.refusal import Refusal
 from shared.web.auth import PUBLIC, Access, Scope
-from shared.web.lists import CursorUnknown
-from shared.web.preconditions import PreconditionMissing
 
 REGISTRAR = Scope("registry:write")
 ACCESS: dict[str, Access] = {
@@ -38,8 +36,6 @@ ACCESS: dict[str, Access] = {
 }
 STATUSES: dict[type[Refusal], int] = {
     NothingThere: 404,
-    CursorUnknown: 422,
-    PreconditionMissing: 428,
     NotASerial: 404,
     UnknownBatch: 404,
     ListingChanged: 412,

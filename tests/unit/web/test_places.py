@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from shared.web.places import in_body, of_error, of_field, said
+from shared.web.problems import FieldError
 from tests.component.misplaced import leads
 
 
@@ -123,6 +124,15 @@ BODY = {"name": "x", "answers": {"legs": [{"km": 1}]}, "beneficiary": {"kind": "
 )
 def test_the_field_of_a_refusal_is_found_where_it_was_sent(field: str, body: Any, place: dict[str, str] | None) -> None:
     assert of_field(field, body, parameters=PARAMETERS, members=("name", "beneficiary")) == place
+
+
+@pytest.mark.parametrize("where", ["query", "path", "header", "cookie"])
+def test_a_parameter_is_named_with_the_part_of_the_request_in_which_it_stands(where: str) -> None:
+    error = {"type": "missing", "loc": (where, "X-Limit"), "msg": "Field required", "input": None}
+    place = of_error(error, {"X-Limit": 1})
+    assert place == {"in": where, "name": "X-Limit"}
+    assert said([place]).endswith("X-Limit")
+    assert FieldError.model_validate({**place, "detail": "Field required"}).where == where
 
 
 def test_places_read_as_a_sentence_has_them() -> None:
