@@ -14,7 +14,7 @@ from tests.component.walks import refuses_cursors_of_strangers, walked
 
 async def test_a_walk_through_a_price_list_gives_each_project_once_and_in_its_order(world: World) -> None:
     cheap = await world.project(standard="CCER", unit_price_fen=1)
-    ours = {await world.project(unit_price_fen=price) for price in (900, 700, 700, 4_800)} | {cheap}
+    ours = {await world.project(unit_price_fen=price) for price in (4_800, *range(900, 880, -2), 700, 700)} | {cheap}
     guest = await world.guest()
     wish = {"mass_g": 1_000_000}
     found, cursor, newer = [], None, ""
