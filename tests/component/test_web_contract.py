@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import AsyncIterator, Callable, Iterator
+import secrets
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,7 @@ from shared.web.auth import CAPABILITY_HEADER, Access, Capability, Scope, Signat
 from shared.web.languages import LANGUAGES, TAGS, catalogue
 from shared.web.pages import SHARED
 from tests.component.misplaced import misplaced
-from tests.conftest import served
+from tests.conftest import Infra, served
 
 PUBLIC_URL = "https://exchange.example"
 
@@ -48,11 +49,20 @@ class Service:
         return {"Authorization": f"Bearer {self.issuer.token('staff', *wanted, organiser_id='org_demo')}"}
 
 
-@pytest_asyncio.fixture(params=SERVICES)
-async def service(request: Any, settings: Callable[..., Any], issuer: Any) -> AsyncIterator[Service]:
+@pytest_asyncio.fixture(scope="module", params=SERVICES)
+async def service(request: Any, infra: Infra, issuer: tuple[LocalIssuer, str, str]) -> AsyncIterator[Service]:
     name: str = request.param
+    settings = settings_kind(name)(
+        kafka_bootstrap_servers=infra.kafka,
+        mongodb_url=infra.mongodb_url(f"{name}_{secrets.token_hex(4)}"),
+        secret="s" * 32,
+        replica=f"{name}-test",
+        issuer=issuer[1],
+        jwks_url=issuer[2],
+        public_url=PUBLIC_URL,
+    )
     app = importlib.import_module(f"services.{name}.app")
-    async with served(app.create_app(settings(name, kind=settings_kind(name), public_url=PUBLIC_URL))) as client:
+    async with served(app.create_app(settings)) as client:
         document = (await client.get(f"/v1/{name}/openapi.json")).json()
         yield Service(name, client, document, importlib.import_module(f"services.{name}.api").ACCESS, issuer[0])
 

@@ -6,7 +6,7 @@ import importlib
 import itertools
 import pkgutil
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import ModuleType
 
 import pytest
@@ -20,6 +20,8 @@ from shared.web.languages import LANGUAGES, SOURCE, Language, catalogue
 from shared.web.pages import SHARED
 from tests.contracts.conftest import ROOT
 
+# What a refusal is answered with that no table names.
+UNLISTED = 409
 CADDYFILE = (ROOT / "deploy/gateway/Caddyfile").read_text()
 
 
@@ -42,14 +44,21 @@ def answered() -> dict[str, set[int]]:
     """By code the HTTP statuses that services answer it with; none of those that follow from no table."""
     found: dict[str, set[int]] = {code: set() for code in (*OWN_CODES, *of_the_gateway())}
     assert [*itertools.chain(*(modules(importlib.import_module(name)) for name in ("services", "shared")))]
-    tables = [importlib.import_module(f"services.{service}.api").STATUSES for service in SERVICES]
+    tables = {service: importlib.import_module(f"services.{service}.api").STATUSES for service in SERVICES}
     for kind in refusals():
         if not kind.__module__.startswith(("services.", "shared.")) or "code" not in vars(kind):
             continue
         owner = kind.__module__.split(".")[1]
-        statuses = {**STATUSES, **tables[SERVICES.index(owner)]} if owner in SERVICES else STATUSES
-        found.setdefault(kind.code, set()).add(next((statuses[one] for one in kind.__mro__ if one in statuses), 409))
+        # What is refused alike everywhere stands in the table of each service that refuses it so.
+        concerned = [tables[owner]] if owner in tables else list(tables.values())
+        statuses = {status_of(kind, {**STATUSES, **table}) for table in concerned}
+        found.setdefault(kind.code, set()).update(statuses - {None} or {UNLISTED})
     return found
+
+
+def status_of(kind: type[Refusal], table: Mapping[type[Refusal], int]) -> int | None:
+    """Return the status of a refusal by a table; none when it is not there."""
+    return next((table[one] for one in kind.__mro__ if one in table), None)
 
 
 def of_the_gateway() -> set[str]:
