@@ -9,7 +9,7 @@ import secrets
 from services.orders.handlers.payables import count_payables
 from tests.component.test_orders import World, new_id, running, world  # noqa: F401 -- used by name
 from tests.component.test_orders_balance import Host, host  # noqa: F401 -- used by name
-from tests.component.walks import refuses_cursors_of_strangers, walked
+from tests.component.walks import PAGES_MAX, refuses_cursors_of_strangers, walked
 
 
 async def test_a_walk_through_a_price_list_gives_each_project_once_and_in_its_order(world: World) -> None:
@@ -18,7 +18,7 @@ async def test_a_walk_through_a_price_list_gives_each_project_once_and_in_its_or
     guest = await world.guest()
     wish = {"mass_g": 1_000_000}
     found, cursor, newer = [], None, ""
-    while True:
+    for _ in range(PAGES_MAX):
         query = {"limit": 2, **({"cursor": cursor} if cursor else {})}
         answer = await guest.post("/v1/quotes", params=query, json=wish)
         assert answer.status_code == 200, answer.text
