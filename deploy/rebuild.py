@@ -25,7 +25,7 @@ def rebuild(url: str, token: str, say: Say) -> list[dict[str, Any]]:
     """Return what each replica found. Raises NotRebuilt, and httpx.TransportError when nothing answers."""
     headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": f"rebuild-{secrets.token_hex(8)}"}
     with httpx.Client(base_url=url, timeout=20, headers=headers) as client:
-        address = f"/v1/boards/rebuilds/{_answered(client.post('/v1/boards/rebuilds'))['rebuild']}"
+        address = f"/v1/board-rebuilds/{_answered(client.post('/v1/board-rebuilds'))['rebuild']}"
         began = moved = time.monotonic()
         shown = ""
         while True:

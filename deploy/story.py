@@ -88,13 +88,13 @@ class Guest:
             found = await self.seen()
             return found if found["state"] in {*states, *ENDED} else None
 
-        return await _patiently(there, f"the order to be {' or '.join(states)}")
+        return await patiently(there, f"the order to be {' or '.join(states)}")
 
     async def certificate(self) -> dict[str, Any]:
         """Wait for the certificate and return its code and address."""
 
         async def there() -> dict[str, Any] | None:
-            address = f"/v1/certificates/orders/{self.order['order_id']}"
+            address = f"/v1/order-certificates/{self.order['order_id']}"
             answer = await self.client.get(address, headers={CAPABILITY_HEADER: self.capability})
             # Certificates may not have consumed the purchase yet.
             if answer.status_code == httpx.codes.NOT_FOUND:
@@ -102,7 +102,7 @@ class Guest:
             found = _checked(answer)
             return found if found["status"] == "valid" else None
 
-        return await _patiently(there, "the certificate")
+        return await patiently(there, "the certificate")
 
     async def rank(self) -> dict[str, Any]:
         """Wait until the board has the guest and return its line."""
@@ -116,7 +116,7 @@ class Guest:
             )
             return answer.json() if answer.status_code == httpx.codes.OK and answer.json()["me"] else None
 
-        return await _patiently(there, "the rank")
+        return await patiently(there, "the rank")
 
     @property
     def capability(self) -> str:
@@ -133,7 +133,7 @@ class Guest:
                 return None
             return _checked(answer)
 
-        return await _patiently(there, "the footprint to be known to orders")
+        return await patiently(there, "the footprint to be known to orders")
 
     async def _get(self, address: str, *, shows: str) -> dict[str, Any]:
         return _checked(await self.client.get(address, headers={CAPABILITY_HEADER: shows}))
@@ -212,7 +212,8 @@ async def _walk(client: httpx.AsyncClient, public_url: str, *, scene: str, name:
     }
 
 
-async def _patiently(there: Callable[[], Awaitable[dict[str, Any] | None]], what: str) -> dict[str, Any]:
+async def patiently(there: Callable[[], Awaitable[dict[str, Any] | None]], what: str) -> dict[str, Any]:
+    """Return what comes there in the end. Raises NotWalked, which says what was waited for in vain."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while (found := await there()) is None:
         if time.monotonic() > deadline:

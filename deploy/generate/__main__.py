@@ -1,4 +1,7 @@
-"""`python -m deploy.generate` writes; `--check` names what differs; `examples` takes messages from a running copy."""
+"""`python -m deploy.generate` writes; `--check` names what differs.
+
+`examples` takes messages from a running copy, `exchanges` takes requests and answers from a tour of it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ import os
 import sys
 
 from deploy.generate.examples import take
-from deploy.generate.files import ROOT, generated
+from deploy.generate.files import ROOT, generated, openapi
+from shared.contracts.topics import SERVICES
 
 # Where `make up` starts it, unless DIANDIAN_PORT says otherwise.
 EMBEDDED_KAFKA = "127.0.0.1:8090"
@@ -29,6 +33,29 @@ def write(*, check: bool) -> None:
     print(f"{len(different)} files written" if not check else "generated files agree with the code")
 
 
+def take_exchanges() -> None:
+    """Take a tour of the copy that runs here, and keep what was sent and answered. Exits 1 when a part is missing."""
+    # Of all this nothing is needed to write references.
+    from deploy.cli import HOME, PLACE, staff_token  # noqa: PLC0415
+    from deploy.generate.tour import ORGANISER, SCOPES, record  # noqa: PLC0415
+    from deploy.local.runtime import Local  # noqa: PLC0415
+
+    recorder = asyncio.run(
+        record(
+            PLACE.url,
+            public_url=PLACE.url,
+            token=staff_token(PLACE.url, scopes=SCOPES, organiser=ORGANISER),
+            powerless=staff_token(PLACE.url, scopes=()),
+            sandbox_key=Local(HOME, PLACE.port).env("sandbox")["SANDBOX_KEY"],
+            documents={service: openapi(service) for service in SERVICES},
+        )
+    )
+    for path, text in recorder.files().items():
+        path.write_text(text)
+    if missing := recorder.missing():
+        sys.exit(f"the tour left out {', '.join(missing)}")
+
+
 def main() -> None:
     """Do what the command line asks for."""
     match sys.argv[1:]:
@@ -39,8 +66,11 @@ def main() -> None:
         case ["examples"]:
             asyncio.run(take(os.environ.get("KAFKA_BOOTSTRAP_SERVERS", EMBEDDED_KAFKA), print))
             write(check=False)
+        case ["exchanges"]:
+            take_exchanges()
+            write(check=False)
         case _:
-            sys.exit("usage: python -m deploy.generate [--check | examples]")
+            sys.exit("usage: python -m deploy.generate [--check | examples | exchanges]")
 
 
 if __name__ == "__main__":

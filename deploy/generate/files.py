@@ -9,6 +9,7 @@ from typing import Any
 
 from deploy.generate.asyncapi import asyncapi
 from deploy.generate.cards import with_tables
+from deploy.generate.exchanges import EXAMPLE_URL
 from deploy.generate.schemas import name_of, schema
 from deploy.server.runtime import runtime
 from deploy.settings import settings_of
@@ -32,9 +33,10 @@ def generated() -> dict[Path, str]:
 
 
 def openapi(service: str) -> dict[str, Any]:
-    """Return a service's OpenAPI document."""
+    """Return a service's OpenAPI document, as it is wherever the service runs."""
     app = importlib.import_module(f"services.{service}.app")
-    document: dict[str, Any] = app.create_app(settings_of(service)).openapi()
+    settings = settings_of(service).model_copy(update={"public_url": EXAMPLE_URL})
+    document: dict[str, Any] = app.create_app(settings).openapi()
     return document
 
 

@@ -55,6 +55,7 @@ def _gateway_environment(place: Place) -> dict[str, str]:
         "ISSUER_FOLDER": str(place.folder("issuer")),
         "CONTRACTS_FOLDER": str(ROOT / "shared/contracts"),
         "REFERENCE_FOLDER": str(ROOT / "docs/reference"),
+        "DIANDIAN_PUBLIC_URL": os.environ.get("DIANDIAN_PUBLIC_URL") or place.url,
         # Caddy would else keep its own state in the person's home.
         "XDG_CONFIG_HOME": str(place.folder("gateway")),
         "XDG_DATA_HOME": str(place.folder("gateway")),

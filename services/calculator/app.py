@@ -21,6 +21,7 @@ from shared.messaging import outbox
 from shared.messaging.service import Messaging
 from shared.settings import load
 from shared.web.app import create, database
+from shared.web.document import recorded_of
 from shared.web.pages import Pages
 from shared.web.periodic import Periodic
 
@@ -66,6 +67,7 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], datetime
             form_router(store, handlers, pages, secret=secret, secure=secure),
         ],
         access=api.ACCESS,
+        examples=recorded_of(api.__name__),
         statuses=api.STATUSES,
         store=store,
         pages=pages,

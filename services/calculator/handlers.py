@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +16,8 @@ from services.calculator.domain.lines import Result
 from services.calculator.domain.reduction import Reduction, best_reduction
 from services.calculator.domain.scenes import Scene, must_be_of, must_be_open
 from services.calculator.domain.throttle import footprints_window, too_many_footprints
-from services.calculator.store.store import Store, StoredFootprint
+from services.calculator.store.directory import DirectoryPlace
+from services.calculator.store.store import Store, StoredFootprint, StoredScene
 from shared.contracts.certificates import CertificateIssued, CertificateRevoked
 from shared.contracts.event import Cause, Envelope
 from shared.contracts.registry import ProjectListed
@@ -24,8 +26,10 @@ from shared.messaging.retries import retry_lost_race
 from shared.refusal import Refusal
 from shared.sentence import Sentence
 from shared.web.idempotency import check_same
+from shared.web.preconditions import Precondition
 
 Load = Callable[[str], Release]
+_SCENE_ID = re.compile(r"scn_[0-9A-HJKMNP-TV-Z]{26}")
 
 
 class UnknownScene(Refusal):
@@ -85,38 +89,58 @@ class Handlers:
         """The release that new footprints are computed with."""
         return self._load(self._latest)
 
-    async def scene(self, code: str) -> tuple[str, Scene]:
-        """Return a scene and its id. Raises UnknownScene."""
-        found = await self._store.scene(code.upper())
-        if found is None or found[1].status == "draft":
+    async def scene(self, name: str, *, field: str = "scene") -> StoredScene:
+        """Return a scene by its code, or its id. Raises UnknownScene, which names the field."""
+        by_id = _SCENE_ID.fullmatch(name)
+        found = await (self._store.scene_by_id(name) if by_id else self._store.scene(name.upper()))
+        if found is None or found.scene.status == "draft":
             raise UnknownScene(
-                Sentence("No scene has the code {code}. Look at the poster again, or search.", code=code), field="scene"
+                Sentence("No scene has the code {code}. Look at the poster again, or search.", code=name), field=field
             )
         return found
 
-    async def scenes(self, text: str) -> list[tuple[str, Scene]]:
-        """Return the scenes that a search finds, open ones first; the first of all when the text is empty."""
-        return await self._store.scenes(text, now=self._clock())
+    async def scenes(
+        self, text: str, *, after: DirectoryPlace | None = None, limit: int
+    ) -> tuple[list[StoredScene], DirectoryPlace | None]:
+        """Return a page of the scenes that a search finds, open ones first, all when the text is empty.
 
-    async def publish_scene(self, scene_id: str, scene: Scene, *, organiser_id: str | None, cause: Cause) -> None:
-        """Write a scene as it is to be, once, for its organiser, or for staff that acts for none.
+        With it comes the place to go on after, if there are more.
+        """
+        return await self._store.scenes(text, now=self._clock(), after=after, limit=limit)
 
-        Raises SceneNotYours, CodeTaken, or LostRace after five tries.
+    async def publish_scene(
+        self, scene_id: str, scene: Scene, *, organiser_id: str | None, precondition: Precondition, cause: Cause
+    ) -> int:
+        """Write a scene as it is to be, for its organiser, or for staff that acts for none; return its version.
+
+        Raises SceneNotYours, CodeTaken, PreconditionFailed, PreconditionMissing, or LostRace after five tries.
         """
         must_be_of(organiser_id, scene)
 
-        async def write() -> None:
-            await self._store.publish_scene(scene_id, scene, organiser_id=organiser_id, now=self._clock(), cause=cause)
+        async def write() -> int:
+            there = await self._store.scene_by_id(scene_id)
+            if there is None:
+                precondition.check(None)
+                if not await self._store.insert_scene(scene_id, scene, now=self._clock(), cause=cause):
+                    raise LostRace(f"{scene_id} was made by another")
+                return 1
+            must_be_of(organiser_id, there.scene)
+            if there.scene == scene:
+                precondition.check_done(there.version)
+                return there.version
+            precondition.check_change(there.version)
+            await self._store.change_scene(there, scene, now=self._clock(), cause=cause)
+            return there.version + 1
 
-        await retry_lost_race(write)
+        return await retry_lost_race(write)
 
     async def scene_of(self, scene_id: str, organiser_id: str | None) -> Scene:
         """Return a scene of the organiser. Raises UnknownScene or SceneNotYours."""
-        scene = await self._store.scene_by_id(scene_id)
-        if scene is None:
+        found = await self._store.scene_by_id(scene_id)
+        if found is None:
             raise UnknownScene(Sentence("There is no scene {scene_id}.", scene_id=scene_id), field="scene_id")
-        must_be_of(organiser_id, scene)
-        return scene
+        must_be_of(organiser_id, found.scene)
+        return found.scene
 
     async def calculate(self, wanted: Wanted, *, cause: Cause) -> tuple[StoredFootprint, bool]:
         """Compute and record a footprint; return it and whether it was there already.
@@ -160,9 +184,9 @@ class Handlers:
     async def _where(self, wanted: Wanted) -> tuple[str | None, Place]:
         if wanted.scene_code is None:
             return None, Place(country=wanted.country)
-        scene_id, scene = await self.scene(wanted.scene_code)
-        must_be_open(scene)
-        return scene_id, scene.location
+        found = await self.scene(wanted.scene_code)
+        must_be_open(found.scene)
+        return found.scene_id, found.scene.location
 
     async def _admit(self, wanted: Wanted, scene_id: str | None, now: datetime) -> None:
         if wanted.address is None:

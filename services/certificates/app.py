@@ -23,6 +23,7 @@ from shared.messaging.outbox import clock
 from shared.messaging.service import Messaging
 from shared.settings import load
 from shared.web.app import create, database
+from shared.web.document import recorded_of
 from shared.web.pages import Pages
 from shared.web.periodic import Periodic
 
@@ -76,6 +77,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             page_router(handlers, sheets, pages, clock=clock),
         ],
         access=api.ACCESS,
+        examples=recorded_of(api.__name__),
         statuses=api.STATUSES,
         store=store,
         pages=pages,

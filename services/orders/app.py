@@ -18,6 +18,7 @@ from services.orders.api.payments import payment_router
 from services.orders.api.people import page_router
 from services.orders.api.profiles import profile_router
 from services.orders.api.programs import api_router
+from services.orders.api.quotes import quote_router
 from services.orders.handlers.balances import Balances
 from services.orders.handlers.orders import Handlers
 from services.orders.handlers.payables import count_payables
@@ -30,6 +31,7 @@ from shared.messaging import outbox
 from shared.messaging.service import Messaging
 from shared.settings import Origin, load
 from shared.web.app import create, database
+from shared.web.document import recorded_of
 from shared.web.pages import Pages
 from shared.web.periodic import Periodic
 
@@ -83,6 +85,7 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], datetime
         service="orders",
         description=card.__doc__ or "",
         routers=[
+            quote_router(deps),
             api_router(deps),
             payment_router(deps),
             profile_router(deps),
@@ -90,6 +93,7 @@ def create_app(settings: Settings | None = None, *, clock: Callable[[], datetime
             page_router(deps),
         ],
         access=api.ACCESS,
+        examples=recorded_of(api.__name__),
         statuses=api.STATUSES,
         store=store,
         pages=pages,

@@ -22,6 +22,7 @@ from shared.messaging.outbox import clock
 from shared.messaging.replica import Replica
 from shared.settings import Settings, load
 from shared.web.app import create, database
+from shared.web.document import recorded_of
 from shared.web.pages import Pages
 from shared.web.periodic import Periodic
 
@@ -55,6 +56,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             page_router(handlers, clock, cursors, pages),
         ],
         access=api.ACCESS,
+        examples=recorded_of(api.__name__),
         statuses=api.STATUSES,
         store=store,
         pages=pages,

@@ -9,6 +9,7 @@ import services.registry as card
 from services.registry import api, stream
 from services.registry.api.people import page_router
 from services.registry.api.programs import api_router
+from services.registry.api.reserves import reserves_router
 from services.registry.handlers.ledger import Handlers
 from services.registry.handlers.recount import Recounter
 from services.registry.store.store import Store
@@ -16,6 +17,7 @@ from shared.messaging.outbox import clock
 from shared.messaging.service import Messaging
 from shared.settings import Settings, load
 from shared.web.app import create, database
+from shared.web.document import recorded_of
 from shared.web.pages import Pages
 from shared.web.periodic import Periodic
 
@@ -43,9 +45,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description=card.__doc__ or "",
         routers=[
             api_router(store, handlers, livemode=settings.livemode),
+            reserves_router(store, livemode=settings.livemode),
             page_router(store, pages, livemode=settings.livemode),
         ],
         access=api.ACCESS,
+        examples=recorded_of(api.__name__),
         statuses=api.STATUSES,
         store=store,
         pages=pages,

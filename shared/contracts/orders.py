@@ -60,12 +60,12 @@ class ClaimedFootprint(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    footprint_id: FootprintId
-    root: FootprintId
+    footprint_id: Annotated[FootprintId, Field(description="its id")]
+    root: Annotated[FootprintId, Field(description="the first footprint of its chain of replacements")]
     grams: Grams
     low_grams: GramsOrNone
     high_grams: GramsOrNone
-    release: Label
+    release: Annotated[Label, Field(description="the factor release and method that it was computed with")]
 
 
 class Claim(BaseModel):

@@ -90,7 +90,7 @@ class Allocation(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    batch_id: BatchId
+    batch_id: Annotated[BatchId, Field(description="the batch whose grams these are")]
     from_gram: GramsOrNone
     to_gram: Grams
     first_serial: Annotated[Serial, Field(description="full text of the single serial that holds the first gram")]
@@ -102,7 +102,7 @@ class LedgerPlace(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    sequence: Version
+    sequence: Annotated[Version, Field(description="the number of the page in the project's chain")]
     page_hash: Hash
 
 

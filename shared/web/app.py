@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import cache
+from typing import Any
 
 import structlog
 from fastapi import APIRouter, Depends, FastAPI, Request
@@ -15,7 +17,7 @@ from shared.contracts.event import Cause
 from shared.mongodb import Database, connect
 from shared.refusal import Refusal
 from shared.settings import Settings
-from shared.web import document, health, problems
+from shared.web import document, explained, health, problems
 from shared.web.auth import (
     CAPABILITY_HEADER,
     Access,
@@ -24,22 +26,31 @@ from shared.web.auth import (
     Guard,
     HashOf,
     Scope,
+    Signature,
     TokenExchanged,
     Unauthenticated,
 )
 from shared.web.idempotency import KeyMissing, KeyReused
 from shared.web.issuer import Issuer, IssuerUnavailable
+from shared.web.lists import CursorUnknown
 from shared.web.middleware import RequestMiddleware
 from shared.web.pages import STATIC, Pages, static_file
+from shared.web.preconditions import PreconditionFailed, PreconditionMissing
+from shared.web.routes import ConditionNotTaken, ParametersUnknown, Routes
 from shared.web.start import Running, Start, Store
 
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-_STATUSES: dict[type[Refusal], int] = {
+STATUSES: dict[type[Refusal], int] = {
     Unauthenticated: 401,
     Forbidden: 403,
     IssuerUnavailable: 503,
     KeyMissing: 400,
     KeyReused: 422,
+    ParametersUnknown: 422,
+    ConditionNotTaken: 422,
+    CursorUnknown: 422,
+    PreconditionFailed: 412,
+    PreconditionMissing: 428,
 }
 
 
@@ -55,6 +66,7 @@ def create(
     description: str,
     routers: Sequence[APIRouter],
     access: Mapping[str, Access],
+    examples: Mapping[str, Any] | None = None,
     statuses: Mapping[type[Refusal], int],
     store: Store,
     pages: Pages,
@@ -70,17 +82,27 @@ def create(
         version="1",
         description=description,
         lifespan=start.lifespan,
+        servers=[{"url": settings.public_url, "description": "the one address of all five services"}],
         openapi_url=f"/v1/{service}/openapi.json",
         docs_url=None,
         redoc_url=None,
         responses={"default": {"model": problems.Problem, "description": "RFC 9457 problem"}},
     )
-    for router in routers:
-        app.include_router(router, dependencies=[Depends(start.must_be_complete), Depends(guard)])
-    app.include_router(health.router(start.checks))
-    app.add_api_route("/static/{name}", _static, include_in_schema=False)
     found_by_fastapi = app.openapi
-    app.openapi = lambda: document.complete(found_by_fastapi(), access)  # type: ignore[method-assign]
+    app.openapi = cache(lambda: document.complete(found_by_fastapi(), access, examples))  # type: ignore[method-assign]
+    common = _common_lines(service)
+    found_routes = Routes([*access, *common], app.openapi)
+    checks = [
+        Depends(start.must_be_complete),
+        Depends(guard),
+        Depends(found_routes.refuse_unknown),
+        Depends(found_routes.refuse_untaken),
+    ]
+    for router in routers:
+        app.include_router(router, dependencies=checks)
+    app.include_router(health.router(start.checks))
+    app.include_router(explained.router(pages))
+    app.add_api_route("/static/{name}", _static, include_in_schema=False)
 
     async def reference() -> HTMLResponse:
         who = {line: _who(named) for line, named in access.items()}
@@ -88,9 +110,15 @@ def create(
         return HTMLResponse(page)
 
     app.add_api_route(f"/docs/{service}", reference, include_in_schema=False)
-    guard.check_complete(app.routes, open_to_all=_common_lines(service))
+    guard.check_complete(app.routes, open_to_all=common)
     secure = settings.public_url.startswith("https")
-    answers = problems.Problems(statuses={**_STATUSES, **statuses}, pages=pages)
+    answers = problems.Problems(
+        statuses={**STATUSES, **statuses},
+        pages=pages,
+        access=access,
+        routes=found_routes,
+        explained_at=f"{settings.public_url}/problems",
+    )
     answers.install(app)
     app.add_exception_handler(TokenExchanged, _exchange(secure=secure))
     app.add_middleware(RequestMiddleware, problems=answers, secure=secure)
@@ -110,6 +138,8 @@ def _who(access: Access) -> str:
         return f"staff and machines with the scope {access.name}"
     if isinstance(access, Capability):
         return f"whoever shows the capability of the {access.parameter} in the path, in {CAPABILITY_HEADER}"
+    if isinstance(access, Signature):
+        return f"whoever signs the body, in {access.header}"
     return "anybody"
 
 
@@ -142,6 +172,7 @@ def _common_lines(service: str) -> set[str]:
         "GET /health/live",
         "GET /health/ready",
         "GET /metrics",
+        *explained.LINES,
     }
 
 

@@ -16,6 +16,7 @@ from shared.refusal import Refusal
 from shared.sentence import Sentence
 from shared.web.idempotency import crockford
 from shared.web.issuer import InvalidToken, Issuer
+from shared.web.routes import is_api, line_of
 
 CAPABILITY_HEADER = "Diandian-Capability"
 _OBJECT_ID = re.compile(r"\b(fp|ord|ben)_[0-9A-HJKMNP-TV-Z]{26}\b")
@@ -31,6 +32,12 @@ class Forbidden(Refusal):
     """What was shown does not allow this (403)."""
 
     code = "forbidden"
+
+
+class InsufficientScope(Forbidden):
+    """The token lacks the scope of the route (403)."""
+
+    code = "insufficient_scope"
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,14 @@ class Capability:
     parameter: str
 
 
-Access = Public | Scope | Capability
+@dataclass(frozen=True)
+class Signature:
+    """A signature over the body in this header; the route itself checks it."""
+
+    header: str
+
+
+Access = Public | Scope | Capability | Signature
 PUBLIC = Public()
 HashOf = Callable[[str], Awaitable[str | None]]
 
@@ -101,10 +115,9 @@ class Guard:
 
     async def __call__(self, request: Request) -> None:
         """Let the request pass and note its caller, or raise Unauthenticated, Forbidden or TokenExchanged."""
-        route = request.scope["route"]
-        access = self._table[f"{'GET' if request.method == 'HEAD' else request.method} {route.path}"]
+        access = self._table[line_of(request) or ""]
         request.state.caller = "guest"
-        if request.method == "GET" and (token := request.query_params.get("t")):
+        if request.method == "GET" and not is_api(request) and (token := request.query_params.get("t")):
             await self._exchange(request, token)
         if isinstance(access, Scope):
             await self._check_scope(request, access)
@@ -133,7 +146,7 @@ class Guard:
         except InvalidToken as wrong:
             raise Unauthenticated(str(wrong)) from None
         if access.name not in str(claims.get("scope", "")).split():
-            raise Forbidden(f"The token lacks the scope {access.name}.")
+            raise InsufficientScope(f"The token lacks the scope {access.name}. Get one that has it.")
         request.state.caller = str(claims["sub"])
         request.state.claims = claims
 

@@ -12,12 +12,16 @@ from shared.refusal import Refusal
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 KEY_LENGTH_MIN, KEY_LENGTH_MAX = 8, 255
-# Of the parameter `idempotency_key`. It may be missing, so that `checked` can say what to send.
+KEY_HEADER = "Idempotency-Key"
+# Of a route's parameter. One that is missing, or of another length, is answered by KeyMissing.
 Key = Annotated[
-    str | None,
+    str,
     Header(
+        alias=KEY_HEADER,
+        min_length=KEY_LENGTH_MIN,
+        max_length=KEY_LENGTH_MAX,
         description=f"new and random for each new wish, the same for each repeat; {KEY_LENGTH_MIN} to {KEY_LENGTH_MAX}"
-        " characters"
+        " characters",
     ),
 ]
 
@@ -55,14 +59,19 @@ def body_hash(body: Any) -> str:
 
 
 def checked(key: str | None) -> str:
-    """Return the key. Raises KeyMissing when there is none that differs from others."""
+    """Return the key that a form brings. Raises KeyMissing when there is none that differs from others."""
     if key is None or not KEY_LENGTH_MIN <= len(key) <= KEY_LENGTH_MAX:
-        raise KeyMissing(
-            f"Send a header Idempotency-Key of {KEY_LENGTH_MIN} to {KEY_LENGTH_MAX} characters, a new random one for"
-            " each new wish and the same one for each repeat.",
-            field="Idempotency-Key",
-        )
+        raise key_missing()
     return key
+
+
+def key_missing() -> KeyMissing:
+    """Return the refusal of a request without a key that differs from others."""
+    return KeyMissing(
+        f"Send a header {KEY_HEADER} of {KEY_LENGTH_MIN} to {KEY_LENGTH_MAX} characters, a new random one for each new"
+        " wish and the same one for each repeat.",
+        field=KEY_HEADER,
+    )
 
 
 def check_same(first: str, now: str) -> None:

@@ -7,6 +7,8 @@ import math
 import re
 from typing import Any
 
+from shared.web.places import escaped
+
 DEPTH_MAX = 32
 NUMBER_MAX = 2**53 - 1
 _DIGITS_MAX = len(str(NUMBER_MAX))
@@ -56,7 +58,7 @@ def _walked(parsed: Any) -> list[tuple[str, str]]:
             if any(map(_is_broken, value)):
                 wrong.append((pointer, "Name members without NUL and without halves of surrogate pairs."))
             else:
-                inner = ((f"{pointer}/{_escaped(name)}", each, depth + 1) for name, each in value.items())
+                inner = ((f"{pointer}/{escaped(name)}", each, depth + 1) for name, each in value.items())
                 waiting.extend(inner)
         elif isinstance(value, list):
             waiting.extend((f"{pointer}/{place}", each, depth + 1) for place, each in enumerate(value))
@@ -76,7 +78,3 @@ def _is_broken(text: str) -> bool:
     except UnicodeEncodeError:
         return True
     return False
-
-
-def _escaped(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")

@@ -95,7 +95,7 @@ for (const field of document.querySelectorAll("input[data-search]")) {
     if (mine !== asked) return;
     try {
       const answer = await fetch(`${field.dataset.search}?q=${encodeURIComponent(field.value)}`);
-      const found = answer.ok ? await answer.json() : [];
+      const found = answer.ok ? (await answer.json()).data : [];
       if (mine !== asked) return;
       list.replaceChildren(
         ...found.map(({ iata, text, name }, place) => {

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 import httpx
 
 from tests.component.edge_values import BODIES, HEADERS, JSONS, NO_TEXTS, VALUES, WRITTEN
+from tests.component.misplaced import misplaced
 
 KEY_HEADER = "Idempotency-Key"
 # A client sends no longer address, nor does a gateway pass one on.
@@ -141,7 +142,7 @@ def request(
 
 
 async def faults(client: httpx.AsyncClient, line: str, sound: Sound) -> list[str]:
-    """Send each edge; return the answers that are no refusal and no success.
+    """Send each edge; return the answers that are no refusal and no success, or that name a place which there is not.
 
     The sound request is answered as it says. Whose answer is a stream is given a path that leads nowhere.
     """
@@ -159,7 +160,16 @@ async def faults(client: httpx.AsyncClient, line: str, sound: Sound) -> list[str
             answer = await _send(client, sent)
             if answer.status_code >= 500:
                 found.append(f"{line} {sent.what}: {answer.status_code}")
+            if answer.headers.get("Content-Type") == "application/problem+json":
+                found += [f"{line} {sent.what}: {wrong}" for wrong in misplaced(answer.json(), _parsed(sent.content))]
     return found
+
+
+def _parsed(content: bytes | None) -> Any:
+    """Return the content as JSON; none of what is none."""
+    with contextlib.suppress(ValueError, RecursionError):
+        return json.loads(content or b"null")
+    return None
 
 
 async def _send(client: httpx.AsyncClient, sent: Request) -> httpx.Response:

@@ -60,6 +60,13 @@ async def fill(database: Any, numbers: range) -> None:
         await database[collection].insert_many(some, ordered=False)
 
 
+async def _changed(store: Store) -> None:
+    await store.insert_scene(NOBODY["scn"], FOUND, now=NOW, cause=CAUSE)
+    loaded = await store.scene_by_id(NOBODY["scn"])
+    assert loaded is not None
+    await store.change_scene(loaded, FOUND, now=NOW, cause=CAUSE)
+
+
 async def _uncounted(store: Store) -> None:
     async for _ in store.figures.uncounted():
         raise AssertionError("all are counted")
@@ -74,11 +81,13 @@ CALCULATOR = Stored(
     queries={
         "scene": lambda store: store.scene("NOWHERE"),
         "scene_by_id": lambda store: store.scene_by_id(NOBODY["scn"]),
-        "scenes": lambda store: store.scenes("f0000001", now=NOW),
-        "scenes: all": lambda store: store.scenes("", now=NOW),
-        "publish_scene": lambda store: store.publish_scene(
-            NOBODY["scn"], FOUND, organiser_id=None, now=NOW, cause=CAUSE
+        "scenes": lambda store: store.scenes("f0000001", now=NOW, limit=50),
+        "scenes: all": lambda store: store.scenes("", now=NOW, limit=50),
+        "scenes: after": lambda store: store.scenes(
+            "", now=NOW, after=(False, "F0000009", id_of("scn", "filling 9")), limit=40
         ),
+        "insert_scene": lambda store: store.insert_scene(NOBODY["scn"], FOUND, now=NOW, cause=CAUSE),
+        "change_scene": _changed,
         "footprint": lambda store: store.footprint(NOBODY["fp"]),
         "replaced_by": lambda store: store.replaced_by(NOBODY["fp"]),
         "claim_hash": lambda store: store.claim_hash(NOBODY["fp"]),

@@ -64,6 +64,7 @@ async def fill(database: Database, numbers: range) -> None:
     calculated = footprint().model_dump(mode="json")
     chain = {"scene_id": id_of("scn", "a"), "role": "guest", "grams": 1, "standing": "covered", "struck": None}
     documents: dict[str, list[Document]] = {"orders": [], "beneficiaries": [], "footprints": [], "chains": []}
+    documents["payables"] = []
     for number in numbers:
         name, order = f"filling {number}", states[number % len(states)]
         root, at = id_of("fp", name), LATER + timedelta(seconds=number)
@@ -90,6 +91,10 @@ async def fill(database: Database, numbers: range) -> None:
         )
         documents["beneficiaries"].append({**beneficiary, **common, "_id": id_of("ben", name)})
         documents["footprints"].append({**calculated, "_id": root, "footprint_id": root, "root": root})
+        owner = {"owner_id": f"own_filling {number:07}", "currency": "CNY"}
+        documents["payables"].append(
+            {**owner, "_id": f"{owner['owner_id']} CNY", "orders": 1, "grams": 1, "subtotal_fen": 1}
+        )
         documents["chains"].append({**chain, "_id": root, "footprint_id": root, "version": 1})
     for collection, some in documents.items():
         await database[collection].insert_many(some, ordered=False)
@@ -168,7 +173,8 @@ ORDERS = Stored(
         "chains.counted": lambda store: store.chains.counted([Uncounted(NOBODY["ord"], 1, ())]),
         "chains.balance": lambda store: store.chains.balance(NOBODY["scn"]),
         "chains.page": lambda store: store.chains.page(NOBODY["scn"], "left", limit=51),
-        "payables.all": lambda store: store.payables.all(),
+        "payables.page": lambda store: store.payables.page(limit=51),
+        "payables.page: after": lambda store: store.payables.page(after=("own_filling 0000020", "CNY"), limit=21),
         "payables.count": lambda store: store.payables.count(limit=500),
     },
     left_out={
@@ -181,5 +187,7 @@ ORDERS = Stored(
     },
     reads_on={
         "page": "all orders, for the back office",
+        "payables.page": "what all owners are due, by name",
+        "payables.page: after": "likewise",
     },
 )

@@ -43,4 +43,4 @@ async def test_an_unknown_address_is_a_page_for_people_and_a_problem_for_program
     assert page.status_code == 404
     assert page.headers["content-type"].startswith("text/html")
     assert problem.headers["content-type"] == "application/problem+json"
-    assert problem.json()["type"] == "/problems/scene_unknown"
+    assert problem.json()["type"] == "http://127.0.0.1:8080/problems/scene_unknown"

@@ -22,8 +22,8 @@ class Scene:
 
     async def put(self, **changes: Any) -> httpx.Response:
         scene = {**SCENE, "code": self.code, **changes}
-        staff = self._client.staff  # type: ignore[attr-defined]
-        return await self._client.put(f"/v1/scenes/{id_of('scn', self.code)}", json=scene, headers=staff)
+        headers = self._client.staff | ({"If-Match": "*"} if changes else {})  # type: ignore[attr-defined]
+        return await self._client.put(f"/v1/scenes/{id_of('scn', self.code)}", json=scene, headers=headers)
 
 
 @pytest_asyncio.fixture

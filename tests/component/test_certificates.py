@@ -94,7 +94,7 @@ async def way_to(certificates: httpx.AsyncClient, story: Story) -> dict[str, Any
     """Wait until the order has its certificate and return what leads its owner there."""
 
     async def there() -> Any:
-        address = f"/v1/certificates/orders/{story.order_id}"
+        address = f"/v1/order-certificates/{story.order_id}"
         answer = await certificates.get(address, headers={CAPABILITY_HEADER: TOKEN})
         return answer.status_code == 200 and answer.json()["status"] != "awaiting" and answer.json()
 

@@ -254,7 +254,7 @@ async def test_only_the_owner_of_an_order_is_led_to_its_certificate(
     certificates: httpx.AsyncClient, publish: Publish
 ) -> None:
     story = Story()
-    program, page = f"/v1/certificates/orders/{story.order_id}", f"/c/orders/{story.order_id}"
+    program, page = f"/v1/order-certificates/{story.order_id}", f"/c/orders/{story.order_id}"
     owner = {CAPABILITY_HEADER: TOKEN}
     assert (await certificates.get(program, headers=owner)).status_code == 404
     await publish(story.purchased())

@@ -68,7 +68,7 @@ async def test_k2_many_right_codes_pass_and_a_machine_is_throttled_everywhere_al
                 assert "too many codes" in refused.text
         problem = (await machine.get(f"/v1/verifications/{code}")).json()
         page = await machine.get(f"/c/{code}")
-        assert (problem["code"], problem["errors"][0]["pointer"]) == ("too_many_codes", "/code")
+        assert (problem["code"], problem["errors"][0]["name"]) == ("too_many_codes", "code")
         assert "Not checked" in page.text
         assert "This says nothing about the certificate" in page.text
         assert (await venue.get(f"/c/{code}")).status_code == 200

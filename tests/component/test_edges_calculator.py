@@ -40,8 +40,8 @@ FOOTPRINT = ("GET /v1/footprints/{footprint_id}", "GET /footprints/{footprint_id
 FORMS = ("POST /s/{code}/preview", "POST /s/{code}/footprints", "POST /life/footprints", "POST /life/preview")
 SOUND: dict[str, Sound] = {
     "GET /v1/scenes": Sound(),
-    "GET /v1/scenes/{code}": Sound(path={"code": CODE}),
-    "PUT /v1/scenes/{scene_id}": Sound(path={"scene_id": SCENE_ID}, json=WHOLE_SCENE),
+    "GET /v1/scenes/{scene_id}": Sound(path={"scene_id": CODE}),
+    "PUT /v1/scenes/{scene_id}": Sound(path={"scene_id": SCENE_ID}, json=WHOLE_SCENE, headers={"If-Match": "*"}),
     "POST /v1/scenes/{scene_id}/footprints": Sound(
         path={"scene_id": SCENE_ID}, headers=KEY, json={"answers": ANSWERS, "replaces": None}
     ),

@@ -21,7 +21,7 @@ def sound_requests(code: str, story: Story) -> dict[str, Sound]:
     return {
         "GET /v1/verifications/{code}": Sound(path=certificate),
         "GET /v1/certificates/{code}": Sound(path=certificate),
-        "GET /v1/certificates/orders/{order_id}": Sound(path=order, headers=shown),
+        "GET /v1/order-certificates/{order_id}": Sound(path=order, headers=shown),
         "GET /v": Sound(query={"code": code, "lang": "en"}),
         "GET /c/{code}": Sound(path=certificate, query={"lang": "en"}),
         "GET /C/{code}": Sound(path=certificate),

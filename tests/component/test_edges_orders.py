@@ -44,7 +44,7 @@ def of_orders(order: dict[str, Any], project_id: str, footprint_id: str) -> dict
             },
         ),
         "GET /v1/orders": Sound(query={"limit": 1}),
-        "GET /v1/orders/payables": Sound(),
+        "GET /v1/payables": Sound(),
         "GET /v1/orders/{order_id}": Sound(path=path, headers=shown),
         # What it answers about an order that there is has no end as long as that has none.
         "GET /v1/orders/{order_id}/events": Sound(path={"order_id": f"ord_{'0' * 26}"}, headers=shown, status=403),
@@ -102,7 +102,7 @@ def of_balances(scene_id: str, footprint_id: str, project_id: str) -> dict[str, 
         "DELETE /v1/balances/{scene_id}/strikes/{footprint_id}": Sound(path=strike),
         "POST /v1/balances/{scene_id}/orders": Sound(path=path, headers=KEY, json={**body, "beneficiary": NAMING}),
         # Whom an order has named.
-        "PATCH /v1/balances/beneficiary": Sound(json={**NAMING, "board": "named"}),
+        "PATCH /v1/organiser/beneficiary": Sound(json={**NAMING, "board": "named"}),
     }
 
 

@@ -31,9 +31,9 @@ async def test_the_back_office_walks_all_orders_and_sees_what_owners_are_due(wor
         await world.retire(order)
         await world.in_state(guest, order, "retired")
     assert (await guest.get("/v1/orders")).status_code == 401
-    assert (await guest.get("/v1/orders/payables")).status_code == 401
+    assert (await guest.get("/v1/payables")).status_code == 401
     staff = await world.guest(Authorization=f"Bearer {world.staff}")
-    payables = (await staff.get("/v1/orders/payables")).json()["data"]
+    payables = (await staff.get("/v1/payables")).json()["data"]
     (due,) = [payable for payable in payables if payable["owner_id"] == owner]
     assert due == {"owner_id": owner, "currency": "CNY", "orders": 2, "mass_g": GRAMS + 1, "subtotal_fen": 2560}
 

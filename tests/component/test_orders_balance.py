@@ -240,7 +240,7 @@ async def test_an_organiser_touches_its_own_scenes_alone_and_names_itself(host: 
     others = {
         issuer[0].token("x", "orders:organise", organiser_id="org_other"): "scene_not_yours",
         issuer[0].token("x", "orders:organise"): "forbidden",
-        issuer[0].token("x", "orders:read", organiser_id=host.organiser_id): "forbidden",
+        issuer[0].token("x", "orders:read", organiser_id=host.organiser_id): "insufficient_scope",
     }
     for token, code in others.items():
         stranger = await host.world.guest(

@@ -54,8 +54,8 @@ async def test_m1_subtotal_and_fee_are_the_total_of_quote_order_and_payment(
 @pytest.mark.parametrize(
     ("wish", "pointer"),
     [
-        ({}, "/"),
-        ({"mass_g": 1, "money_fen": 1}, "/"),
+        ({}, ""),
+        ({"mass_g": 1, "money_fen": 1}, ""),
         ({"mass_g": 0}, "/mass_g"),
         ({"money_fen": -1}, "/money_fen"),
         ({"money_fen": 0.5}, "/money_fen"),

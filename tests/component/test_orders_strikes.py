@@ -59,12 +59,12 @@ async def test_an_organiser_needs_a_name_once_and_may_hide(host: Host) -> None:
     project_id = await host.world.project()
     await host.guests(1)
     await host.status("closed")
-    early = await host.staff.patch("/v1/balances/beneficiary", json={"board": "hidden"})
+    early = await host.staff.patch("/v1/organiser/beneficiary", json={"board": "hidden"})
     assert (early.status_code, early.json()["code"]) == (422, "name_missing")
     nameless = await host.order(project_id, beneficiary=None)
     assert (nameless.status_code, nameless.json()["code"]) == (422, "name_missing")
     assert (await host.order(project_id)).status_code == 201
     await host.guests(1)
     assert (await host.order(project_id, beneficiary=None)).status_code == 201, "the name stays"
-    hidden = await host.staff.patch("/v1/balances/beneficiary", json={"board": "hidden"})
+    hidden = await host.staff.patch("/v1/organiser/beneficiary", json={"board": "hidden"})
     assert (hidden.json()["board"], hidden.json()["name"]) == ("hidden", NAMING["name"])

@@ -220,7 +220,7 @@ async def test_pages_of_an_empty_board_of_an_unknown_scene_and_of_a_wrong_cursor
 
 
 @pytest.mark.parametrize(
-    ("address", "status", "pointer"),
+    ("address", "status", "name"),
     [
         ("/v1/boards/people?measure=share", 422, "measure"),
         ("/v1/boards/scenes?window=day&measure=share", 422, "window"),
@@ -233,12 +233,13 @@ async def test_pages_of_an_empty_board_of_an_unknown_scene_and_of_a_wrong_cursor
     ],
 )
 async def test_a_board_that_there_is_not_is_refused_with_the_field_named(
-    settings: Make, address: str, status: int, pointer: str
+    settings: Make, address: str, status: int, name: str
 ) -> None:
     async with client_of(create_app(settings("ranking"))) as ranking:
         answer = await ranking.get(address)
         assert answer.status_code == status
-        assert pointer in answer.json()["errors"][0]["pointer"]
+        (error,) = answer.json()["errors"]
+        assert (error["in"], error["name"]) == ("path" if name == "board" else "query", name)
 
 
 def test_ranking_publishes_nothing_and_consumes_what_its_card_names(settings: Make) -> None:

@@ -44,7 +44,7 @@ def staff(issuer: tuple[LocalIssuer, str, str]) -> dict[str, str]:
 
 async def request_rebuild(ranking: httpx.AsyncClient, staff: dict[str, str], key: str | None = None) -> dict[str, Any]:
     headers = {**staff, "Idempotency-Key": key or secrets.token_hex(8)}
-    answer = await ranking.post("/v1/boards/rebuilds", headers=headers)
+    answer = await ranking.post("/v1/board-rebuilds", headers=headers)
     assert answer.status_code == 202, answer.text
     requested: dict[str, Any] = answer.json()
     return requested
@@ -54,7 +54,7 @@ async def done(ranking: httpx.AsyncClient, staff: dict[str, str], number: int, r
     """Return what each replica found, once all have found it."""
 
     async def compared() -> Any:
-        answer = await ranking.get(f"/v1/boards/rebuilds/{number}", headers=staff)
+        answer = await ranking.get(f"/v1/board-rebuilds/{number}", headers=staff)
         found = [replica["comparison"] for replica in answer.json()["replicas"]]
         return found if len(found) == replicas and all(found) else None
 
@@ -206,10 +206,10 @@ async def test_rebuilds_are_for_staff_and_named_by_number(
 ) -> None:
     async with client_of(create_app(settings("ranking"))) as ranking:
         key = {"Idempotency-Key": "a rebuild"}
-        assert (await ranking.post("/v1/boards/rebuilds", headers=key)).status_code == 401
+        assert (await ranking.post("/v1/board-rebuilds", headers=key)).status_code == 401
         others = {"Authorization": f"Bearer {issuer[0].token('cashier', 'orders:read')}", **key}
-        assert (await ranking.post("/v1/boards/rebuilds", headers=others)).status_code == 403
-        keyless = await ranking.post("/v1/boards/rebuilds", headers=staff)
+        assert (await ranking.post("/v1/board-rebuilds", headers=others)).status_code == 403
+        keyless = await ranking.post("/v1/board-rebuilds", headers=staff)
         assert (keyless.status_code, keyless.json()["code"]) == (400, "idempotency_key_missing")
-        unknown = await ranking.get("/v1/boards/rebuilds/7", headers=staff)
+        unknown = await ranking.get("/v1/board-rebuilds/7", headers=staff)
         assert (unknown.status_code, unknown.json()["code"]) == (404, "not_found")

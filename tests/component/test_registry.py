@@ -161,7 +161,7 @@ async def test_s4_a_range_across_two_tonnes_names_both_serials_and_the_rest_is_p
         await answers(infra, [order], count=1)
         await publish(enveloped(purchased(order), sequence=2))
         await answers(infra, [order], count=2)
-    by_order = (await registry.get(f"/v1/retirements/orders/{orders[-1].order_id}")).json()
+    by_order = (await registry.get(f"/v1/order-retirements/{orders[-1].order_id}")).json()
     (part,) = by_order["data"][0]["allocations"]
 
     async def counted() -> Any:

@@ -178,7 +178,8 @@ async def test_the_reference_names_the_key_and_the_mark_of_a_replay(registry: ht
     paths = (await registry.get("/v1/registry/openapi.json")).json()["paths"]
     for what in ("batches", "cancellations"):
         operation = paths[f"/v1/projects/{{project_id}}/{what}"]["post"]
-        (key,) = [one for one in operation["parameters"] if one["name"] == "idempotency-key"]
+        (key,) = [one for one in operation["parameters"] if one["name"] == "Idempotency-Key"]
+        assert key["required"]
         assert key["description"]
         assert REPLAYED in operation["responses"]["201"]["headers"]
         assert {"409", "422"} <= set(operation["responses"])

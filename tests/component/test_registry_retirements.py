@@ -14,6 +14,7 @@ import pytest_asyncio
 from services.registry import api
 from services.registry.api.people import page_router
 from services.registry.api.programs import api_router
+from services.registry.api.reserves import reserves_router
 from services.registry.domain.commands import Cancel, Cancellation, Command
 from services.registry.domain.decide import next_page
 from services.registry.domain.ledger import Page
@@ -25,6 +26,7 @@ from shared.messaging.outbox import clock
 from shared.settings import Settings
 from shared.web.app import create, database
 from shared.web.idempotency import id_of
+from shared.web.lists import cursor_of
 from shared.web.pages import Pages
 from tests.component.test_registry_replicas import PAGES, PROJECT, listed
 from tests.conftest import client_of
@@ -74,6 +76,7 @@ async def long(infra: Any) -> AsyncIterator[tuple[Counting, httpx.AsyncClient, R
         description="",
         routers=[
             api_router(store, handlers, livemode=False),
+            reserves_router(store, livemode=False),
             page_router(store, pages := Pages(PAGES, service="registry", livemode=False), livemode=False),
         ],
         access=api.ACCESS,
@@ -114,7 +117,7 @@ async def test_a_serial_in_a_long_ledger_costs_as_many_reads_as_its_length_has_d
         # The newest page, and halves of what there is twice: once to pass the place, once to come back to it.
         assert store.reads <= 2 * math.ceil(math.log2(pages)) + 2
     store.reads = 0
-    answer = await retirement(client, "2", cursor=TONNE + 10 * GRAMS, limit=20)
+    answer = await retirement(client, "2", cursor=cursor_of(str(TONNE + 10 * GRAMS)), limit=20)
     assert len(answer["data"]) == 20
     # Ten pages of two claims each, one beside the other.
     assert store.reads <= 2 * math.ceil(math.log2(pages)) + 2 + 9 * 2
@@ -126,9 +129,9 @@ async def test_the_claims_of_a_range_come_once_each_and_in_order_in_answers_of_a
 ) -> None:
     _, client, _ = long
     ranges: list[tuple[int, int]] = []
-    cursor: str | None = str(TONNE - 5 * GRAMS) if limit == 1 else "0"
+    cursor: str | None = cursor_of(str(TONNE - 5 * GRAMS) if limit == 1 else "0")
     while cursor is not None and len(ranges) < 2 * POSTED:
-        answer = await retirement(client, "1-3", cursor=int(cursor), limit=limit)
+        answer = await retirement(client, "1-3", cursor=cursor, limit=limit)
         assert answer["has_more"] == (answer["next_cursor"] is not None)
         assert len(answer["data"]) <= limit
         ranges += [(part["from_gram"], part["to_gram"]) for one in answer["data"] for part in one["allocations"]]

@@ -20,6 +20,7 @@ from shared.contracts.event import PARTITIONS, to_record
 from shared.contracts.orders import OrderPlaced
 from shared.messaging import broker
 from tests.component.test_registry import answers, listed, placed
+from tests.component.walks import walked
 from tests.conftest import Infra, client_of, enveloped, until
 
 ORDERS, EACH_G, LEFT_G = 1_000, 2_000, 1_000_000
@@ -82,12 +83,8 @@ async def share_the_work(infra: Infra, replicas: set[str]) -> bool:
 
 async def after_each_page(registry: httpx.AsyncClient, project_id: str) -> list[BatchProof]:
     """Return how the project's one batch stood after each page, by a recount of the pages that anybody may get."""
-    recount, proofs, after, more = Recount(project_id), list[BatchProof](), 0, True
-    while more:
-        answer = await registry.get(f"/v1/projects/{project_id}/pages", params={"after": after, "limit": 100})
-        for page in answer.json()["data"]:
-            assert recount.take(page), recount.proof().wrong
-            proofs += recount.proof().batches
-            after = page["sequence"]
-        more = answer.json()["has_more"]
+    recount, proofs = Recount(project_id), list[BatchProof]()
+    for page in await walked(registry, f"/v1/projects/{project_id}/pages", limit=100):
+        assert recount.take(page), recount.proof().wrong
+        proofs += recount.proof().batches
     return proofs

@@ -125,7 +125,7 @@ HALF_A_PAIR = b'"\\ud800"'
 @pytest.mark.parametrize(
     ("body", "status", "code", "pointers"),
     [
-        (b'{"scene": ', 422, "invalid_request", ["/"]),
+        (b'{"scene": ', 422, "invalid_request", [""]),
         (b'{"scene": "\xff"}', 400, "body_unreadable", []),
         (b'{"scene": "\xed\xa0\x80"}', 400, "body_unreadable", []),
         ('{"scene": "utf-16"}'.encode("utf-16"), 400, "body_unreadable", []),

@@ -35,7 +35,7 @@ async def test_each_request_leaves_one_line_with_its_route_and_neither_path_nor_
     requests = [line for line in lines if line["event"] == "request"]
     assert [line["request_id"] for line in requests] == [answer.headers["Request-Id"] for answer in answers]
     assert [(line["method"], line["route"], line["status"]) for line in requests] == [
-        ("GET", "/v1/scenes/{code}", 200),
+        ("GET", "/v1/scenes/{code}", 422),
         ("GET", "/v1/scenes/{code}/broken", 500),
         ("POST", "/v1/scenes", 422),
         ("GET", "unmatched", 404),

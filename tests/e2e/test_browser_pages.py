@@ -66,6 +66,8 @@ async def _addresses(copy: System, client: Any, guest: Phone) -> dict[str, str]:
         "projects": "/projects",
         "proof": "/proof",
         "error": "/nothing-here",
+        "problem": "/problems/price_changed",
+        "problems": "/problems",
     }
     visitor = Visitor(client, name="Guest (demo)")
     await visitor.buys()

@@ -16,11 +16,11 @@ from tests.embedded import free_port
 
 OWNED = {
     "calculator": "/ /nobody /s/ABC /life /footprints/fp_1 /v1/scenes /v1/footprints/fp_1",
-    "registry": "/projects /retirements/1 /proof /v1/projects /v1/batches /v1/retirements /v1/proof",
-    "orders": "/orders/ord_1 /v1/orders /v1/quotes /v1/payments/x /v1/beneficiaries",
+    "registry": "/projects /retirements/1 /proof /v1/projects /v1/retirements /v1/order-retirements /v1/proof",
+    "orders": "/orders/ord_1 /v1/orders /v1/quotes /v1/payments/x /v1/beneficiaries /v1/payables",
     "sandbox": "/sandbox/pay /v1/sandbox/pay",
     "certificates": "/c/ABC /v /v/ABC /v1/certificates/ABC /v1/verifications",
-    "ranking": "/boards/people /v1/boards/people",
+    "ranking": "/boards/people /v1/boards/people /v1/board-rebuilds",
 }
 
 
@@ -91,9 +91,10 @@ def test_what_is_for_services_alone_is_not_found_from_outside(gateway: Local) ->
         assert [ask(gateway, path)[0] for path in ("/metrics", "/health/ready", "/health")] == [404, 404, 200]
 
 
-def test_files_of_the_frame_come_from_any_service_that_runs(gateway: Local) -> None:
+def test_files_of_the_frame_and_pages_of_codes_come_from_any_service_that_runs(gateway: Local) -> None:
     with services(gateway, ["certificates"]):
-        assert ask(gateway, "/static/site.css")[::2] == (200, str(gateway.place.port_of("certificates")))
+        for path in ("/static/site.css", "/problems", "/problems/unavailable"):
+            assert ask(gateway, path)[::2] == (200, str(gateway.place.port_of("certificates"))), path
 
 
 def test_the_issuers_keys_come_from_its_folder(gateway: Local) -> None:
@@ -110,6 +111,15 @@ def test_a_service_that_is_down_is_reported_in_plain_words(gateway: Local) -> No
         assert "docker compose up -d" in page
     status, kind, problem = ask(gateway, "/v1/orders?token=capability", "POST")
     assert (status, kind, json.loads(problem)["code"]) == (502, "application/problem+json", "service_unavailable")
+    assert json.loads(problem)["type"] == f"{gateway.place.url}/problems/service_unavailable"
+
+
+def test_what_the_gateway_itself_refuses_to_programs_is_a_problem_with_a_code_of_the_list(gateway: Local) -> None:
+    for path in ("/v1/orders/asyncapi.json", "/schemas/order.placed.v1.json"):
+        status, kind, problem = ask(gateway, path, "POST")
+        assert (status, kind) == (405, "application/problem+json"), path
+        assert json.loads(problem)["type"] == f"{gateway.place.url}/problems/method_not_allowed"
+        assert json.loads(problem)["code"] == "method_not_allowed"
 
 
 def test_what_the_gateway_logs_of_a_failure_names_no_query_and_no_header(gateway: Local) -> None:

@@ -56,7 +56,7 @@ async def test_s19_certificates_away_while_fifty_orders_are_paid_come_once_each(
     async with system.client() as client:
         guests = [Visitor(client, name=f"Guest {mark()} (demo)") for _ in range(PAYING)]
         await asyncio.gather(*map(_is_retired, guests))
-        away = await client.get(f"/v1/certificates/orders/{guests[0].order['order_id']}")
+        away = await client.get(f"/v1/order-certificates/{guests[0].order['order_id']}")
         assert away.status_code in {502, 503}
         await asyncio.to_thread(system.local.start, "certificates", lambda _line: None)
         completed = await asyncio.gather(*(guest.comes_to("completed") for guest in guests))

@@ -37,7 +37,8 @@ async def test_an_organiser_neutralises_its_own_account_and_what_its_guests_left
     async with system.client(Authorization=f"Bearer {token}") as staff:
 
         async def sent(method: str, address: str, **body: Any) -> dict[str, Any]:
-            answer = await staff.request(method, address, json=body, headers={"Idempotency-Key": secrets.token_hex(8)})
+            headers = {"Idempotency-Key": secrets.token_hex(8), **({"If-Match": "*"} if "status" in body else {})}
+            answer = await staff.request(method, address, json=body, headers=headers)
             assert answer.is_success, answer.text
             return dict(answer.json())
 

@@ -30,7 +30,7 @@ async def test_a_guest_s_visit_is_counted_neutralised_certified_and_ranked(
     assert (stated["number"], stated["holder"]) == (completed["certificate"]["number"], "Lin Yue (demo)")
     assert sum(line["to_gram"] - line["from_gram"] for line in stated["serials"]) == stated["mass_g"] == GRAMS
     assert (await client.get(f"/c/{certificate['code']}.pdf")).content.startswith(b"%PDF-")
-    retired = await got(client, f"/v1/retirements/orders/{guest.order['order_id']}")
+    retired = await got(client, f"/v1/order-retirements/{guest.order['order_id']}")
     assert stated["ledger"]["page_hash"] == retired["data"][0]["page_hash"]
 
     rank = await guest.rank()
@@ -126,7 +126,7 @@ async def test_s19_after_an_absence_of_certificates_every_certificate_comes_once
     await system.stop("certificates")
     try:
         await asyncio.gather(*map(bought_until_retired, guests))
-        away = await client.get(f"/v1/certificates/orders/{guests[0].order['order_id']}")
+        away = await client.get(f"/v1/order-certificates/{guests[0].order['order_id']}")
         assert away.status_code in {502, 503}
     finally:
         await system.start("certificates")
@@ -212,7 +212,7 @@ async def totals(system: System, client: httpx.AsyncClient) -> dict[str, Any]:
     """What must not change when somebody is erased."""
     (*_, by_share, by_mass) = await ranked_anew(system, client)
     async with system.staff() as staff:
-        payables = await got(staff, "/v1/orders/payables")
+        payables = await got(staff, "/v1/payables")
     return {
         "scenes by share": by_share,
         "scenes by mass": by_mass,

@@ -11,7 +11,7 @@ from shared.web.auth import PUBLIC, Access, Capability, Scope
 
 ACCESS: dict[str, Access] = {
     "GET /v1/scenes": PUBLIC,
-    "GET /v1/scenes/{code}": PUBLIC,
+    "GET /v1/scenes/{scene_id}": PUBLIC,
     # A token with an organiser_id opens the scenes of that organiser only.
     "PUT /v1/scenes/{scene_id}": Scope("scenes:write"),
     "POST /v1/scenes/{scene_id}/footprints": Scope("scenes:write"),

@@ -103,7 +103,7 @@ class _Forms:
 
     async def visit(self, code: str, *, also_when_closed: bool = False) -> Occasion:
         """Return the visit to an open scene. Raises UnknownScene or SceneNotOpen."""
-        _, scene = await self._handlers.scene(code)
+        scene = (await self._handlers.scene(code)).scene
         if not also_when_closed:
             must_be_open(scene)
         return Occasion.visit(scene)

@@ -7,14 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.calculator.api.programs import (
-    FootprintRequest,
-    FootprintResponse,
-    SceneResponse,
-    footprint_shown,
-    scene_shown,
-    wanted_of,
-)
+from services.calculator.api.programs import FootprintRequest, wanted_of
+from services.calculator.api.responses import FootprintResponse, SceneResponse, footprint_shown, scene_shown
 from services.calculator.domain.answers import Answers
 from services.calculator.domain.scenes import Scene
 from services.calculator.handlers import Handlers
@@ -22,9 +16,10 @@ from services.calculator.store.store import Store
 from shared.contracts.event import FootprintId
 from shared.web.app import cause_of
 from shared.web.auth import Forbidden
-from shared.web.idempotency import Key, checked
+from shared.web.idempotency import Key
+from shared.web.preconditions import VERSIONED, Conditions, etag
 
-ScenePath = Annotated[str, Path(pattern=r"^scn_[0-9A-HJKMNP-TV-Z]{26}$")]
+ScenePath = Annotated[str, Path(pattern=r"^scn_[0-9A-HJKMNP-TV-Z]{26}$", description="the scene, by its id")]
 
 
 class AccountRequest(BaseModel):
@@ -32,7 +27,7 @@ class AccountRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    answers: Answers
+    answers: Annotated[Answers, Field(description="what the organiser itself used or had carried")]
     replaces: Annotated[FootprintId | None, Field(description="the account whose answers change")] = None
 
 
@@ -46,10 +41,22 @@ def organiser_router(store: Store, handlers: Handlers, *, secret: str, livemode:
     """Build the routes for organisers."""
     routes = APIRouter(tags=["organisers"])
 
-    @routes.put("/v1/scenes/{scene_id}", operation_id="put_scene")
-    async def put_scene(request: Request, scene_id: ScenePath, scene: Scene) -> SceneResponse:
-        """Make a scene, or change it as a whole; the same content again changes nothing."""
-        await handlers.publish_scene(scene_id, scene, organiser_id=organiser_of(request), cause=cause_of(request))
+    @routes.put("/v1/scenes/{scene_id}", operation_id="put_scene", responses=VERSIONED)
+    async def put_scene(
+        request: Request, response: Response, scene_id: ScenePath, scene: Scene, precondition: Conditions
+    ) -> SceneResponse:
+        """Make a scene, or change it as a whole; the same content again changes nothing.
+
+        A change names in If-Match the version that it changes, which is the ETag of the scene.
+        """
+        version = await handlers.publish_scene(
+            scene_id,
+            scene,
+            organiser_id=organiser_of(request),
+            precondition=precondition,
+            cause=cause_of(request),
+        )
+        response.headers["ETag"] = etag(version)
         figures = await store.figures.of([scene_id])
         return scene_shown(scene_id, scene, figures[scene_id], livemode=livemode)
 
@@ -59,7 +66,7 @@ def organiser_router(store: Store, handlers: Handlers, *, secret: str, livemode:
         response: Response,
         scene_id: ScenePath,
         wish: AccountRequest,
-        idempotency_key: Key = None,
+        idempotency_key: Key,
     ) -> FootprintResponse:
         """Count what the organiser's own people emitted, by the same rules as guests; it joins the scene's balance."""
         organiser_id = organiser_of(request)
@@ -70,7 +77,7 @@ def organiser_router(store: Store, handlers: Handlers, *, secret: str, livemode:
             request,
             store,
             FootprintRequest(scene=scene.code, answers=wish.answers, replaces=wish.replaces),
-            key=checked(idempotency_key),
+            key=idempotency_key,
             secret=secret,
             role="organiser",
         )

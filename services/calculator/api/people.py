@@ -5,18 +5,22 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import date
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse, Response
 
 from services.calculator.api.contexts import result_context
+from services.calculator.api.programs import scene_cursor, scene_place
 from services.calculator.domain.scenes import COUNTED, LEFT_OUT
 from services.calculator.handlers import Handlers, UnknownFootprint
 from services.calculator.pages import qr, words
 from services.calculator.store.store import Store
 from shared.sentence import Sentence
+from shared.web.lists import Cursor
 from shared.web.pages import Pages
 
+SCENES_SHOWN = 50
 QR_KEPT = {"Cache-Control": "public, max-age=86400"}
 
 
@@ -25,19 +29,24 @@ def page_router(store: Store, handlers: Handlers, pages: Pages, *, public_url: s
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/")
-    async def home(q: Annotated[str, Query(max_length=80)] = "") -> HTMLResponse:
-        """Show what there is to count, and the scenes found."""
-        found = await handlers.scenes(q.strip())
-        figures = await store.figures.of([scene_id for scene_id, _ in found])
-        scenes = [{**dict(scene), **asdict(figures[scene_id])} for scene_id, scene in found]
-        return HTMLResponse(pages.render("home.html", q=q, scenes=scenes, kinds=words.KINDS))
+    async def home(q: Annotated[str, Query(max_length=80)] = "", cursor: Cursor = None) -> HTMLResponse:
+        """Show what there is to count, and a page of the scenes found."""
+        found, beyond = await handlers.scenes(
+            q.strip(), after=scene_place(cursor) if cursor else None, limit=SCENES_SHOWN
+        )
+        figures = await store.figures.of([one.scene_id for one in found])
+        scenes = [{**dict(one.scene), **asdict(figures[one.scene_id])} for one in found]
+        more = urlencode({**({"q": q} if q else {}), "cursor": scene_cursor(beyond)}) if beyond else ""
+        return HTMLResponse(
+            pages.render("home.html", q=q, scenes=scenes, kinds=words.KINDS, more_href=f"/?{more}" if more else "")
+        )
 
     @routes.get("/S/{code}")
     @routes.get("/s/{code}")
     async def scene(code: str) -> HTMLResponse:
         """Show a scene: what it counts, and how much of that is offset."""
-        scene_id, found = await handlers.scene(code)
-        figures = (await store.figures.of([scene_id]))[scene_id]
+        stored = await handlers.scene(code)
+        found, figures = stored.scene, (await store.figures.of([stored.scene_id]))[stored.scene_id]
         return HTMLResponse(
             pages.render(
                 "scene.html",
@@ -53,13 +62,13 @@ def page_router(store: Store, handlers: Handlers, pages: Pages, *, public_url: s
     @routes.get("/s/{code}/qr.svg")
     async def qr_svg(code: str) -> Response:
         """Return the QR code that a poster shows, as lines: sharp at any size."""
-        _, found = await handlers.scene(code)
+        found = (await handlers.scene(code)).scene
         return Response(qr.svg(public_url, found.code), media_type="image/svg+xml", headers=QR_KEPT)
 
     @routes.get("/s/{code}/qr.png")
     async def qr_png(code: str) -> Response:
         """Return the same as dots, large enough to print at 12 cm."""
-        _, found = await handlers.scene(code)
+        found = (await handlers.scene(code)).scene
         return Response(qr.png(public_url, found.code), media_type="image/png", headers=QR_KEPT)
 
     @routes.get("/how")
@@ -87,10 +96,11 @@ def page_router(store: Store, handlers: Handlers, pages: Pages, *, public_url: s
         stored = await store.footprint(footprint_id)
         if stored is None:
             raise UnknownFootprint(Sentence("There is no such footprint."))
+        scene = await store.scene_by_id(stored.scene_id) if stored.scene_id else None
         context = result_context(
             handlers,
             stored,
-            await store.scene_by_id(stored.scene_id) if stored.scene_id else None,
+            scene.scene if scene else None,
             replaced_by=await store.replaced_by(footprint_id) or "",
             price=await store.prices.lowest_fen(),
         )

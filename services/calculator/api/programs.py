@@ -2,48 +2,38 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import Annotated, Any
+import re
+from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.calculator.api.responses import (
+    AirportResponse,
+    Airports,
+    FootprintResponse,
+    SceneResponse,
+    Scenes,
+    footprint_shown,
+    scene_shown,
+)
 from services.calculator.domain.answers import Answers
-from services.calculator.domain.factors import Factor, Release
-from services.calculator.domain.figures import Figures
 from services.calculator.domain.footprint import Role
-from services.calculator.domain.lines import Line
-from services.calculator.domain.scenes import COUNTED, LEFT_OUT, Scene, Source
 from services.calculator.handlers import HOME, Handlers, UnknownFootprint, Wanted
 from services.calculator.pages import places
-from services.calculator.store.store import Store, StoredFootprint
+from services.calculator.store.directory import DirectoryPlace
+from services.calculator.store.store import Store
 from shared.contracts.event import Country, FootprintId
 from shared.sentence import Sentence
 from shared.web import languages
 from shared.web.app import cause_of
 from shared.web.auth import Forbidden, Unauthenticated, hash_of, presented, token_of
-from shared.web.idempotency import Key, body_hash, checked, id_of
+from shared.web.idempotency import Key, body_hash, id_of
+from shared.web.lists import HOW_MANY, Cursor, cursor_of, cursor_unknown, page_of, place_of
+from shared.web.preconditions import VERSIONED, etag
 
-
-class SceneResponse(BaseModel):
-    """A scene with what is counted, what is left out, and how far it is neutralised."""
-
-    scene_id: str
-    livemode: bool
-    scene: Scene
-    counted: tuple[Source, ...]
-    left_out: tuple[Source, ...]
-    guests: int
-    counted_g: int
-    neutralised_g: int
-
-
-class Scenes(BaseModel):
-    """Scenes that were found, open ones first."""
-
-    data: list[SceneResponse]
-    has_more: bool = False
-    next_cursor: str | None = None
+_SCENE_PLACE = re.compile(r"(open|closed) ([0-9A-Z]{4,12}) (scn_[0-9A-HJKMNP-TV-Z]{26})")
+_AIRPORT_PLACE = re.compile(r"([A-Z]{3})")
 
 
 class FootprintRequest(BaseModel):
@@ -60,51 +50,8 @@ class FootprintRequest(BaseModel):
         ),
     ] = None
     country: Annotated[Country, Field(description="ISO 3166-1 alpha-2, where the year was lived")] = HOME
-    answers: Answers
+    answers: Annotated[Answers, Field(description="what the guest did")]
     replaces: Annotated[FootprintId | None, Field(description="the footprint whose answers change")] = None
-
-
-class PartResponse(BaseModel):
-    """One part of a line: grams = quantity × kg_per_unit × 1000 ÷ shared_by, rounded so that all adds up."""
-
-    kind: str
-    grams: int
-    kg_per_unit: Decimal
-    factors: list[dict[str, str]]
-
-
-class LineResponse(BaseModel):
-    """One activity with its parts; quantity in the unit, for all people."""
-
-    activity: str
-    category: str
-    quantity: Decimal
-    unit: str
-    shared_by: int
-    basis: str
-    mass_g: int
-    parts: list[PartResponse]
-    notes: list[str]
-
-
-class FootprintResponse(BaseModel):
-    """A footprint: total, likely range and lines in grams; the capability is shown to whoever made it."""
-
-    footprint_id: str
-    livemode: bool
-    scene_id: str | None
-    mass_g: int
-    low_g: int
-    high_g: int
-    release: str
-    method: str
-    lines: list[LineResponse]
-    warnings: list[dict[str, str]]
-    root: str
-    replaces: str | None
-    replaced_by: str | None
-    certificate_id: str | None
-    capability: str | None = None
 
 
 def api_router(store: Store, handlers: Handlers, *, secret: str, livemode: bool) -> APIRouter:
@@ -112,52 +59,85 @@ def api_router(store: Store, handlers: Handlers, *, secret: str, livemode: bool)
     routes = APIRouter(tags=["calculator"])
 
     @routes.get("/v1/scenes", operation_id="list_scenes")
-    async def list_scenes(q: Annotated[str, Query(max_length=80, description="code, name or place")] = "") -> Scenes:
-        """Find scenes."""
-        found = await handlers.scenes(q)
-        figures = await store.figures.of([scene_id for scene_id, _ in found])
+    async def list_scenes(
+        q: Annotated[
+            str, Query(max_length=80, description="a part of the code, a name, the city or the place; all without it")
+        ] = "",
+        limit: Annotated[int, Query(ge=1, le=100, description=HOW_MANY)] = 50,
+        cursor: Cursor = None,
+    ) -> Scenes:
+        """Find scenes that are open or closed."""
+        found, beyond = await handlers.scenes(q, after=scene_place(cursor) if cursor else None, limit=limit)
+        figures = await store.figures.of([one.scene_id for one in found])
         return Scenes(
-            data=[scene_shown(scene_id, scene, figures[scene_id], livemode=livemode) for scene_id, scene in found]
+            data=[scene_shown(one.scene_id, one.scene, figures[one.scene_id], livemode=livemode) for one in found],
+            has_more=beyond is not None,
+            next_cursor=scene_cursor(beyond) if beyond else None,
         )
 
-    @routes.get("/v1/scenes/{code}", operation_id="get_scene")
-    async def get_scene(code: str) -> SceneResponse:
-        """Return a scene by the code on its poster."""
-        scene_id, scene = await handlers.scene(code)
-        figures = await store.figures.of([scene_id])
-        return scene_shown(scene_id, scene, figures[scene_id], livemode=livemode)
+    @routes.get("/v1/scenes/{scene_id}", operation_id="get_scene", responses=VERSIONED)
+    async def get_scene(
+        response: Response,
+        scene_id: Annotated[
+            str, Path(max_length=200, description="the code on its poster, in capitals or not, or the id of the scene")
+        ],
+    ) -> SceneResponse:
+        """Return a scene by its id or its code. Its ETag is the version that a change must name."""
+        found = await handlers.scene(scene_id, field="scene_id")
+        response.headers["ETag"] = etag(found.version)
+        figures = await store.figures.of([found.scene_id])
+        return scene_shown(found.scene_id, found.scene, figures[found.scene_id], livemode=livemode)
 
     @routes.get("/v1/airports", operation_id="find_airports")
-    async def find_airports(q: Annotated[str, Query(max_length=80)]) -> list[dict[str, str]]:
-        """Find airports by code, name, or city in English, Chinese or Hindi, the best first; text is for people."""
-        return [
-            {
-                "iata": airport.iata,
-                "name": airport.name,
-                "city": airport.city,
-                "country": airport.country,
-                "text": places.written(airport, languages.current().language),
-            }
-            for airport in places.found(q, handlers.release)
-        ]
+    async def find_airports(
+        q: Annotated[
+            str, Query(max_length=80, description="code, name, or city in English, Chinese or Hindi, or a part of it")
+        ],
+        limit: Annotated[int, Query(ge=1, le=50, description=HOW_MANY)] = 10,
+        cursor: Cursor = None,
+    ) -> Airports:
+        """Find airports by code, name or city, the best first."""
+        found = places.found(q, handlers.release)
+        if cursor:
+            (last,) = place_of(cursor, _AIRPORT_PLACE)
+            codes = [airport.iata for airport in found]
+            if last not in codes:
+                raise cursor_unknown()
+            found = found[codes.index(last) + 1 :]
+        page, next_cursor = page_of(found[: limit + 1], limit, lambda airport: (airport.iata,))
+        return Airports(
+            data=[
+                AirportResponse(
+                    iata=airport.iata,
+                    name=airport.name,
+                    city=airport.city,
+                    country=airport.country,
+                    text=places.written(airport, languages.current().language),
+                )
+                for airport in page
+            ],
+            has_more=next_cursor is not None,
+            next_cursor=next_cursor,
+        )
 
     @routes.post("/v1/footprints", operation_id="calculate_footprint", status_code=201)
     async def calculate_footprint(
         request: Request,
         response: Response,
         wish: FootprintRequest,
-        idempotency_key: Key = None,
+        idempotency_key: Key,
     ) -> FootprintResponse:
         """Count a visit; the answer shows the capability that may neutralise it."""
-        key = checked(idempotency_key)
-        wanted, token = await wanted_of(request, store, wish, key=key, secret=secret)
+        wanted, token = await wanted_of(request, store, wish, key=idempotency_key, secret=secret)
         stored, replayed = await handlers.calculate(wanted, cause=cause_of(request))
         if replayed:
             response.headers["Idempotency-Replayed"] = "true"
         return await footprint_shown(store, handlers, stored, livemode=livemode, capability=token)
 
     @routes.get("/v1/footprints/{footprint_id}", operation_id="get_footprint")
-    async def get_footprint(footprint_id: str) -> FootprintResponse:
+    async def get_footprint(
+        footprint_id: Annotated[str, Path(max_length=200, description="the footprint")],
+    ) -> FootprintResponse:
         """Return a footprint with its lines, recomputed from its own place, answers and release."""
         stored = await store.footprint(footprint_id)
         if stored is None:
@@ -167,18 +147,16 @@ def api_router(store: Store, handlers: Handlers, *, secret: str, livemode: bool)
     return routes
 
 
-def scene_shown(scene_id: str, scene: Scene, figures: Figures, *, livemode: bool) -> SceneResponse:
-    """Return the scene as programs see it."""
-    return SceneResponse(
-        scene_id=scene_id,
-        livemode=livemode,
-        scene=scene,
-        counted=COUNTED,
-        left_out=LEFT_OUT[scene.kind],
-        guests=figures.guests,
-        counted_g=figures.counted_grams,
-        neutralised_g=figures.neutralised_grams,
-    )
+def scene_cursor(place: DirectoryPlace) -> str:
+    """Return the cursor that goes on after a scene."""
+    is_closed, code, scene_id = place
+    return cursor_of("closed" if is_closed else "open", code, scene_id)
+
+
+def scene_place(cursor: str) -> DirectoryPlace:
+    """Return the scene that a cursor goes on after. Raises CursorUnknown."""
+    status, code, scene_id = place_of(cursor, _SCENE_PLACE)
+    return status == "closed", code, scene_id
 
 
 async def wanted_of(
@@ -214,72 +192,3 @@ async def _token_of_old(request: Request, store: Store, footprint_id: str) -> st
     if hash_of("fp", footprint_id, token) != await store.claim_hash(footprint_id):
         raise Forbidden("The capability does not fit the footprint to be changed.")
     return token
-
-
-async def footprint_shown(
-    store: Store, handlers: Handlers, stored: StoredFootprint, *, livemode: bool, capability: str | None = None
-) -> FootprintResponse:
-    """Return the footprint as programs see it."""
-    result, release = handlers.recompute(stored), handlers.release_of(stored)
-    return FootprintResponse(
-        footprint_id=stored.footprint_id,
-        livemode=livemode,
-        scene_id=stored.scene_id,
-        mass_g=stored.grams,
-        low_g=stored.low_grams,
-        high_g=stored.high_grams,
-        release=stored.release,
-        method=result.method_version,
-        lines=[_line(line, release) for line in result.lines],
-        warnings=[{"code": warned.code, "field": warned.field} for warned in result.warnings],
-        root=stored.root,
-        replaces=stored.replaces,
-        replaced_by=await store.replaced_by(stored.footprint_id),
-        certificate_id=stored.certificate_id,
-        capability=capability,
-    )
-
-
-def _line(line: Line, release: Release) -> LineResponse:
-    return LineResponse(
-        activity=line.activity,
-        category=line.category,
-        quantity=line.quantity,
-        unit=line.unit,
-        shared_by=line.shared_by,
-        basis=line.basis,
-        mass_g=line.grams,
-        parts=[
-            PartResponse(
-                kind=part.kind,
-                grams=part.grams,
-                kg_per_unit=part.value,
-                factors=[_factor(factor) for factor in part.factors],
-            )
-            for part in line.parts
-        ],
-        notes=[release.notes[note] for note in line.notes],
-    )
-
-
-def _factor(factor: Factor) -> dict[str, Any]:
-    return {
-        "id": factor.id,
-        "value": str(factor.value),
-        "unit": factor.unit,
-        "source": factor.source,
-        "year": factor.year,
-        "grade": factor.grade,
-        "half_width": str(factor.half_width),
-    }
-
-
-__all__ = [
-    "FootprintRequest",
-    "FootprintResponse",
-    "SceneResponse",
-    "api_router",
-    "footprint_shown",
-    "scene_shown",
-    "wanted_of",
-]

@@ -15,7 +15,6 @@ Cities = Mapping[tuple[str, str], Mapping[str, str]]
 # Airports that lead among those of their city, by IATA code, with their place.
 MainAirports = Mapping[str, int]
 
-RESULTS_MAX = 10
 QUERY_LETTERS_MIN = 2
 TENTH = Decimal("0.1")
 # Methodology sections 4 and 5: how much longer than the great circle a train or a coach goes.
@@ -36,7 +35,7 @@ def land_km(circle_km: Decimal, mode: str) -> Decimal:
 
 
 def search_airports(text: str, release: Release, cities: Cities, main: MainAirports) -> tuple[Airport, ...]:
-    """Return at most ten airports that the text means, the best first.
+    """Return the airports that the text means, the best first.
 
     The exact code goes first, then a city of that name in any language, then what begins a city or name, then what
     stands inside one; of equals those of the cities that we name in three languages, then the main ones of their city,
@@ -58,7 +57,7 @@ def search_airports(text: str, release: Release, cities: Cities, main: MainAirpo
             found[1].iata,
         )
     )
-    return tuple(airport for _, airport in ranked[:RESULTS_MAX])
+    return tuple(airport for _, airport in ranked)
 
 
 def is_city(text: str, airport: Airport, cities: Cities) -> bool:

@@ -66,15 +66,19 @@ class _Strict(BaseModel):
 class Flight(_Strict):
     """A flight without a stop, between two airports or of known length; a stopover makes two flights."""
 
-    mode: Literal["plane"]
-    cabin: Cabin = "economy"
-    origin: Iata | None = None
-    destination: Iata | None = None
+    mode: Annotated[Literal["plane"], Field(description="a flight")]
+    cabin: Annotated[Cabin, Field(description="the class of the seat; `unknown` is counted as the mean of all")] = (
+        "economy"
+    )
+    origin: Annotated[Iata | None, Field(description="where it starts; with `destination`, instead of `km`")] = None
+    destination: Annotated[Iata | None, Field(description="where it lands")] = None
     km: Annotated[FlightKm | None, Field(validate_default=True, description="one way; instead of the two airports")] = (
         None
     )
     trips: Trips = 1
-    basis: Basis = "ticketed"
+    basis: Annotated[Basis, Field(description="where the answer comes from: a ticket, the guest, or an assumption")] = (
+        "ticketed"
+    )
 
     @field_validator("destination")
     @classmethod
@@ -95,23 +99,27 @@ class Flight(_Strict):
 class Drive(_Strict):
     """A journey by car; the emissions are shared by all who sit in it."""
 
-    mode: Literal["car"]
-    fuel: Fuel = "unknown"
-    km: LandKm
-    occupants: Annotated[int, Whole(1, 9)] = 1
-    country: Country | None = None
+    mode: Annotated[Literal["car"], Field(description="a car")]
+    fuel: Annotated[Fuel, Field(description="what it runs on; `unknown` is counted as the country's mean")] = "unknown"
+    km: Annotated[LandKm, Field(description="one way, in kilometres")]
+    occupants: Annotated[int, Whole(1, 9), Field(description="how many sit in it, the driver too")] = 1
+    country: Annotated[Country | None, Field(description="whose power and fuel; null: the scene's country")] = None
     trips: Trips = 1
-    basis: Basis = "typed"
+    basis: Annotated[Basis, Field(description="where the answer comes from: a ticket, the guest, or an assumption")] = (
+        "typed"
+    )
 
 
 class Ride(_Strict):
     """A journey that is counted per passenger."""
 
-    mode: RideMode
-    km: LandKm
-    country: Country | None = None
+    mode: Annotated[RideMode, Field(description="how the guest travelled")]
+    km: Annotated[LandKm, Field(description="one way, in kilometres")]
+    country: Annotated[Country | None, Field(description="whose trains and power; null: the scene's country")] = None
     trips: Trips = 1
-    basis: Basis = "typed"
+    basis: Annotated[Basis, Field(description="where the answer comes from: a ticket, the guest, or an assumption")] = (
+        "typed"
+    )
 
 
 Leg = Annotated[Flight | Drive | Ride, Field(discriminator="mode")]
@@ -121,23 +129,29 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 class Stay(_Strict):
     """Nights in one hotel room, or at home, with family or friends, where the household counts them."""
 
-    kind: Literal["hotel", "home"] = "hotel"
-    country: Country | None = None
-    hotel_class: HotelClass = "average"
-    nights: Nights
-    guests: Annotated[int, Whole(1, 10)] = 1
-    basis: Basis = "typed"
+    kind: Annotated[Literal["hotel", "home"], Field(description="a hotel, or a home, which counts nothing here")] = (
+        "hotel"
+    )
+    country: Annotated[Country | None, Field(description="whose hotels; null: the scene's country")] = None
+    hotel_class: Annotated[HotelClass, Field(description="stars; `average` where they are not known")] = "average"
+    nights: Annotated[Nights, Field(description="how many nights")]
+    guests: Annotated[int, Whole(1, 10), Field(description="how many share the room")] = 1
+    basis: Annotated[Basis, Field(description="where the answer comes from: a ticket, the guest, or an assumption")] = (
+        "typed"
+    )
 
 
 class Meals(_Strict):
     """How many main meals of each kind one person ate."""
 
-    vegan: Portions = 0
-    vegetarian: Portions = 0
-    white_meat: Portions = 0
-    fish: Portions = 0
-    red_meat: Portions = 0
-    basis: Basis = "typed"
+    vegan: Annotated[Portions, Field(description="meals without anything from animals")] = 0
+    vegetarian: Annotated[Portions, Field(description="meals without meat and fish")] = 0
+    white_meat: Annotated[Portions, Field(description="meals with poultry or pork")] = 0
+    fish: Annotated[Portions, Field(description="meals with fish")] = 0
+    red_meat: Annotated[Portions, Field(description="meals with beef or lamb")] = 0
+    basis: Annotated[Basis, Field(description="where the answer comes from: a ticket, the guest, or an assumption")] = (
+        "typed"
+    )
 
     @property
     def total(self) -> int:
@@ -148,11 +162,22 @@ class Meals(_Strict):
 class Answers(_Strict):
     """One person's trip, counted for `people` who travelled alike; what is assumed stands in it, marked `default`."""
 
-    people: Annotated[int, Whole(1, 50)] = 1
+    people: Annotated[
+        int, Whole(1, 50), Field(description="how many travelled alike; the result is for all of them")
+    ] = 1
     days: Annotated[int, Whole(1, 366)] | None = Field(None, description="absent: the nights and one")
-    legs: Annotated[tuple[Leg, ...], Field(max_length=LEGS_MAX, strict=False)] = ()
-    stays: Annotated[tuple[Stay, ...], Field(max_length=STAYS_MAX, strict=False)] = ()
-    meals: Meals = Meals()
+    legs: Annotated[
+        tuple[Leg, ...],
+        Field(
+            max_length=LEGS_MAX,
+            strict=False,
+            description="every leg of the way, and of getting around; a way back is a leg, or `trips` of 2",
+        ),
+    ] = ()
+    stays: Annotated[
+        tuple[Stay, ...], Field(max_length=STAYS_MAX, strict=False, description="where the guest slept")
+    ] = ()
+    meals: Annotated[Meals, Field(description="main meals of one person over all days")] = Meals()
 
     @field_validator("legs")
     @classmethod

@@ -46,21 +46,41 @@ class Scene(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
-    code: Annotated[str, Field(pattern=r"^[0-9A-Z]{4,12}$", examples=["FORUM26"])]
+    code: Annotated[
+        str,
+        Field(
+            pattern=r"^[0-9A-Z]{4,12}$",
+            examples=["FORUM26"],
+            description="stands on the poster and in its QR code; no two scenes have the same",
+        ),
+    ]
     names: PrintableNames
-    kind: SceneKind
+    kind: Annotated[SceneKind, Field(description="what kind of place it is")]
     country: Country
-    city: Annotated[City, Field(examples=["CN-SC Chengdu"])]
-    airports: Annotated[tuple[Annotated[str, Field(pattern=r"^[A-Z]{3}$")], ...], Field(max_length=5)] = ()
+    city: Annotated[City, Field(examples=["CN-SC Chengdu"], description="ISO 3166-2 subdivision and city")]
+    airports: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^[A-Z]{3}$")], ...],
+        Field(max_length=5, description="IATA codes of the airports where its guests land, the usual one first"),
+    ] = ()
     place: Annotated[PrintableNames, BeforeValidator(_in_some_language), Field(description="where guests find it")]
     host: Annotated[
         PrintableNames, BeforeValidator(_in_some_language), Field(description="the organisation that hosts it")
     ]
-    starts_on: Day
-    ends_on: Day | None = None
+    starts_on: Annotated[Day, Field(description="its first day, in its time zone")]
+    ends_on: Annotated[Day | None, Field(description="its last day; null where it has none")] = None
     time_zone: TimeZone = "Asia/Shanghai"
-    organiser_id: Annotated[str, Field(min_length=1, max_length=60, pattern=ONE_LINE)]
-    status: SceneStatus = "open"
+    organiser_id: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=60,
+            pattern=ONE_LINE,
+            description="who organises it; only its tokens change the scene",
+        ),
+    ]
+    status: Annotated[
+        SceneStatus, Field(description="visits count while it is `open`; `draft` and `suspended` are shown to nobody")
+    ] = "open"
 
     @property
     def location(self) -> Place:
@@ -72,8 +92,8 @@ class Scene(BaseModel):
 class Source:
     """One emission source inside or outside a scene's boundary, with what it covers or why it is left out."""
 
-    name: str
-    detail: str
+    name: Annotated[str, Field(description="the source of emissions")]
+    detail: Annotated[str, Field(description="what it covers, or why it is left out")]
 
 
 _TRAVEL = Source(Sentence("The way here and back"), Sentence("Plane, train, coach, car"))

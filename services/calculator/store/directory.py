@@ -7,7 +7,9 @@ written in the last minute, by an index.
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from sortedcontainers import SortedList
@@ -19,9 +21,12 @@ BUCKET_SECONDS = 10
 BUCKETS_OVERLAP = 6
 # After a longer rest all scenes are read.
 BUCKETS_MAX = 360
+LAST = chr(sys.maxunicode)
 FOUND_STATUSES = ("open", "closed")
 _FIELDS = {"scene.code": 1, "scene.city": 1, "scene.place": 1, "scene.names": 1, "scene.status": 1, "version": 1}
-# Open before closed, then by code; the id, and the text that is searched.
+# Open before closed, then by code; and the id.
+DirectoryPlace = tuple[bool, str, str]
+# With the text that is searched.
 _Line = tuple[bool, str, str, str]
 
 
@@ -44,16 +49,15 @@ class Directory:
         """Create the index by which scenes that were written lately are found."""
         await self._scenes.create_index("changed_in")
 
-    async def search(self, text: str, *, now: datetime, limit: int) -> list[str]:
-        """Return the ids of at most so many scenes whose code, names or place contain the text; all contain none."""
+    async def search(
+        self, text: str, *, now: datetime, after: DirectoryPlace | None = None, limit: int
+    ) -> list[DirectoryPlace]:
+        """Return the places of at most so many scenes whose code, names or place contain the text; all contain none."""
         await self.refresh(now)
-        sought, found = text.casefold(), []
-        for _, _, scene_id, searchable in self._lines:
-            if sought in searchable:
-                found.append(scene_id)
-                if len(found) == limit:
-                    break
-        return found
+        sought = text.casefold()
+        # A line begins with its place, and no text that is searched goes behind this one.
+        first = self._lines.bisect((*after, LAST)) if after else 0
+        return list(islice((line[:3] for line in self._lines.islice(first) if sought in line[3]), limit))
 
     async def refresh(self, now: datetime) -> None:
         """Read the scenes that were written since the last time."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
 from services.calculator.domain.answers import Place
 from services.calculator.domain.footprint import AlreadyReplaced, Footprint, Role, calculated
-from services.calculator.domain.scenes import CodeTaken, Scene, must_be_of, published
-from services.calculator.store.directory import FOUND_STATUSES, Directory, bucket
+from services.calculator.domain.scenes import CodeTaken, Scene, published
+from services.calculator.store.directory import FOUND_STATUSES, Directory, DirectoryPlace, bucket
 from services.calculator.store.figures import FiguresProjection
 from services.calculator.store.prices import LowestPrice
 from shared.contracts.event import Cause
@@ -18,7 +18,15 @@ from shared.messaging.outbox import Outbox
 from shared.mongodb import Database, Document, DuplicateKeyError
 from shared.throttle.store import WindowCounts
 
-SCENES_SHOWN_MAX = 50
+
+@dataclass(frozen=True)
+class StoredScene:
+    """A scene as it is kept; `version` counts its changes."""
+
+    scene_id: str
+    scene: Scene
+    version: int
+    document: Document = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -96,42 +104,44 @@ class Store:
 
     # Scenes.
 
-    async def scene(self, code: str) -> tuple[str, Scene] | None:
-        """Return a scene and its id by the code of its address."""
-        found = await self._scenes.find_one({"scene.code": code})
-        return (found["_id"], Scene.model_validate(found["scene"])) if found else None
+    async def scene(self, code: str) -> StoredScene | None:
+        """Return a scene by the code of its address."""
+        return _scene(await self._scenes.find_one({"scene.code": code}))
 
-    async def scene_by_id(self, scene_id: str) -> Scene | None:
+    async def scene_by_id(self, scene_id: str) -> StoredScene | None:
         """Return a scene by its id."""
-        found = await self._scenes.find_one({"_id": scene_id})
-        return Scene.model_validate(found["scene"]) if found else None
+        return _scene(await self._scenes.find_one({"_id": scene_id}))
 
-    async def scenes(self, text: str, *, now: datetime) -> list[tuple[str, Scene]]:
-        """Return scenes whose code, names or place contain the text, open ones first; all when it is empty."""
-        ids = await self._directory.search(text, now=now, limit=SCENES_SHOWN_MAX)
-        found = self._scenes.find({"_id": {"$in": ids}}, {"scene": 1})
-        scenes = {document["_id"]: Scene.model_validate(document["scene"]) async for document in found}
-        return [(scene_id, scenes[scene_id]) for scene_id in ids if scenes[scene_id].status in FOUND_STATUSES]
+    async def scenes(
+        self, text: str, *, now: datetime, after: DirectoryPlace | None = None, limit: int
+    ) -> tuple[list[StoredScene], DirectoryPlace | None]:
+        """Return scenes whose code, names or place contain the text, open ones first; all when it is empty.
 
-    async def publish_scene(
-        self, scene_id: str, scene: Scene, *, organiser_id: str | None, now: datetime, cause: Cause
-    ) -> None:
-        """Write the scene as it is to be, with its event; nothing when it is so already.
-
-        Raises SceneNotYours when it is another organiser's, CodeTaken, or LostRace when another write came between.
+        They come after a place of that order; with them comes the place to go on after, if there are more.
         """
-        fields = {"scene": scene.model_dump(mode="json"), "changed_in": bucket(now)}
-        event = published(scene_id, scene)
+        places = await self._directory.search(text, now=now, after=after, limit=limit + 1)
+        ids = [scene_id for _, _, scene_id in places[:limit]]
+        found = self._scenes.find({"_id": {"$in": ids}}, {"scene": 1, "version": 1})
+        scenes = {document["_id"]: _scene(document) async for document in found}
+        # One may have been suspended since its place was read.
+        shown = [one for one in map(scenes.get, ids) if one and one.scene.status in FOUND_STATUSES]
+        return shown, places[limit - 1] if len(places) > limit else None
+
+    async def insert_scene(self, scene_id: str, scene: Scene, *, now: datetime, cause: Cause) -> bool:
+        """Insert a scene with its event; False when one with its id is there. Raises CodeTaken."""
+        document = {"_id": scene_id, **_scene_fields(scene, now)}
         try:
-            if await self._scene_outbox.insert({"_id": scene_id, **fields}, [event], now=now, cause=cause):
-                return
-            document = await self._scenes.find_one({"_id": scene_id})
-            assert document is not None
-            must_be_of(organiser_id, Scene.model_validate(document["scene"]))
-            if document["scene"] != fields["scene"]:
-                await self._scene_outbox.change(document, fields, [event], now=now, cause=cause)
+            return await self._scene_outbox.insert(document, [published(scene_id, scene)], now=now, cause=cause)
         except DuplicateKeyError:
-            raise CodeTaken(f"Another scene has the code {scene.code}.", field="code") from None
+            raise _code_taken(scene) from None
+
+    async def change_scene(self, loaded: StoredScene, scene: Scene, *, now: datetime, cause: Cause) -> None:
+        """Write a scene over the version that was loaded, with its event. Raises CodeTaken or LostRace."""
+        event = published(loaded.scene_id, scene)
+        try:
+            await self._scene_outbox.change(loaded.document, _scene_fields(scene, now), [event], now=now, cause=cause)
+        except DuplicateKeyError:
+            raise _code_taken(scene) from None
 
     # Footprints.
 
@@ -210,3 +220,17 @@ class Store:
             {"certificates": certificate_id},
             {"$pull": {"certificates": certificate_id}, "$set": {"uncounted": True}},
         )
+
+
+def _scene(document: Document | None) -> StoredScene | None:
+    if document is None:
+        return None
+    return StoredScene(document["_id"], Scene.model_validate(document["scene"]), document["version"], document)
+
+
+def _scene_fields(scene: Scene, now: datetime) -> Document:
+    return {"scene": scene.model_dump(mode="json"), "changed_in": bucket(now)}
+
+
+def _code_taken(scene: Scene) -> CodeTaken:
+    return CodeTaken(f"Another scene has the code {scene.code}.", field="code")

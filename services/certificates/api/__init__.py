@@ -9,7 +9,7 @@ from shared.web.auth import PUBLIC, Access, Capability, Scope
 ACCESS: dict[str, Access] = {
     "GET /v1/verifications/{code}": PUBLIC,
     "GET /v1/certificates/{code}": PUBLIC,
-    "GET /v1/certificates/orders/{order_id}": Capability("ord", "order_id"),
+    "GET /v1/order-certificates/{order_id}": Capability("ord", "order_id"),
     "POST /v1/certificates/{certificate_id}/revoke": Scope("certificates:revoke"),
     "GET /v": PUBLIC,
     "GET /c/{code}": PUBLIC,

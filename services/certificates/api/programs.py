@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Request, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.certificates.domain.certificate import (
     Opened,
@@ -26,8 +26,13 @@ from shared.contracts.registry import LedgerPlace
 from shared.web.app import cause_of
 
 Code = Annotated[str, Path(max_length=200, description="as printed, or as typed", examples=["7K3M-9QXD-4TVB"])]
-OrderPath = Annotated[str, Path(pattern=r"^ord_[0-9A-HJKMNP-TV-Z]{26}$", examples=["ord_" + "0" * 25 + "1"])]
-CertificatePath = Annotated[str, Path(pattern=r"^cert_[0-9A-HJKMNP-TV-Z]{26}$", examples=["cert_" + "0" * 25 + "1"])]
+OrderPath = Annotated[
+    str, Path(pattern=r"^ord_[0-9A-HJKMNP-TV-Z]{26}$", description="the order", examples=["ord_" + "0" * 25 + "1"])
+]
+CertificatePath = Annotated[
+    str,
+    Path(pattern=r"^cert_[0-9A-HJKMNP-TV-Z]{26}$", description="the certificate", examples=["cert_" + "0" * 25 + "1"]),
+]
 
 NEVER_KEPT = "no-store"
 UNKNOWN = "No certificate has this code. Compare it with the certificate, sign by sign."
@@ -44,62 +49,76 @@ Address = Annotated[str | None, Depends(_address_of)]
 class Newer(BaseModel):
     """The version that replaces the one of the code."""
 
-    version: int
-    code: str
-    address: str
-    made_at: datetime
+    version: Annotated[int, Field(description="its number among the versions")]
+    code: Annotated[str, Field(description="its code")]
+    address: Annotated[str, Field(description="its page")]
+    made_at: Annotated[datetime, Field(description="when it was made")]
 
 
 class Verification(BaseModel):
     """How a code stands at this moment; of an unknown one there is nothing more."""
 
-    livemode: bool
-    status: Status | Literal["unknown"]
-    checked_at: datetime
-    number: str | None = None
-    version: int | None = None
-    superseded_by: Newer | None = None
+    livemode: Annotated[bool, Field(description="false on a system for trying out, whose certificates prove nothing")]
+    status: Annotated[
+        Status | Literal["unknown"], Field(description="how the code stands; `superseded` by a newer version")
+    ]
+    checked_at: Annotated[datetime, Field(description="when this was looked up")]
+    number: Annotated[str | None, Field(description="the certificate's number; null of an unknown code")] = None
+    version: Annotated[
+        int | None, Field(description="which version of the certificate has the code; null of an unknown one")
+    ] = None
+    superseded_by: Annotated[Newer | None, Field(description="the newest version; null when this is it")] = None
 
 
 class CertificateOfHonor(BaseModel):
     """All that one version of a certificate states, and how it stands. Masses in grams, gram ranges half-open."""
 
-    livemode: bool
-    certificate_id: str
-    order_id: str
-    number: str
-    version: int
-    code: str
-    address: str
-    status: Status
-    title: str
-    words: ClaimWords
-    jurisdiction: str
-    holder: str | None
-    mass_g: int
-    low_g: int | None
-    high_g: int | None
-    factor_releases: tuple[str, ...]
-    scene: Scene | None
-    project: Project
-    serials: tuple[SerialLine, ...]
-    ledger: LedgerPlace
-    issuer: dict[str, str]
-    issued_at: datetime
-    made_at: datetime
-    superseded_by: Newer | None
-    revocation: Revocation | None
+    livemode: Annotated[bool, Field(description="false on a system for trying out, whose certificates prove nothing")]
+    certificate_id: Annotated[str, Field(description="its id")]
+    order_id: Annotated[str, Field(description="the order that it came of")]
+    number: Annotated[str, Field(description="its number, as printed; the same on all versions")]
+    version: Annotated[int, Field(description="which version this is, from 1 on")]
+    code: Annotated[str, Field(description="the code of this version, as printed")]
+    address: Annotated[str, Field(description="its page")]
+    status: Annotated[Status, Field(description="how it stands")]
+    title: Annotated[str, Field(description="its title in the words of its claim")]
+    words: Annotated[ClaimWords, Field(description="whether it may say `neutral`, or only `offset`")]
+    jurisdiction: Annotated[str, Field(description="whose rules its words follow: a country, or country and city")]
+    holder: Annotated[str | None, Field(description="whose it is, as named; null once the name is erased")]
+    mass_g: Annotated[int, Field(description="what is neutralised, in grams")]
+    low_g: Annotated[
+        int | None,
+        Field(description="the lower end of the footprints' likely range, in grams; null without footprints"),
+    ]
+    high_g: Annotated[
+        int | None,
+        Field(description="the upper end of the footprints' likely range, in grams; null without footprints"),
+    ]
+    factor_releases: Annotated[
+        tuple[str, ...], Field(description="the releases of emission factors behind the footprints")
+    ]
+    scene: Annotated[Scene | None, Field(description="the scene of the footprints; null without one")]
+    project: Annotated[Project, Field(description="the project whose credits were retired")]
+    serials: Annotated[tuple[SerialLine, ...], Field(description="the serials behind it, with their grams")]
+    ledger: Annotated[LedgerPlace, Field(description="the page of the project's ledger that retired them")]
+    issuer: Annotated[dict[str, str], Field(description="who issued it, by language tag")]
+    issued_at: Annotated[datetime, Field(description="when the first version was issued")]
+    made_at: Annotated[datetime, Field(description="when this version was made")]
+    superseded_by: Annotated[Newer | None, Field(description="the newest version; null when this is it")]
+    revocation: Annotated[Revocation | None, Field(description="why and when it was revoked; null: it was not")]
 
 
 class CertificateOfOrder(BaseModel):
     """The way from an order to its certificate; none yet while it is awaiting what it needs."""
 
-    livemode: bool
-    order_id: str
-    status: Status | Literal["awaiting"]
-    number: str | None = None
-    code: str | None = None
-    address: str | None = None
+    livemode: Annotated[bool, Field(description="false on a system for trying out, whose certificates prove nothing")]
+    order_id: Annotated[str, Field(description="the order")]
+    status: Annotated[
+        Status | Literal["awaiting"], Field(description="`awaiting` until there is a certificate, then how it stands")
+    ]
+    number: Annotated[str | None, Field(description="its number; null while it is awaited")] = None
+    code: Annotated[str | None, Field(description="the code of its newest version; null while it is awaited")] = None
+    address: Annotated[str | None, Field(description="its page; null while it is awaited")] = None
 
 
 class Revoke(BaseModel):
@@ -107,16 +126,16 @@ class Revoke(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    reason: RevocationReason
+    reason: Annotated[RevocationReason, Field(description="why it is to count no longer")]
 
 
 class Revoked(BaseModel):
     """A certificate that no longer counts."""
 
-    livemode: bool
-    certificate_id: str
-    number: str
-    revocation: Revocation
+    livemode: Annotated[bool, Field(description="false on a system for trying out, whose certificates prove nothing")]
+    certificate_id: Annotated[str, Field(description="its id")]
+    number: Annotated[str, Field(description="its number, as printed")]
+    revocation: Annotated[Revocation, Field(description="why and when")]
 
 
 def api_router(handlers: Handlers, *, clock: Callable[[], datetime], public_url: str, livemode: bool) -> APIRouter:
@@ -182,7 +201,7 @@ def api_router(handlers: Handlers, *, clock: Callable[[], datetime], public_url:
             revocation=certificate.revocation,
         )
 
-    @routes.get("/v1/certificates/orders/{order_id}", operation_id="get_certificate_of_order")
+    @routes.get("/v1/order-certificates/{order_id}", operation_id="get_certificate_of_order")
     async def get_certificate_of_order(order_id: OrderPath) -> CertificateOfOrder:
         """Return the code of an order's certificate to whoever holds the order's capability.
 

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Annotated, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from services.certificates.domain.claims import ClaimWords
 from services.certificates.domain.numbers import certificate_id_of
@@ -58,16 +58,16 @@ class Retirement(Frozen):
 class Scene(Frozen):
     """What a certificate copies of a scene."""
 
-    scene_id: str
-    names: dict[str, str]
+    scene_id: Annotated[str, Field(description="its id")]
+    names: Annotated[dict[str, str], Field(description="its name by language tag, as it was at issue")]
 
 
 class Project(Frozen):
     """What a certificate copies of a project."""
 
-    project_id: str
-    names: dict[str, str]
-    standard: str
+    project_id: Annotated[str, Field(description="its id")]
+    names: Annotated[dict[str, str], Field(description="its name by language tag, as it was at issue")]
+    standard: Annotated[str, Field(description="the standard of its credits")]
 
 
 class Facts(Frozen):
@@ -101,8 +101,8 @@ class Version(Frozen):
 class Revocation(Frozen):
     """Why and when a certificate ceased to count."""
 
-    reason: RevocationReason
-    revoked_at: datetime
+    reason: Annotated[RevocationReason, Field(description="why")]
+    revoked_at: Annotated[datetime, Field(description="when")]
 
 
 class Certificate(Frozen):

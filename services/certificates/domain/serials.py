@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import Field
 
 from services.certificates.domain.certificate import Frozen
 from shared.contracts.registry import Allocation
@@ -24,9 +27,9 @@ class AllocationUnreadable(ValueError):
 class SerialLine(Frozen):
     """The half-open gram range of a batch that one serial, or an unbroken range of serials, gives to a certificate."""
 
-    serial: str
-    from_gram: int
-    to_gram: int
+    serial: Annotated[str, Field(description="a serial, or an unbroken range of them")]
+    from_gram: Annotated[int, Field(description="the first gram in the batch's line")]
+    to_gram: Annotated[int, Field(description="the gram after the last one")]
 
 
 def check_allocations(allocations: Sequence[Allocation]) -> None:

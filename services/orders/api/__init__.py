@@ -1,7 +1,14 @@
 """The addresses of orders: for programs under /v1, for people everywhere else, and those of the payment provider."""
 
-from services.orders.api.programs import CursorUnknown, FootprintUnknown
-from services.orders.domain.balance.balance import NothingLeft, NotInBalance, SceneNotYours, SceneOpen, SceneUnknown
+from services.orders.api.quotes import FootprintUnknown
+from services.orders.domain.balance.balance import (
+    NothingLeft,
+    NotInBalance,
+    NotStruck,
+    SceneNotYours,
+    SceneOpen,
+    SceneUnknown,
+)
 from services.orders.domain.beneficiary.beneficiary import BeneficiaryErased, KindFixed, MandateOutdated, NameMissing
 from services.orders.domain.beneficiary.names import NameInvalid, NameUnprintable
 from services.orders.domain.order.claim import ClaimMismatch, ClaimRefused
@@ -16,8 +23,9 @@ from services.orders.domain.order.payments import (
     PurchaseInvalid,
 )
 from services.orders.domain.order.refunds import RefundNotOpen, RefundUnknown
+from services.orders.handlers.sandbox import SIGNATURE_HEADER
 from shared.refusal import Refusal
-from shared.web.auth import PUBLIC, Access, Capability, Scope
+from shared.web.auth import PUBLIC, Access, Capability, Scope, Signature
 
 BUYER = Capability("ord", "order_id")
 PROFILE = Capability("ben", "beneficiary_id")
@@ -29,7 +37,7 @@ ACCESS: dict[str, Access] = {
     # The capabilities of the footprints, and of the profile if there is one, come in the request itself.
     "POST /v1/orders": PUBLIC,
     "GET /v1/orders": BACK_OFFICE,
-    "GET /v1/orders/payables": BACK_OFFICE,
+    "GET /v1/payables": BACK_OFFICE,
     "GET /v1/orders/{order_id}": BUYER,
     "GET /v1/orders/{order_id}/events": BUYER,
     "POST /v1/orders/{order_id}/cancel": BUYER,
@@ -40,12 +48,13 @@ ACCESS: dict[str, Access] = {
     # The token's organiser_id says whose scenes these may be.
     "GET /v1/balances/{scene_id}": ORGANISER,
     "GET /v1/balances/{scene_id}/footprints": ORGANISER,
+    "GET /v1/balances/{scene_id}/strikes/{footprint_id}": ORGANISER,
     "PUT /v1/balances/{scene_id}/strikes/{footprint_id}": ORGANISER,
     "DELETE /v1/balances/{scene_id}/strikes/{footprint_id}": ORGANISER,
     "POST /v1/balances/{scene_id}/orders": ORGANISER,
-    "PATCH /v1/balances/beneficiary": ORGANISER,
+    "PATCH /v1/organiser/beneficiary": ORGANISER,
     # Whoever signs a notice is the provider.
-    "POST /v1/payments/notices/sandbox": PUBLIC,
+    "POST /v1/payments/notices/sandbox": Signature(SIGNATURE_HEADER),
     "GET /orders/new": PUBLIC,
     "POST /orders": PUBLIC,
     "GET /orders/profiles/{beneficiary_id}": PROFILE,
@@ -55,7 +64,7 @@ ACCESS: dict[str, Access] = {
     "POST /orders/{order_id}/cancel": BUYER,
 }
 STATUSES: dict[type[Refusal], int] = {
-    CursorUnknown: 422,
+    NotStruck: 404,
     FootprintUnknown: 404,
     DoesNotFit: 409,
     ProjectUnknown: 404,

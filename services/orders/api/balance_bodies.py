@@ -13,13 +13,16 @@ from services.orders.domain.beneficiary.beneficiary import Naming
 from shared.contracts.calculator import ScenePublished
 from shared.contracts.event import ProjectId
 from shared.contracts.orders import Board
+from shared.web.lists import ListResponse
 
 
 class OrganiserNaming(RequestBody):
     """How the organiser is to be called on its certificates and shown on boards; the name is needed once."""
 
-    name: NameText
-    board: Board | None = None
+    name: Annotated[NameText, Field(description="stands on its certificates")]
+    board: Annotated[
+        Board | None, Field(description="how boards show it: by its alias, by its name, or not at all; null: as before")
+    ] = None
 
     @property
     def naming(self) -> Naming:
@@ -30,24 +33,36 @@ class OrganiserNaming(RequestBody):
 class RestRequest(RequestBody):
     """An order over what is left of a closed scene. `listing_version` is what the organiser saw."""
 
-    project_id: ProjectId
-    listing_version: Annotated[int, Field(ge=1, strict=True)]
-    beneficiary: OrganiserNaming | None = None
+    project_id: Annotated[ProjectId, Field(description="the project whose credits are bought")]
+    listing_version: Annotated[
+        int, Field(ge=1, strict=True, description="the version of the listing that the organiser saw")
+    ]
+    beneficiary: Annotated[
+        OrganiserNaming | None, Field(description="how the organiser is called; needed once, null: as before")
+    ] = None
     mandate_version: Annotated[str, Field(description="the mandate that the organiser gives; quotes show it")]
 
 
 class StrikeRequest(RequestBody):
     """Why the organiser does not answer for a footprint; no names of persons."""
 
-    reason: Annotated[str, Field(min_length=1, max_length=200, examples=["entered for a joke"])]
+    reason: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=200,
+            examples=["entered for a joke"],
+            description="is shown to the organiser and to auditors; no names of persons",
+        ),
+    ]
 
 
 class ShareResponse(BaseModel):
     """A part of a scene's footprints; `own_g` of its mass are the organiser's own account."""
 
-    footprints: int
-    mass_g: int
-    own_g: int
+    footprints: Annotated[int, Field(description="how many")]
+    mass_g: Annotated[int, Field(description="their mass, in grams")]
+    own_g: Annotated[int, Field(description="of it the organiser's own account, in grams")]
 
     @classmethod
     def of(cls, share: Share) -> Self:
@@ -58,13 +73,13 @@ class ShareResponse(BaseModel):
 class BalanceResponse(BaseModel):
     """A scene's counting footprints: left to its organiser, covered by live orders, or struck."""
 
-    scene_id: str
-    scene_names: dict[str, str]
-    scene_status: str
-    livemode: bool
-    left: ShareResponse
-    covered: ShareResponse
-    struck: ShareResponse
+    scene_id: Annotated[str, Field(description="the scene")]
+    scene_names: Annotated[dict[str, str], Field(description="its name by language tag")]
+    scene_status: Annotated[str, Field(description="what is left is ordered once it is `closed`")]
+    livemode: Annotated[bool, Field(description="false on a system for trying out, whose certificates prove nothing")]
+    left: Annotated[ShareResponse, Field(description="what nobody neutralises yet")]
+    covered: Annotated[ShareResponse, Field(description="what orders cover that are alive or completed")]
+    struck: Annotated[ShareResponse, Field(description="what the organiser does not answer for")]
 
     @classmethod
     def of(cls, scene: ScenePublished, balance: Balance, *, livemode: bool) -> Self:
@@ -83,12 +98,12 @@ class BalanceResponse(BaseModel):
 class CountedResponse(BaseModel):
     """A counting footprint of a scene, and how it stands."""
 
-    footprint_id: str
-    role: str
-    mass_g: int
-    standing: Standing
-    struck_reason: str | None
-    struck_at: datetime | None
+    footprint_id: Annotated[str, Field(description="the footprint that counts of its chain")]
+    role: Annotated[str, Field(description="whose it is: a guest's, or the organiser's own account")]
+    mass_g: Annotated[int, Field(description="its mass, in grams")]
+    standing: Annotated[Standing, Field(description="left, covered by an order, or struck")]
+    struck_reason: Annotated[str | None, Field(description="why it is struck; null: it is not")]
+    struck_at: Annotated[datetime | None, Field(description="since when it is struck; null: it is not")]
 
     @classmethod
     def of(cls, chain: Chain) -> Self:
@@ -103,10 +118,7 @@ class CountedResponse(BaseModel):
         )
 
 
-class CountedPage(BaseModel):
-    """A page of counting footprints that stand alike."""
+class CountedPage(ListResponse[CountedResponse]):
+    """Counting footprints that stand alike."""
 
-    livemode: bool
-    data: list[CountedResponse]
-    has_more: bool
-    next_cursor: str | None
+    livemode: Annotated[bool, Field(description="false on a system for trying out, whose certificates prove nothing")]

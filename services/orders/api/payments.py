@@ -13,11 +13,18 @@ from services.orders.api.requests import PaymentRequest, RefundSettled
 from services.orders.api.responses import PaymentResponse, PaymentStarted, Taken
 from services.orders.domain.order.order import Settlement
 from services.orders.handlers.payments import Started
-from services.orders.handlers.sandbox import SIGNATURE_HEADER, Method
+from services.orders.handlers.sandbox import SIGNATURE_HEADER, Method, SandboxNotice
 from shared.web.app import cause_of
 from shared.web.idempotency import Key, body_hash, checked, id_of
 
-PaymentPath = Annotated[str, Path(pattern=r"^pay_[0-9A-HJKMNP-TV-Z]{26}$", examples=["pay_" + "0" * 25 + "1"])]
+PaymentPath = Annotated[
+    str,
+    Path(
+        pattern=r"^pay_[0-9A-HJKMNP-TV-Z]{26}$",
+        description="a payment of the order",
+        examples=["pay_" + "0" * 25 + "1"],
+    ),
+]
 
 
 async def start_payment(
@@ -42,8 +49,8 @@ def payment_router(deps: Dependencies) -> APIRouter:
         request: Request,
         response: Response,
         order_id: OrderPath,
+        idempotency_key: Key,
         body: PaymentRequest | None = None,
-        idempotency_key: Key = None,
     ) -> PaymentStarted:
         """Start a payment of a held order and return the page to pay on; nothing is charged before that."""
         method = (body or PaymentRequest()).method
@@ -67,7 +74,7 @@ def payment_router(deps: Dependencies) -> APIRouter:
         order_id: OrderPath,
         payment_id: PaymentPath,
         body: RefundSettled,
-        idempotency_key: Key = None,
+        idempotency_key: Key,
     ) -> PaymentResponse:
         """Note that a refund which the provider does not make was paid by another way; it is not tried any more.
 
@@ -80,7 +87,7 @@ def payment_router(deps: Dependencies) -> APIRouter:
             payment_id,
             reference=body.reference,
             settlement=Settlement(
-                request_id=id_of("set", caller, checked(idempotency_key)),
+                request_id=id_of("set", caller, idempotency_key),
                 request_hash=body_hash({"order": order_id, "payment": payment_id, **body.model_dump()}),
                 by=caller,
             ),
@@ -90,9 +97,23 @@ def payment_router(deps: Dependencies) -> APIRouter:
             response.headers["Idempotency-Replayed"] = "true"
         return PaymentResponse.of(payment)
 
-    @routes.post("/v1/payments/notices/sandbox", operation_id="take_sandbox_notice")
+    @routes.post(
+        "/v1/payments/notices/sandbox",
+        operation_id="take_sandbox_notice",
+        # It is signed as it was sent, so it is read by the adapter and not before.
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": SandboxNotice.model_json_schema()}},
+            }
+        },
+    )
     async def take_notice(
-        request: Request, _signature: Annotated[str | None, Header(alias=SIGNATURE_HEADER)] = None
+        request: Request,
+        _signature: Annotated[
+            str | None,
+            Header(alias=SIGNATURE_HEADER, description="of the body as it is sent, as the provider makes it"),
+        ] = None,
     ) -> Taken:
         """Take the sandbox's notice of a payment; it must be signed, and may come any number of times."""
         notice = deps.provider.notice(await request.body(), request.headers)

@@ -38,7 +38,6 @@ from shared.web.app import cause_of, keep_capability
 from shared.web.auth import hash_of, presented
 from shared.web.idempotency import id_of
 
-OFFERS_MAX = 12
 FootprintText = Annotated[str, Query(pattern=r"^(fp_[0-9A-HJKMNP-TV-Z]{26})?$")]
 FootprintField = Annotated[str, Form(pattern=r"^(fp_[0-9A-HJKMNP-TV-Z]{26})?$")]
 MassText = Annotated[int | None, Query(gt=0, le=ORDER_GRAMS_MAX)]
@@ -101,7 +100,7 @@ def page_router(deps: Dependencies) -> APIRouter:
             footprint_id=subject.footprint_id,
             mass_g=subject.mass_g,
             grams=grams,
-            offers=[_offer(offer) for offer in offers[:OFFERS_MAX]],
+            offers=[_offer(offer) for offer in offers],
             fee_fen=deps.fee_fen,
             currency=CURRENCY,
             alias=alias,

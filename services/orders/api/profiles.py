@@ -14,7 +14,10 @@ from services.orders.domain.beneficiary.beneficiary import check_not_erased
 from shared.contracts.orders import Board
 from shared.web.app import cause_of
 
-ProfilePath = Annotated[str, Path(pattern=r"^ben_[0-9A-HJKMNP-TV-Z]{26}$", examples=["ben_" + "0" * 25 + "1"])]
+ProfilePath = Annotated[
+    str,
+    Path(pattern=r"^ben_[0-9A-HJKMNP-TV-Z]{26}$", description="the beneficiary", examples=["ben_" + "0" * 25 + "1"]),
+]
 
 
 def profile_router(deps: Dependencies) -> APIRouter:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import base64
+import re
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Annotated
@@ -13,41 +13,30 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from services.orders.api.dependencies import Dependencies
 from services.orders.api.making import make_order, offered, profile_of
-from services.orders.api.requests import OrderRequest, QuoteRequest
+from services.orders.api.requests import OrderRequest
 from services.orders.api.responses import (
-    OfferResponse,
     OrderMade,
     OrderResponse,
     Orders,
     PayableResponse,
     Payables,
-    Quote,
 )
-from services.orders.domain.beneficiary.beneficiary import MANDATE_TEXT, MANDATE_VERSION
 from services.orders.domain.order.machine import State
-from services.orders.domain.order.offers import QUOTE_LIFE, Offer, price_list
 from services.orders.domain.order.order import Order, Wish
 from services.orders.handlers.payables import count_payables
 from services.orders.store.store import Loaded
-from shared.refusal import Refusal
 from shared.web.app import cause_of
 from shared.web.idempotency import Key
+from shared.web.lists import HOW_MANY, Cursor, cursor_unknown, page_of, place_of
 
 PROGRESS_SECONDS = 0.3
 KEEP_ALIVE_SECONDS = 15
-OrderPath = Annotated[str, Path(pattern=r"^ord_[0-9A-HJKMNP-TV-Z]{26}$", examples=["ord_" + "0" * 25 + "1"])]
-
-
-class FootprintUnknown(Refusal):
-    """The footprint has not arrived yet (404)."""
-
-    code = "footprint_unknown"
-
-
-class CursorUnknown(Refusal):
-    """The cursor is not one that was given (422)."""
-
-    code = "cursor_unknown"
+STREAM = "server-sent events of the type `order`; the data of each is the order as `get_order` shows it"
+_ORDER_PLACE = re.compile(r"([0-9T:.+-]{10,30}[+]00:00) (ord_[0-9A-HJKMNP-TV-Z]{26})")
+_PAYABLE_PLACE = re.compile(r"(.{1,100}) ([A-Z]{3})")
+OrderPath = Annotated[
+    str, Path(pattern=r"^ord_[0-9A-HJKMNP-TV-Z]{26}$", description="the order", examples=["ord_" + "0" * 25 + "1"])
+]
 
 
 def api_router(deps: Dependencies) -> APIRouter:
@@ -71,35 +60,12 @@ def api_router(deps: Dependencies) -> APIRouter:
         assert loaded is not None, "the guard has seen it"
         return loaded
 
-    @routes.post("/v1/quotes", operation_id="make_quote")
-    async def make_quote(body: QuoteRequest) -> Quote:
-        """Return the price of exactly this at every project on sale."""
-        mass_g = body.mass_g
-        if body.footprint_ids:
-            facts = await store.footprint_facts(body.footprint_ids)
-            if missing := [one for one in body.footprint_ids if one not in facts.footprints]:
-                raise FootprintUnknown(
-                    f"{missing[0]} is not known here. If it was counted just now, ask again in a second.",
-                    field="footprint_ids",
-                )
-            mass_g = sum(footprint.grams for footprint in facts.footprints.values())
-        offers = price_list(
-            await store.copies.listings(), mass_g=mass_g, money_fen=body.money_fen, fee_fen=deps.fee_fen
-        )
-        return Quote(
-            livemode=livemode,
-            mandate_version=MANDATE_VERSION,
-            mandate_text=MANDATE_TEXT,
-            ask_again_at=deps.clock() + QUOTE_LIFE,
-            data=[_offer(offer) for offer in offers],
-        )
-
     @routes.post("/v1/orders", operation_id="make_order", status_code=201)
     async def post_order(
         request: Request,
         response: Response,
         body: OrderRequest,
-        idempotency_key: Key = None,
+        idempotency_key: Key,
     ) -> OrderMade:
         """Make an order; a repeat with the same key and body gets the same answer, marked Idempotency-Replayed."""
         made, replayed = await make_order(
@@ -127,27 +93,34 @@ def api_router(deps: Dependencies) -> APIRouter:
     @routes.get("/v1/orders", operation_id="list_orders")
     async def list_orders(
         *,
-        state: State | None = None,
+        state: Annotated[State | None, Query(description="only those that stand so")] = None,
         owes: Annotated[bool, Query(description="only those with a refund that is neither made nor settled")] = False,
-        limit: Annotated[int, Query(ge=1, le=200)] = 50,
-        cursor: Annotated[str | None, Query(max_length=200)] = None,
+        limit: Annotated[int, Query(ge=1, le=200, description=HOW_MANY)] = 50,
+        cursor: Cursor = None,
     ) -> Orders:
         """Return orders by time and id, for the back office."""
-        page = await store.page(state=state, owes=owes, after=_place(cursor) if cursor else None, limit=limit + 1)
-        orders = [loaded.value for loaded in page[:limit]]
-        has_more = len(page) > limit
-        return Orders(
-            data=await shown_orders(orders),
-            has_more=has_more,
-            next_cursor=_cursor(orders[-1]) if has_more else None,
+        found = await store.page(state=state, owes=owes, after=_place(cursor) if cursor else None, limit=limit + 1)
+        page, next_cursor = page_of(
+            [loaded.value for loaded in found], limit, lambda order: (order.created_at.isoformat(), order.order_id)
         )
+        return Orders(data=await shown_orders(page), has_more=next_cursor is not None, next_cursor=next_cursor)
 
-    @routes.get("/v1/orders/payables", operation_id="list_payables")
-    async def list_payables() -> Payables:
-        """Return what each project owner is due: the subtotals of all retired orders."""
+    @routes.get("/v1/payables", operation_id="list_payables")
+    async def list_payables(
+        limit: Annotated[int, Query(ge=1, le=500, description=HOW_MANY)] = 100, cursor: Cursor = None
+    ) -> Payables:
+        """Return what each project owner is due, by owner and currency: the subtotals of all retired orders."""
+        after = place_of(cursor, _PAYABLE_PLACE) if cursor else None
         await count_payables(store)
+        page, next_cursor = page_of(
+            await store.payables.page(after=after, limit=limit + 1),
+            limit,
+            lambda payable: (payable.owner_id, payable.currency),
+        )
         return Payables(
             livemode=livemode,
+            has_more=next_cursor is not None,
+            next_cursor=next_cursor,
             data=[
                 PayableResponse(
                     owner_id=payable.owner_id,
@@ -156,7 +129,7 @@ def api_router(deps: Dependencies) -> APIRouter:
                     mass_g=payable.grams,
                     subtotal_fen=payable.subtotal_fen,
                 )
-                for payable in await store.payables.all()
+                for payable in page
             ],
         )
 
@@ -165,7 +138,12 @@ def api_router(deps: Dependencies) -> APIRouter:
         """Return an order as it stands."""
         return (await shown_orders([(await found(order_id)).value]))[0]
 
-    @routes.get("/v1/orders/{order_id}/events", operation_id="follow_order", response_class=EventSourceResponse)
+    @routes.get(
+        "/v1/orders/{order_id}/events",
+        operation_id="follow_order",
+        response_class=EventSourceResponse,
+        responses={200: {"description": STREAM, "content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+    )
     async def follow_order(order_id: OrderPath) -> EventSourceResponse:
         """Stream the order each time it changes, as snapshots, until it has reached a final state."""
 
@@ -191,31 +169,9 @@ def api_router(deps: Dependencies) -> APIRouter:
     return routes
 
 
-def _offer(offer: Offer) -> OfferResponse:
-    listing = offer.listing
-    return OfferResponse(
-        project_id=listing.project_id,
-        names=listing.names,
-        standard=listing.standard,
-        type=listing.type,
-        listing_version=listing.listing_version,
-        unit_price_fen=listing.unit_price_fen,
-        mass_g=offer.grams,
-        subtotal_fen=offer.subtotal_fen,
-        fee_fen=offer.fee_fen,
-        total_fen=offer.total_fen,
-        currency=listing.currency,
-    )
-
-
-def _cursor(order: Order) -> str:
-    place = f"{order.created_at.isoformat()} {order.order_id}"
-    return base64.urlsafe_b64encode(place.encode()).decode()
-
-
 def _place(cursor: str) -> tuple[datetime, str]:
+    moment, order_id = place_of(cursor, _ORDER_PLACE)
     try:
-        moment, order_id = base64.urlsafe_b64decode(cursor).decode().split(" ")
         return datetime.fromisoformat(moment), order_id
     except ValueError:
-        raise CursorUnknown("Start again without a cursor; this one was not given here.", field="cursor") from None
+        raise cursor_unknown() from None

@@ -32,9 +32,13 @@ class RequestBody(BaseModel):
 class QuoteRequest(RequestBody):
     """What is to be priced: footprints, or a mass, or what money buys; exactly one of them."""
 
-    footprint_ids: Annotated[list[FootprintId], Field(max_length=FOOTPRINTS_MAX)] = []
-    mass_g: Mass | None = None
-    money_fen: Money | None = None
+    footprint_ids: Annotated[
+        list[FootprintId], Field(max_length=FOOTPRINTS_MAX, description="footprints that are to be neutralised")
+    ] = []
+    mass_g: Annotated[Mass | None, Field(description="a mass to be neutralised, in whole grams")] = None
+    money_fen: Annotated[Money | None, Field(description="what is to be spent on credits, in fen, without the fee")] = (
+        None
+    )
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -45,16 +49,19 @@ class QuoteRequest(RequestBody):
 class ClaimRequest(RequestBody):
     """A footprint to be neutralised, with its capability."""
 
-    footprint_id: FootprintId
+    footprint_id: Annotated[FootprintId, Field(description="the footprint")]
     token: Token
 
 
 class NamingRequest(RequestBody):
     """How the beneficiary is to be called and shown; without a name, by an alias that is made for it."""
 
-    kind: Literal["person", "company"] = "person"
-    name: NameText | None = None
-    board: Board | None = None
+    kind: Annotated[Literal["person", "company"], Field(description="a person, or a company")] = "person"
+    name: Annotated[NameText | None, Field(description="stands on the certificate; null: an alias is made")] = None
+    board: Annotated[
+        Board | None,
+        Field(description="by alias, by name, or not on boards; null: persons by alias, companies by name"),
+    ] = None
 
     @property
     def naming(self) -> Naming:
@@ -65,13 +72,27 @@ class NamingRequest(RequestBody):
 class OrderRequest(RequestBody):
     """An order by footprints, by mass, or by money; exactly one of them. `listing_version` is what the buyer saw."""
 
-    project_id: ProjectId
-    listing_version: Annotated[int, Field(ge=1, strict=True)]
-    claims: Annotated[list[ClaimRequest], Field(max_length=FOOTPRINTS_MAX)] = []
-    mass_g: Mass | None = None
-    money_fen: Money | None = None
+    project_id: Annotated[ProjectId, Field(description="the project whose credits are bought")]
+    listing_version: Annotated[
+        int,
+        Field(
+            ge=1,
+            strict=True,
+            description="the version of the listing that the buyer saw: another price is 409 `price_changed`",
+        ),
+    ]
+    claims: Annotated[
+        list[ClaimRequest], Field(max_length=FOOTPRINTS_MAX, description="footprints to be neutralised")
+    ] = []
+    mass_g: Annotated[Mass | None, Field(description="a mass to be neutralised, in whole grams")] = None
+    money_fen: Annotated[Money | None, Field(description="what is to be spent on credits, in fen, without the fee")] = (
+        None
+    )
     country: Annotated[Country, Field(description="whose rules the claim follows; footprints bring their own")] = "CN"
-    beneficiary: NamingRequest | None = None
+    beneficiary: Annotated[
+        NamingRequest | None,
+        Field(description="a new beneficiary; null with `beneficiary_id`, or for one with an alias"),
+    ] = None
     beneficiary_id: Annotated[
         BeneficiaryId | None, Field(description="a profile made before; its capability goes into the header")
     ] = None
@@ -104,8 +125,10 @@ class RefundSettled(RequestBody):
 class ProfileChanged(RequestBody):
     """How a beneficiary is to be called or shown from now on; what is absent stays."""
 
-    name: NameText | None = None
-    board: Board | None = None
+    name: Annotated[NameText | None, Field(description="stands on its certificates from now on")] = None
+    board: Annotated[
+        Board | None, Field(description="how boards show it: by its alias, by its name, or not at all")
+    ] = None
 
 
 def _exactly_one(**given: object) -> None:

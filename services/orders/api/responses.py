@@ -13,43 +13,43 @@ from services.orders.domain.order.decide import as_made
 from services.orders.domain.order.machine import State
 from services.orders.domain.order.order import NotOurs, Order, Payment, PaymentState, RefundReason, RefundState
 from shared.contracts.orders import ClaimedFootprint
+from shared.web.lists import ListResponse
 
 
 class OfferResponse(BaseModel):
     """One project's price: subtotal + fee = total, in fen."""
 
-    project_id: str
-    names: dict[str, str]
-    standard: str
-    type: str
-    listing_version: int
-    unit_price_fen: int
-    mass_g: int
-    subtotal_fen: int
-    fee_fen: int
-    total_fen: int
-    currency: str
+    project_id: Annotated[str, Field(description="the project")]
+    names: Annotated[dict[str, str], Field(description="its name by language tag")]
+    standard: Annotated[str, Field(description="the standard of its credits")]
+    type: Annotated[str, Field(description="the kind of activity that reduces emissions")]
+    listing_version: Annotated[int, Field(description="what an order must name as seen")]
+    unit_price_fen: Annotated[int, Field(description="price of a tonne, in fen")]
+    mass_g: Annotated[int, Field(description="what is priced, in grams")]
+    subtotal_fen: Annotated[int, Field(description="price of the credits, in fen")]
+    fee_fen: Annotated[int, Field(description="the fee, in fen")]
+    total_fen: Annotated[int, Field(description="what the buyer pays, in fen")]
+    currency: Annotated[str, Field(description="ISO 4217; fen are its hundredth part")]
 
 
-class Quote(BaseModel):
-    """The price list, CDCER first. After `ask_again_at` ask again; it promises nothing."""
+class Quote(ListResponse[OfferResponse]):
+    """A price list of projects on sale. After `ask_again_at` ask again; it promises nothing."""
 
-    livemode: bool
-    mandate_version: str
-    mandate_text: str
-    ask_again_at: datetime
-    data: list[OfferResponse]
+    livemode: Annotated[bool, Field(description="false on a system for trying out, whose certificates prove nothing")]
+    mandate_version: Annotated[str, Field(description="what an order must name as its mandate")]
+    mandate_text: Annotated[str, Field(description="what the buyer mandates with an order, to be shown")]
+    ask_again_at: Annotated[datetime, Field(description="from then on these prices may be old")]
 
 
 class ProfileResponse(BaseModel):
     """A beneficiary as it stands."""
 
-    beneficiary_id: str
-    livemode: bool
-    kind: str
-    name: str | None
-    alias: str | None
-    board: str
+    beneficiary_id: Annotated[str, Field(description="its id")]
+    livemode: Annotated[bool, Field(description="false on a system for trying out, whose certificates prove nothing")]
+    kind: Annotated[str, Field(description="person, company or organiser")]
+    name: Annotated[str | None, Field(description="stands on its certificates; null: it has an alias only")]
+    alias: Annotated[str | None, Field(description="was made for it; null once it is erased")]
+    board: Annotated[str, Field(description="how boards show it: by its alias, by its name, or not at all")]
 
     @classmethod
     def of(cls, beneficiary: Beneficiary, *, livemode: bool) -> Self:
@@ -67,25 +67,27 @@ class ProfileResponse(BaseModel):
 class RefundResponse(BaseModel):
     """Money on its way back; `settled_outside` when staff gave it back by another way, which the reference names."""
 
-    state: RefundState
-    why: RefundReason
-    requested_at: datetime
-    reference: str
+    state: Annotated[RefundState, Field(description="how far it is")]
+    why: Annotated[RefundReason, Field(description="why the money goes back")]
+    requested_at: Annotated[datetime, Field(description="when it was requested")]
+    reference: Annotated[str, Field(description="finds it at the provider, or in the books")]
 
 
 class PaymentResponse(BaseModel):
     """A payment of an order. `void_reason` is why money was only authorised and is voided: nothing was charged."""
 
-    payment_id: str
-    method: str
-    state: PaymentState
-    started_at: datetime
-    authorised_fen: int | None
-    authorised_currency: str | None
-    void_reason: NotOurs | None
-    received_fen: int | None
-    received_currency: str | None
-    refund: RefundResponse | None
+    payment_id: Annotated[str, Field(description="its id")]
+    method: Annotated[str, Field(description="how it is paid")]
+    state: Annotated[PaymentState, Field(description="how far it is")]
+    started_at: Annotated[datetime, Field(description="when it was started")]
+    authorised_fen: Annotated[
+        int | None, Field(description="what the bank has authorised, in minor units; null: nothing")
+    ]
+    authorised_currency: Annotated[str | None, Field(description="ISO 4217, of what is authorised")]
+    void_reason: Annotated[NotOurs | None, Field(description="why it was voided; null: it was not")]
+    received_fen: Annotated[int | None, Field(description="what has come, in minor units; null: nothing")]
+    received_currency: Annotated[str | None, Field(description="ISO 4217, of what has come")]
+    refund: Annotated[RefundResponse | None, Field(description="the refund of it; null: there is none")]
 
     @classmethod
     def of(cls, payment: Payment) -> Self:
@@ -96,76 +98,86 @@ class PaymentResponse(BaseModel):
 class PaymentStarted(BaseModel):
     """A payment that was started, and the provider's page to send the buyer to."""
 
-    payment_id: str
-    order_id: str
-    livemode: bool
-    amount_fen: int
-    currency: str
-    url: str
+    payment_id: Annotated[str, Field(description="its id")]
+    order_id: Annotated[str, Field(description="the order that it pays")]
+    livemode: Annotated[bool, Field(description="false on a system for trying out, whose certificates prove nothing")]
+    amount_fen: Annotated[int, Field(description="what is to be paid, in minor units")]
+    currency: Annotated[str, Field(description="ISO 4217")]
+    url: Annotated[str, Field(description="the page of the provider where the buyer pays")]
 
 
 class RefusalResponse(BaseModel):
     """Why an order was refused, and what the registry added to it."""
 
-    reason: str
-    available_g: int | None
-    unit_price_fen: int | None
-    listing_version: int | None
+    reason: Annotated[str, Field(description="why, as a stable code")]
+    available_g: Annotated[int | None, Field(description="what was left at that moment, in grams, where that is why")]
+    unit_price_fen: Annotated[int | None, Field(description="the price at that moment, where that is why")]
+    listing_version: Annotated[
+        int | None, Field(description="the version of the listing at that moment, where that is why")
+    ]
 
 
 class CertificateResponse(BaseModel):
     """The certificate that came of an order."""
 
-    certificate_id: str
-    number: str
+    certificate_id: Annotated[str, Field(description="its id")]
+    number: Annotated[str, Field(description="its number, as printed")]
 
 
 class SerialsResponse(BaseModel):
     """The serials that an order's grams lie in."""
 
-    first_serial: str
-    last_serial: str
+    first_serial: Annotated[str, Field(description="the serial that holds the first gram")]
+    last_serial: Annotated[str, Field(description="the serial that holds the last gram")]
 
 
 class StepResponse(BaseModel):
     """A state that the order came into."""
 
-    state: str
-    at: datetime
+    state: Annotated[str, Field(description="the state")]
+    at: Annotated[datetime, Field(description="when the order came into it")]
 
 
 class OrderFacts(BaseModel):
     """An order; mass and money are none while it waits for a footprint."""
 
-    order_id: str
-    livemode: bool
-    state: State
-    created_at: datetime
-    deadline: datetime | None
-    project_id: str
-    project_names: dict[str, str]
-    listing_version: int
-    unit_price_fen: int
-    mass_g: int | None
-    subtotal_fen: int | None
-    fee_fen: int
-    total_fen: int | None
-    currency: str
-    beneficiary_id: str
-    scene_id: str | None
-    jurisdiction: str | None
-    footprints: list[ClaimedFootprint]
-    payments: list[PaymentResponse]
-    refusal: RefusalResponse | None
-    serials: list[SerialsResponse]
-    certificate: CertificateResponse | None
-    steps: list[StepResponse]
+    order_id: Annotated[str, Field(description="its id")]
+    livemode: Annotated[bool, Field(description="false on a system for trying out, whose certificates prove nothing")]
+    state: Annotated[State, Field(description="where it stands")]
+    created_at: Annotated[datetime, Field(description="when it was made")]
+    deadline: Annotated[datetime | None, Field(description="when it ends by itself; null: it does not, in this state")]
+    project_id: Annotated[str, Field(description="the project whose credits are bought")]
+    project_names: Annotated[dict[str, str], Field(description="its name by language tag")]
+    listing_version: Annotated[int, Field(description="the version of the listing that the buyer saw")]
+    unit_price_fen: Annotated[int, Field(description="price of a tonne, frozen when the order was made, in fen")]
+    mass_g: Annotated[int | None, Field(description="what is neutralised, in grams")]
+    subtotal_fen: Annotated[int | None, Field(description="price of the credits, in fen")]
+    fee_fen: Annotated[int, Field(description="the fee, in fen")]
+    total_fen: Annotated[int | None, Field(description="what the buyer pays, in fen")]
+    currency: Annotated[str, Field(description="ISO 4217; fen are its hundredth part")]
+    beneficiary_id: Annotated[str, Field(description="for whom it is")]
+    scene_id: Annotated[str | None, Field(description="the scene of its footprints; null: none, or several")]
+    jurisdiction: Annotated[
+        str | None, Field(description="whose rules the words of the claim follow: a country, or country and city")
+    ]
+    footprints: Annotated[list[ClaimedFootprint], Field(description="the footprints that it neutralises")]
+    payments: Annotated[
+        list[PaymentResponse], Field(description="its payments, in the order in which they were started")
+    ]
+    refusal: Annotated[RefusalResponse | None, Field(description="why it was refused; null: it was not")]
+    serials: Annotated[list[SerialsResponse], Field(description="where its grams lie, once they are retired")]
+    certificate: Annotated[
+        CertificateResponse | None, Field(description="the certificate that came of it; null: not yet")
+    ]
+    steps: Annotated[list[StepResponse], Field(description="the states that it came through, in order")]
 
 
 class OrderResponse(OrderFacts):
     """An order as it stands, and how its scene is called."""
 
-    scene_names: dict[str, str]
+    scene_names: Annotated[
+        dict[str, str], Field(description="the name of its scene by language tag; empty without one")
+    ]
 
     @classmethod
     def of(cls, order: Order, *, scene_names: Mapping[str, str], livemode: bool) -> Self:
@@ -176,7 +188,7 @@ class OrderResponse(OrderFacts):
 class OrderMade(OrderFacts):
     """An order as it was made, and the capabilities that open it and the profile, shown to whoever made them."""
 
-    capability: str
+    capability: Annotated[str, Field(description="opens the order: send it in `Diandian-Capability`")]
     profile_capability: Annotated[str | None, Field(description="none for a profile that was there before")]
 
     @classmethod
@@ -186,37 +198,30 @@ class OrderMade(OrderFacts):
         return cls.model_validate({**fields, "capability": capability, "profile_capability": profile_capability})
 
 
-class Orders(BaseModel):
-    """A page of orders by time and id."""
-
-    data: list[OrderResponse]
-    has_more: bool
-    next_cursor: str | None
+class Orders(ListResponse[OrderResponse]):
+    """Orders by time and id."""
 
 
 class PayableResponse(BaseModel):
     """What a project's owner is due for the credits that are retired."""
 
-    owner_id: str
-    currency: str
-    orders: int
-    mass_g: int
-    subtotal_fen: int
+    owner_id: Annotated[str, Field(description="the enterprise behind the project")]
+    currency: Annotated[str, Field(description="ISO 4217")]
+    orders: Annotated[int, Field(description="how many orders it is the sum of")]
+    mass_g: Annotated[int, Field(description="what these orders retired, in grams")]
+    subtotal_fen: Annotated[int, Field(description="what it is due, in minor units")]
 
 
-class Payables(BaseModel):
-    """What all owners are due."""
+class Payables(ListResponse[PayableResponse]):
+    """What owners are due, by owner and currency."""
 
-    livemode: bool
-    data: list[PayableResponse]
-    has_more: bool = False
-    next_cursor: str | None = None
+    livemode: Annotated[bool, Field(description="false on a system for trying out, whose certificates prove nothing")]
 
 
 class Taken(BaseModel):
     """A notice was taken."""
 
-    taken: Literal[True] = True
+    taken: Annotated[Literal[True], Field(description="always true")] = True
 
 
 def _fields(order: Order, *, livemode: bool) -> dict[str, object]:

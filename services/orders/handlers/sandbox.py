@@ -7,11 +7,11 @@ import hmac
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Annotated, Literal
 
 import httpx
 import structlog
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from services.orders.domain.order.order import Order, Payment, Received
 from services.orders.domain.order.payments import NoticeForged, ProviderRefused, ProviderSilent, Report
@@ -68,17 +68,17 @@ class _Payment(BaseModel):
                 return Report("lapsed")
 
 
-class _Notice(BaseModel):
+class SandboxNotice(BaseModel):
     """What the sandbox reports of one payment."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    payment_id: PaymentId
-    outcome: Literal["authorised", "paid", "declined"]
-    amount_fen: Fen
+    payment_id: Annotated[PaymentId, Field(description="the payment")]
+    outcome: Annotated[Literal["authorised", "paid", "declined"], Field(description="what became of it")]
+    amount_fen: Annotated[Fen, Field(description="what the buyer's bank gives, in minor units")]
     currency: Currency
-    reference: str
-    decided_at: AwareDatetime
+    reference: Annotated[str, Field(description="finds it at the provider")]
+    decided_at: Annotated[AwareDatetime, Field(description="when the buyer decided")]
 
 
 def read_payment(body: bytes) -> _Payment:
@@ -142,7 +142,7 @@ class Sandbox:
         """Return what a notice reports. Raises NoticeForged unless the sandbox has signed it in the last minutes."""
         self._check_signature(body, headers.get(SIGNATURE_HEADER, ""))
         try:
-            notice = _Notice.model_validate_json(body)
+            notice = SandboxNotice.model_validate_json(body)
         except ValidationError as wrong:
             raise NoticeForged(f"The notice is none: {wrong.error_count()} of its fields are wrong.") from None
         received = Received(notice.amount_fen, notice.currency, notice.reference, notice.decided_at)

@@ -43,11 +43,11 @@ class Payables:
             uncounted = {"state": {"$in": list(RETIRED)}, "payable": None}
             await self._orders.update_many(uncounted, {"$set": {"payable": NEW}})
 
-    async def all(self) -> list[Payable]:
-        """Return what each owner is due, by owner and currency."""
-        found = self._payables.find({}, {"_id": 0, "version": 0, "added": 0})
-        payables = [Payable(**document) async for document in found]
-        return sorted(payables, key=lambda one: (one.owner_id, one.currency))
+    async def page(self, *, after: tuple[str, ...] | None = None, limit: int) -> list[Payable]:
+        """Return what owners are due, by owner and currency, after one of these."""
+        query = {"_id": {"$gt": _name(*after)}} if after else {}
+        found = self._payables.find(query, {"_id": 0, "version": 0, "added": 0}, limit=limit, sort=[("_id", 1)])
+        return [Payable(**document) async for document in found]
 
     async def count(self, *, limit: int) -> int:
         """Add orders that are retired to what their owners are due; return how many were found.
@@ -105,5 +105,10 @@ def newly_payable(before: Mapping[str, Any], after: Mapping[str, Any]) -> Docume
 def _by_owner(orders: Iterable[Document]) -> dict[str, list[Document]]:
     by_owner: dict[str, list[Document]] = {}
     for order in orders:
-        by_owner.setdefault(f"{order['listing']['owner_id']} {order['listing']['currency']}", []).append(order)
+        listing = order["listing"]
+        by_owner.setdefault(_name(listing["owner_id"], listing["currency"]), []).append(order)
     return by_owner
+
+
+def _name(*owner_and_currency: str) -> str:
+    return " ".join(owner_and_currency)

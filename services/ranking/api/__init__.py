@@ -8,8 +8,8 @@ from shared.web.auth import PUBLIC, Access, Scope
 
 REBUILDER = Scope("ranking:rebuild")
 ACCESS: dict[str, Access] = {
-    "POST /v1/boards/rebuilds": REBUILDER,
-    "GET /v1/boards/rebuilds/{rebuild}": REBUILDER,
+    "POST /v1/board-rebuilds": REBUILDER,
+    "GET /v1/board-rebuilds/{rebuild}": REBUILDER,
     "GET /v1/boards/{board}": PUBLIC,
     # These two need the capability of a profile. Which profile that is stands in the name of a cookie and not in the
     # path, so the routes look at it themselves.

@@ -40,49 +40,54 @@ class BoardQuery(BaseModel):
 class BoardPageQuery(BoardQuery):
     """Which page of a board."""
 
-    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    limit: Annotated[int, Field(ge=1, le=100, description="how many at most come on one page")] = 20
     cursor: Annotated[str | None, Field(max_length=400, description="next_cursor of the page before")] = None
 
 
 class BoardRow(BaseModel):
     """A line of a board. Equal values have equal ranks (`tied`), and the next rank skips."""
 
-    rank: int
-    tied: bool
-    name: str
+    rank: Annotated[int, Field(description="from 1 on; equal values have equal ranks")]
+    tied: Annotated[bool, Field(description="whether others have the same value")]
+    name: Annotated[str, Field(description="the alias, or the name where it is to be shown")]
     value: Annotated[int, Field(description="scenes: a number; mass_g: grams; share: hundredths of a percent")]
-    me: bool
+    me: Annotated[bool, Field(description="whether it is the line of the profile that the request shows")]
 
 
 class BoardHead(BaseModel):
     """What a board says of itself; `as_of` is the time of the newest event in it, `window` its ISO 8601 name or all."""
 
-    as_of: datetime
-    livemode: bool
-    board: Board
-    measure: Measure
-    window: str
-    members: int
+    as_of: Annotated[datetime, Field(description="when the newest event in it happened")]
+    livemode: Annotated[bool, Field(description="false on a system for trying out, whose certificates prove nothing")]
+    board: Annotated[Board, Field(description="who is listed")]
+    measure: Annotated[Measure, Field(description="what the values are")]
+    window: Annotated[str, Field(description="the day, week, month or year in ISO 8601, or `all`")]
+    members: Annotated[int, Field(description="how many stand on the whole board")]
 
 
 class BoardPage(BoardHead):
     """Lines of a board in order, and the cursor that goes on."""
 
-    data: list[BoardRow]
-    has_more: bool
-    next_cursor: str | None
+    data: Annotated[list[BoardRow], Field(description="lines in order of rank")]
+    has_more: Annotated[bool, Field(description="whether there are more behind this page")]
+    next_cursor: Annotated[
+        str | None, Field(description="what to send as `cursor` for the next page; null on the last one")
+    ]
 
 
 class AroundMe(BoardHead):
     """My line with up to five neighbours on each side; empty when I am not on the board."""
 
-    data: list[BoardRow]
+    data: Annotated[
+        list[BoardRow],
+        Field(description="lines in order of rank, at most eleven; empty when the profile is not on the board"),
+    ]
 
 
 class MyRank(BoardHead):
     """My line; none when I am not on the board."""
 
-    me: BoardRow | None
+    me: Annotated[BoardRow | None, Field(description="the line; null when the profile is not on the board")]
 
 
 def api_router(handlers: Handlers, clock: Callable[[], datetime], cursors: Cursors, *, livemode: bool) -> APIRouter:

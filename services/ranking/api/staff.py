@@ -11,9 +11,9 @@ from pydantic import BaseModel, Field
 from services.ranking.api.requests import NotFound
 from services.ranking.domain.comparison import Progress
 from services.ranking.handlers import Handlers
-from shared.web.idempotency import Key, checked, id_of
+from shared.web.idempotency import Key, id_of
 
-Number = Annotated[int, Path(ge=1, le=10**15)]
+Number = Annotated[int, Path(ge=1, le=10**15, description="the number that asking for it gave")]
 
 
 class Rebuild(BaseModel):
@@ -23,9 +23,9 @@ class Rebuild(BaseModel):
     boards that somebody has looked at. From then on it answers from the rebuilt ones.
     """
 
-    rebuild: int
-    livemode: bool
-    requested_at: datetime
+    rebuild: Annotated[int, Field(description="its number")]
+    livemode: Annotated[bool, Field(description="false on a system for trying out, whose certificates prove nothing")]
+    requested_at: Annotated[datetime, Field(description="when it was asked for")]
     replicas: Annotated[list[Progress], Field(description="a replica looks every two seconds, and begins then")]
 
 
@@ -36,19 +36,17 @@ def staff_router(handlers: Handlers, *, livemode: bool) -> APIRouter:
     async def progress_of(number: int) -> Rebuild:
         found = await handlers.rebuild(number)
         if found is None:
-            raise NotFound(f"There is no rebuild {number}. Ask for one with POST /v1/boards/rebuilds.")
+            raise NotFound(f"There is no rebuild {number}. Ask for one with POST /v1/board-rebuilds.")
         requested_at, replicas = found
         return Rebuild(rebuild=number, livemode=livemode, requested_at=requested_at, replicas=replicas)
 
-    @routes.post("/v1/boards/rebuilds", operation_id="rebuild_boards", status_code=202)
-    async def rebuild_boards(request: Request, idempotency_key: Key = None) -> Rebuild:
+    @routes.post("/v1/board-rebuilds", operation_id="rebuild_boards", status_code=202)
+    async def rebuild_boards(request: Request, idempotency_key: Key) -> Rebuild:
         """Have every replica fold the log again from the first message, compare and swap; boards answer meanwhile."""
         caller = request.state.caller
-        return await progress_of(
-            await handlers.request_rebuild(id_of("rebuild", caller, checked(idempotency_key)), by=caller)
-        )
+        return await progress_of(await handlers.request_rebuild(id_of("rebuild", caller, idempotency_key), by=caller))
 
-    @routes.get("/v1/boards/rebuilds/{rebuild}", operation_id="get_rebuild")
+    @routes.get("/v1/board-rebuilds/{rebuild}", operation_id="get_rebuild")
     async def get_rebuild(rebuild: Number) -> Rebuild:
         """Return how far a rebuild is."""
         return await progress_of(rebuild)

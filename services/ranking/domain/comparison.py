@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
 
 from services.ranking.domain.facts import FACTS, Facts
 
@@ -11,20 +14,20 @@ from services.ranking.domain.facts import FACTS, Facts
 class Comparison:
     """What was compared, and how much of it differs: facts, and the boards that somebody has looked at."""
 
-    facts: int
-    facts_differ: int
-    boards: int
-    boards_differ: int
+    facts: Annotated[int, Field(description="how many facts the log gives")]
+    facts_differ: Annotated[int, Field(description="how many of them were otherwise before")]
+    boards: Annotated[int, Field(description="how many boards were compared")]
+    boards_differ: Annotated[int, Field(description="how many of them were otherwise before")]
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far a replica has come with a rebuild: messages folded of those to fold, and the comparison at the end."""
 
-    replica: str
-    folded: int
-    to_fold: int
-    comparison: Comparison | None = None
+    replica: Annotated[str, Field(description="the replica's name")]
+    folded: Annotated[int, Field(description="how many messages it has folded")]
+    to_fold: Annotated[int, Field(description="how many there are to fold")]
+    comparison: Annotated[Comparison | None, Field(description="what came out; null until all is folded")] = None
 
 
 def differing(mine: Facts, theirs: Facts) -> tuple[int, int]:

@@ -1,6 +1,5 @@
 """The registry's addresses: for programs under /v1, for people everywhere else."""
 
-from services.registry.api.programs import VersionMissing
 from services.registry.api.retirements import NothingThere
 from services.registry.domain.commands import (
     ExceedsVerifiedAmount,
@@ -26,7 +25,7 @@ ACCESS: dict[str, Access] = {
     "POST /v1/projects/{project_id}/listings": REGISTRAR,
     "POST /v1/projects/{project_id}/batches": REGISTRAR,
     "POST /v1/projects/{project_id}/cancellations": REGISTRAR,
-    "GET /v1/retirements/orders/{order_id}": PUBLIC,
+    "GET /v1/order-retirements/{order_id}": PUBLIC,
     "GET /v1/retirements/{serial}": PUBLIC,
     "GET /v1/proof": PUBLIC,
     "POST /v1/proof/recounts": REGISTRAR,
@@ -37,7 +36,6 @@ ACCESS: dict[str, Access] = {
 }
 STATUSES: dict[type[Refusal], int] = {
     NothingThere: 404,
-    VersionMissing: 428,
     NotASerial: 404,
     UnknownBatch: 404,
     ListingChanged: 412,

@@ -11,9 +11,10 @@ from fastapi.responses import HTMLResponse
 
 from services.registry.api.programs import project_page, project_shown
 from services.registry.api.retirements import (
-    FromGram,
     NothingThere,
     Retirement,
+    RetirementOfOrder,
+    Retirements,
     retirement_of_order,
     retirement_of_serial,
 )
@@ -24,6 +25,7 @@ from services.registry.domain.serials import parse
 from services.registry.pages import words
 from services.registry.store.store import Store
 from shared.sentence import Sentence
+from shared.web.lists import Cursor
 from shared.web.pages import Pages
 
 CLAIMS_PER_PAGE = 100
@@ -44,7 +46,9 @@ def page_router(store: Store, pages: Pages, *, livemode: bool) -> APIRouter:
         return HTMLResponse(pages.render("project.html", project=shown, types=words.TYPES, statuses=words.STATUSES))
 
     @routes.get("/retirements/{about}")
-    async def retirement(about: str, cursor: FromGram = 0) -> HTMLResponse:
+    async def retirement(about: str, cursor: Cursor = None) -> HTMLResponse:
+        found: RetirementOfOrder | Retirements
+        next_cursor, cancelled = None, False
         if of_order := about.startswith("ord_"):
             found = await retirement_of_order(store, about, livemode=livemode)
             page = await store.head(found.data[0].project_id)
@@ -54,6 +58,7 @@ def page_router(store: Store, pages: Pages, *, livemode: bool) -> APIRouter:
                 first = f"{serials.prefix}-{serials.first}"
                 raise NothingThere(Sentence("This page is for one serial, such as {serial}.", serial=first))
             found = await retirement_of_serial(store, about, livemode=livemode, cursor=cursor, limit=CLAIMS_PER_PAGE)
+            next_cursor, cancelled = found.next_cursor, found.cancelled
             identity = identity_key(serials.standard, serials.place, serials.project)
             page = await store.head_of_identity(identity)
         assert page is not None
@@ -68,11 +73,11 @@ def page_router(store: Store, pages: Pages, *, livemode: bool) -> APIRouter:
                 kind="order" if of_order else "serial",
                 project={"project_id": page.project_id, "names": page.listing.names},
                 retired=found.retired,
-                cancelled=found.cancelled,
+                cancelled=cancelled,
                 claimed_g=found.claimed_g,
                 claims=claims,
-                whole=cursor == 0 and not found.has_more,
-                next_cursor=found.next_cursor,
+                whole=not cursor and not next_cursor,
+                next_cursor=next_cursor,
             )
         )
 

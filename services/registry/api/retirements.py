@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Annotated
 
-from fastapi import Query
+from fastapi import Path
 from pydantic import BaseModel, Field
 
 from services.registry.domain.claims import end_of, grams_of, is_cancelled, is_retired, touches
@@ -16,8 +17,10 @@ from services.registry.store.store import Store
 from shared.contracts.registry import Allocation
 from shared.refusal import Refusal
 from shared.sentence import Sentence
+from shared.web.lists import ListResponse, cursor_of, place_of
 
-FromGram = Annotated[int, Query(ge=0, le=10**15, description="`next_cursor` of the answer before")]
+GRAM_PLACE = re.compile(r"([0-9]{1,15})")
+OrderIdPath = Annotated[str, Path(max_length=200, description="the id of the order, `ord_` and 26 characters")]
 
 
 class NothingThere(Refusal):
@@ -29,41 +32,51 @@ class NothingThere(Refusal):
 class Retirement(BaseModel):
     """What was cancelled for good: of a serial, or for an order. Gram ranges are half-open."""
 
-    livemode: bool
-    project_id: str
-    page: int
-    page_hash: str
-    day: str
-    order_id: str
-    allocations: tuple[Allocation, ...]
+    livemode: Annotated[bool, Field(description="false on a system for trying out, whose certificates prove nothing")]
+    project_id: Annotated[str, Field(description="the project whose credits these are")]
+    page: Annotated[int, Field(description="the sequence of the ledger's page that retired them")]
+    page_hash: Annotated[str, Field(description="the hash of that page")]
+    day: Annotated[str, Field(description="the day of that page, in Asia/Shanghai")]
+    order_id: Annotated[str, Field(description="the order that claims them")]
+    allocations: Annotated[tuple[Allocation, ...], Field(description="the grams that it claims, by batch")]
 
 
-class Retirements(BaseModel):
-    """The claims that a serial, or an order, stands for, in the order of their grams."""
+class RetirementOfOrder(BaseModel):
+    """What was retired for an order, once for all: one entry of the ledger with up to 20 allocations."""
 
-    data: list[Retirement]
-    retired: bool
-    cancelled: Annotated[bool, Field(description="without a claim, for another reason")] = False
-    claimed_g: Annotated[int, Field(description="grams of the serial, range or order that are claimed, on all pages")]
-    has_more: bool = False
-    next_cursor: str | None = None
+    data: Annotated[list[Retirement], Field(description="the one retirement of the order")]
+    retired: Annotated[bool, Field(description="always true: what is not retired is 404")]
+    claimed_g: Annotated[int, Field(description="the mass of all its allocations, in grams")]
 
 
-async def retirement_of_order(store: Store, order_id: str, *, livemode: bool) -> Retirements:
+class Retirements(ListResponse[Retirement]):
+    """The claims that a serial or a range stands for, in the order of their grams."""
+
+    retired: Annotated[
+        bool, Field(description="whether the serial, or the whole range, is cancelled for good for claims")
+    ]
+    cancelled: Annotated[bool, Field(description="whether it is cancelled without a claim, for another reason")]
+    claimed_g: Annotated[int, Field(description="how many of its grams are claimed, on all pages of the list")]
+
+
+async def retirement_of_order(store: Store, order_id: str, *, livemode: bool) -> RetirementOfOrder:
     """Return what was retired for an order. Raises NothingThere when nothing was."""
     page = await store.page_with(f"end:{order_id}")
     mine = [entry for entry in page.entries if entry.order_id == order_id and entry.allocations] if page else []
     if page is None or not mine:
         raise NothingThere(Sentence("Nothing is retired for the order {order}.", order=order_id))
     claimed = sum(part.to_gram - part.from_gram for entry in mine for part in entry.allocations or ())
-    return Retirements(data=_of_page(page, mine, livemode=livemode), retired=True, claimed_g=claimed)
+    return RetirementOfOrder(data=_of_page(page, mine, livemode=livemode), retired=True, claimed_g=claimed)
 
 
-async def retirement_of_serial(store: Store, text: str, *, livemode: bool, cursor: int = 0, limit: int) -> Retirements:
-    """Return the claims that touch a serial, or a range, from a gram of the batch's line on.
+async def retirement_of_serial(
+    store: Store, text: str, *, livemode: bool, cursor: str | None = None, limit: int
+) -> Retirements:
+    """Return the claims that touch a serial, or a range, from the gram of the batch's line on that a cursor holds.
 
-    Raises NotASerial, or NothingThere for one never issued.
+    Raises CursorUnknown, NotASerial, or NothingThere for one never issued.
     """
+    (first,) = place_of(cursor, GRAM_PLACE) if cursor else ("0",)
     serials = parse(text)
     last = await store.head_of_identity(identity_key(serials.standard, serials.place, serials.project))
     batch = next((batch for batch in last.batches if batch.prefix == serials.prefix), None) if last else None
@@ -71,7 +84,7 @@ async def retirement_of_serial(store: Store, text: str, *, livemode: bool, curso
     if last is None or batch is None or grams is None:
         raise NothingThere(Sentence("The serial {serial} was never issued here.", serial=text))
     claimed = range(grams.start, max(grams.start, min(grams.stop, batch.allocated)))
-    left = range(max(claimed.start, cursor), claimed.stop)
+    left = range(max(claimed.start, int(first)), claimed.stop)
     data: list[Retirement] = []
     seen = 0
     while left and len(data) < limit:
@@ -86,7 +99,7 @@ async def retirement_of_serial(store: Store, text: str, *, livemode: bool, curso
         cancelled=is_cancelled(batch, grams),
         claimed_g=len(claimed),
         has_more=bool(left),
-        next_cursor=str(left.start) if left else None,
+        next_cursor=cursor_of(str(left.start)) if left else None,
     )
 
 

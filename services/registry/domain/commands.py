@@ -96,15 +96,48 @@ class ListingContent(Content):
         dict[LanguageTag, Annotated[str, Field(min_length=1, max_length=200), Printable]],
         Field(min_length=1, max_length=10, description="by language tag, in characters that a certificate can print"),
     ]
-    summary: Annotated[dict[LanguageTag, Annotated[str, Field(max_length=500)]], Field(max_length=10)] = {}
-    standard: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{1,11}$", examples=["CDCER"])]
-    type: Annotated[str, Field(min_length=1, max_length=60, pattern=ONE_LINE, examples=["forest_management"])]
-    owner_id: Annotated[str, Field(min_length=1, max_length=60, pattern=ONE_LINE)]
-    place: Annotated[str, Field(pattern=r"^[A-Z]{2}[0-9]{0,6}$", examples=["CN510100"])]
-    code: Annotated[str, Field(pattern=r"^[A-Z0-9]{1,12}$", examples=["0042"])]
+    summary: Annotated[
+        dict[LanguageTag, Annotated[str, Field(max_length=500)]],
+        Field(max_length=10, description="what the money does, by language tag"),
+    ] = {}
+    standard: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Z][A-Z0-9]{1,11}$",
+            examples=["CDCER"],
+            description="the standard of its credits; begins its serials",
+        ),
+    ]
+    type: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=60,
+            pattern=ONE_LINE,
+            examples=["forest_management"],
+            description="the kind of activity that reduces emissions",
+        ),
+    ]
+    owner_id: Annotated[
+        str, Field(min_length=1, max_length=60, pattern=ONE_LINE, description="the enterprise that gets the money")
+    ]
+    place: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Z]{2}[0-9]{0,6}$",
+            examples=["CN510100"],
+            description="administrative code of the place; stands in its serials",
+        ),
+    ]
+    code: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Z0-9]{1,12}$", examples=["0042"], description="the project's own code; stands in its serials"
+        ),
+    ]
     unit_price_fen: Annotated[Fen, Field(gt=0, le=10**9, description="per tonne", examples=[4800])]
     currency: Currency = "CNY"
-    status: ProjectStatus = "listed"
+    status: Annotated[ProjectStatus, Field(description="only of a `listed` project may be ordered")] = "listed"
 
 
 class Report(Content):
@@ -113,12 +146,17 @@ class Report(Content):
     report: Annotated[
         str, Field(min_length=1, max_length=120, description="the verifier's reference", examples=["MR-2021-1"])
     ]
-    verifier: Annotated[str, Field(min_length=1, max_length=120)]
+    verifier: Annotated[str, Field(min_length=1, max_length=120, description="who verified the report")]
     verified_tonnes: Tonnes
     tonnes: Tonnes
-    vintage: Annotated[int, Field(ge=2000, le=2100)]
-    serial_start: Annotated[int | None, Field(ge=1, le=10**11)] = None
-    external_serial: Annotated[str | None, Field(min_length=1, max_length=200)] = None
+    vintage: Annotated[int, Field(ge=2000, le=2100, description="the year in which the emissions were reduced")]
+    serial_start: Annotated[
+        int | None, Field(ge=1, le=10**11, description="the number of the first serial; null: the next free one")
+    ] = None
+    external_serial: Annotated[
+        str | None,
+        Field(min_length=1, max_length=200, description="the serial of the same credits in another registry"),
+    ] = None
 
     @property
     def report_hash(self) -> str:
@@ -129,9 +167,11 @@ class Report(Content):
 class Cancellation(Content):
     """Whole tonnes to be cancelled without a claim, from the end of a batch's line."""
 
-    batch_id: Annotated[str, Field(min_length=1, max_length=40)]
+    batch_id: Annotated[str, Field(min_length=1, max_length=40, description="the batch from whose end they are taken")]
     tonnes: Tonnes
-    reason: Literal["reversal", "compliance", "buffer", "registry_correction"]
+    reason: Annotated[
+        Literal["reversal", "compliance", "buffer", "registry_correction"], Field(description="why they are cancelled")
+    ]
 
 
 @dataclass(frozen=True)

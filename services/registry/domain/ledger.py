@@ -27,30 +27,30 @@ class Value(BaseModel):
 class Listing(Value):
     """What a project shows and asks; every change is a new version."""
 
-    version: Annotated[int, Field(ge=1)]
+    version: Annotated[int, Field(ge=1, description="counts the changes; orders name the one that the buyer saw")]
     names: Names
     summary: Annotated[dict[str, str], Field(description="what the money does, by language")]
-    standard: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{1,11}$")]
-    type: str
-    owner_id: str
+    standard: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{1,11}$", description="the standard of its credits")]
+    type: Annotated[str, Field(description="the kind of activity that reduces emissions")]
+    owner_id: Annotated[str, Field(description="the enterprise that gets the money")]
     place: Annotated[str, Field(pattern=r"^[A-Z]{2}[0-9]{0,6}$", description="administrative code in serial numbers")]
     code: Annotated[str, Field(pattern=r"^[A-Z0-9]{1,12}$", description="the project in serial numbers")]
     unit_price_fen: Annotated[Fen, Field(description="per tonne")]
     currency: Currency
-    status: ProjectStatus
+    status: Annotated[ProjectStatus, Field(description="only of a `listed` project may be ordered")]
 
 
 class Batch(Value):
     """Units of one issuance: a line of grams that claims take from the front and cancellations from the end."""
 
-    batch_id: str
-    report_hash: str
+    batch_id: Annotated[str, Field(description="its id")]
+    report_hash: Annotated[str, Field(description="SHA-256 of the report and the verifier that it was issued for")]
     prefix: Annotated[str, Field(description="the text that its serials share")]
-    vintage: Whole
-    number: Whole
-    serial_start: Whole
-    serial_end: Whole
-    external_serial: str | None
+    vintage: Annotated[Whole, Field(description="the year in which the emissions were reduced")]
+    number: Annotated[Whole, Field(description="its place among the batches of its vintage")]
+    serial_start: Annotated[Whole, Field(description="the number of its first serial")]
+    serial_end: Annotated[Whole, Field(description="the number of its last serial; each stands for a tonne")]
+    external_serial: Annotated[str | None, Field(description="the serial of the same credits in another registry")]
     available: GramsOrNone
     held: GramsOrNone
     allocated: Annotated[GramsOrNone, Field(description="also the cursor: allocations tile [0, allocated)")]

@@ -3,7 +3,7 @@ import type { OffsetPurchased } from "./offset.purchased.v1";
 import type { CreditsRetired } from "./credits.retired.v1";
 import type { paths } from "./orders.openapi";
 
-type Payables = paths["/v1/orders/payables"]["get"]["responses"]["200"]["content"]["application/json"];
+type Payables = paths["/v1/payables"]["get"]["responses"]["200"]["content"]["application/json"];
 
 /** What an owner is due: the subtotals of purchases that are retired. */
 export function due(purchases: OffsetPurchased[], retirements: CreditsRetired[], owner: string): number {

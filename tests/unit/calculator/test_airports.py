@@ -36,8 +36,9 @@ def test_a_code_or_a_name_finds_its_airport_first(release, text, first):
     assert search_airports(text, release)[0].iata == first
 
 
-def test_a_search_finds_at_most_ten_and_nothing_for_nothing(release):
-    assert len(search_airports("san", release)) == 10
+def test_a_search_finds_all_that_is_called_so_and_nothing_for_nothing(release):
+    found = [airport.iata for airport in search_airports("san", release)]
+    assert len(set(found)) == len(found) > 50
     assert search_airports("", release) == search_airports("x", release) == search_airports("zzzzz", release) == ()
 
 

@@ -46,6 +46,12 @@ class NotInBalance(Refusal):
     code = "footprint_not_counted"
 
 
+class NotStruck(Refusal):
+    """The footprint counts in the scene and is not struck (404)."""
+
+    code = "footprint_not_struck"
+
+
 @dataclass(frozen=True)
 class Struck:
     """That the organiser does not answer for a footprint, and why."""
@@ -111,10 +117,7 @@ def strike(found: Chain | None, footprint_id: str, *, reason: str | None, now: d
 
     Raises NotInBalance, or FootprintCovered when nothing of it is left to strike.
     """
-    if found is None or found.footprint_id != footprint_id:
-        raise NotInBalance(
-            f"{footprint_id} does not count in this scene. Look the balance up again.", field="footprint_id"
-        )
+    found = _counting(found, footprint_id)
     if reason is None:
         return replace(found, standing="left" if found.standing == "struck" else found.standing, struck=None)
     if found.struck and found.struck.reason == reason:
@@ -123,6 +126,20 @@ def strike(found: Chain | None, footprint_id: str, *, reason: str | None, now: d
     if found.standing == "covered":
         raise FootprintCovered(f"{footprint_id} is neutralised by an order already.", field="footprint_id")
     return replace(found, standing="struck", struck=Struck(reason, now))
+
+
+def check_struck(found: Chain | None, footprint_id: str) -> None:
+    """Raise NotInBalance unless a footprint is the counting one of its chain, NotStruck unless it is struck."""
+    if _counting(found, footprint_id).struck is None:
+        raise NotStruck(f"{footprint_id} counts, and is not struck.", field="footprint_id")
+
+
+def _counting(found: Chain | None, footprint_id: str) -> Chain:
+    if found is None or found.footprint_id != footprint_id:
+        raise NotInBalance(
+            f"{footprint_id} does not count in this scene. Look the balance up again.", field="footprint_id"
+        )
+    return found
 
 
 def check_organiser(scene: ScenePublished | None, organiser_id: str, *, scene_id: str) -> ScenePublished:

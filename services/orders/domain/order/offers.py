@@ -18,6 +18,8 @@ QUOTE_LIFE = timedelta(minutes=5)
 ORDER_GRAMS_MAX = 10**12
 ORDER_MONEY_FEN_MAX = 10**12
 FIRST_STANDARD = "CDCER"
+# CDCER before others, then by price and project.
+OfferPlace = tuple[bool, int, str]
 
 
 class ProjectUnknown(Refusal):
@@ -54,6 +56,11 @@ class Offer:
     fee_fen: int
 
     @property
+    def place(self) -> OfferPlace:
+        """Where it stands in the price list."""
+        return _place(self.listing)
+
+    @property
     def total_fen(self) -> int:
         """What is to be paid."""
         return self.subtotal_fen + self.fee_fen
@@ -79,12 +86,13 @@ def price_list(
     listings: Iterable[ProjectListed], *, mass_g: int | None, money_fen: int | None, fee_fen: int
 ) -> tuple[Offer, ...]:
     """Return the price of each project on sale that can serve the wish, CDCER first, then by price and id."""
-    on_sale = sorted(
-        (listing for listing in listings if is_for_sale(listing)),
-        key=lambda one: (one.standard != FIRST_STANDARD, one.unit_price_fen, one.project_id),
-    )
+    on_sale = sorted((listing for listing in listings if is_for_sale(listing)), key=_place)
     priced = (Offer(listing, *_amount(listing, mass_g, money_fen), fee_fen=fee_fen) for listing in on_sale)
     return tuple(offer for offer in priced if 0 < offer.grams <= ORDER_GRAMS_MAX)
+
+
+def _place(listing: ProjectListed) -> OfferPlace:
+    return listing.standard != FIRST_STANDARD, listing.unit_price_fen, listing.project_id
 
 
 def _amount(listing: ProjectListed, mass_g: int | None, money_fen: int | None) -> tuple[int, int]:
