@@ -186,7 +186,8 @@ def capture(payment: Payment, *, now: datetime) -> Payment:
         return after
     if "capture_refused" in payment.faults:
         return replace(after, refused_at=now)
-    return _notifying(replace(after, taken_at=now), "paid", now)
+    # Who does not get the answer gets no notice at once either.
+    return _notifying(replace(after, taken_at=now), "paid", now + SLOW if answer_is_lost(after) else now)
 
 
 def answer_is_lost(payment: Payment) -> bool:

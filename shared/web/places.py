@@ -44,13 +44,13 @@ def of_field(
     return in_body(_pointer(steps[:1])) if steps[0] in members else None
 
 
-def said(places: Sequence[Mapping[str, str]]) -> str:
+def in_words(places: Sequence[Mapping[str, str]]) -> str:
     """Return the places as a sentence has them: `/mass_g, the query parameter limit and the header If-Match`."""
-    names = [_said(place) for place in places]
+    names = [_in_words(place) for place in places]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _said(place: Mapping[str, str]) -> str:
+def _in_words(place: Mapping[str, str]) -> str:
     match place["in"]:
         case "body":
             return place["pointer"] or "the body"

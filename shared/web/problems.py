@@ -191,7 +191,7 @@ class Problems:
         errors = errors[:ERRORS_MAX]
         # Of a union each of its kinds may have something to say of one place.
         named = list({tuple(place.items()): place for place in map(_place, errors)}.values())
-        detail = Sentence("Mend {places} and send it again.", places=places.said(named))
+        detail = Sentence("Mend {places} and send it again.", places=places.in_words(named))
         return self._answer(request, 422, "invalid_request", detail, errors=errors)
 
     async def _plain(self, request: Request, failure: Exception) -> Response:

@@ -32,8 +32,10 @@ async def calculator(infra: Infra, issuer: Any) -> AsyncIterator[httpx.AsyncClie
 async def put(calculator: httpx.AsyncClient, code: str, **changes: Any) -> None:
     """Write a scene as it is to be."""
     scene = {**SCENE, "code": code, **changes}
-    staff = calculator.staff  # type: ignore[attr-defined]
-    answer = await calculator.put(f"/v1/scenes/{id_of('scn', code)}", json=scene, headers=staff)
+    address = f"/v1/scenes/{id_of('scn', code)}"
+    there = await calculator.get(address)
+    seen = {"If-Match": there.headers["ETag"]} if there.is_success else {}
+    answer = await calculator.put(address, json=scene, headers={**calculator.staff, **seen})  # type: ignore[attr-defined]
     assert answer.status_code == 200, answer.text
 
 

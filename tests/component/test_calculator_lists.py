@@ -121,7 +121,7 @@ async def test_a_scene_is_made_without_a_condition_and_changes_only_at_the_versi
     assert (whichever.status_code, whichever.headers["ETag"]) == (200, '"3"')
 
 
-async def test_of_writers_that_saw_the_same_version_one_changes_the_scene_and_the_others_are_told(
+async def test_of_writers_that_saw_the_same_version_one_changes_the_scene_and_the_others_are_refused(
     calculator: httpx.AsyncClient, mark: str
 ) -> None:
     await put(calculator, mark)

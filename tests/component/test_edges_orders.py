@@ -99,6 +99,7 @@ def of_balances(scene_id: str, footprint_id: str, project_id: str) -> dict[str, 
         "GET /v1/balances/{scene_id}": Sound(path=path),
         "GET /v1/balances/{scene_id}/footprints": Sound(path=path, query={"limit": 1}),
         "PUT /v1/balances/{scene_id}/strikes/{footprint_id}": Sound(path=strike, json={"reason": "a joke"}),
+        "GET /v1/balances/{scene_id}/strikes/{footprint_id}": Sound(path=strike),
         "DELETE /v1/balances/{scene_id}/strikes/{footprint_id}": Sound(path=strike),
         "POST /v1/balances/{scene_id}/orders": Sound(path=path, headers=KEY, json={**body, "beneficiary": NAMING}),
         # Whom an order has named.

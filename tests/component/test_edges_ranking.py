@@ -20,8 +20,8 @@ BOARD = {"measure": "certificates", "window": "all", "scene": "", "city": ""}
 SHOWN = {CAPABILITY_HEADER: "t", "Cookie": f"{new_id('ben')}=x"}
 PEOPLE = {"board": "people"}
 SOUND: dict[str, Sound] = {
-    "POST /v1/boards/rebuilds": Sound(headers={"Idempotency-Key": "one rebuild"}),
-    "GET /v1/boards/rebuilds/{rebuild}": Sound(path={"rebuild": "7"}, status=404),
+    "POST /v1/board-rebuilds": Sound(headers={"Idempotency-Key": "one rebuild"}),
+    "GET /v1/board-rebuilds/{rebuild}": Sound(path={"rebuild": "7"}, status=404),
     "GET /v1/boards/{board}": Sound(path=PEOPLE),
     "GET /v1/boards/{board}/my-rank": Sound(path=PEOPLE, headers=SHOWN, status=403),
     "GET /v1/boards/{board}/around-me": Sound(path=PEOPLE, headers=SHOWN, status=403),

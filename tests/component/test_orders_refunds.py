@@ -184,7 +184,7 @@ async def test_only_staff_with_the_scope_settle_and_only_what_is_being_returned(
     held = await world.held_order(guest, await world.project())
     payment_id = await world.pay(guest, held, approve=False)
     refused = [
-        (await settle(world, world.staff, held, payment_id), 403, "forbidden"),
+        (await settle(world, world.staff, held, payment_id), 403, "insufficient_scope"),
         (await settle(world, "nonsense", held, payment_id), 401, "unauthenticated"),
         (await settle(world, cashier, held, payment_id), 404, "refund_unknown"),
         (await settle(world, cashier, held, "pay_" + "0" * 26), 404, "refund_unknown"),

@@ -13,6 +13,7 @@ import pytest
 
 from services.registry import api
 from services.registry.api.programs import api_router
+from services.registry.api.reserves import reserves_router
 from services.registry.handlers.ledger import Handlers
 from shared.contracts.orders import OrderPlaced
 from shared.messaging.lease import LeaseLost
@@ -69,7 +70,7 @@ async def test_a_command_that_loses_five_times_is_answered_503_with_when_to_come
         set_up,
         service="registry",
         description="",
-        routers=[api_router(store, handlers, livemode=False)],
+        routers=[api_router(store, handlers, livemode=False), reserves_router(store, livemode=False)],
         access={line: access for line, access in api.ACCESS.items() if "/v1/" in line},
         statuses=api.STATUSES,
         store=store,

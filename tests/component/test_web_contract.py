@@ -73,7 +73,7 @@ async def test_the_document_names_the_one_address_of_the_site(service: Service) 
     assert server["description"]
 
 
-async def test_a_key_is_required_wherever_one_is_taken_and_who_forgets_it_is_told_what_to_send(
+async def test_a_key_is_required_wherever_one_is_taken_and_a_refusal_names_it(
     service: Service,
 ) -> None:
     for method, address, access, operation in service.operations():
@@ -94,8 +94,8 @@ async def test_a_query_parameter_that_an_operation_does_not_take_is_refused_by_i
         if isinstance(access, Capability):
             continue
         known = [one["name"] for one in operation.get("parameters", []) if one["in"] == "query"]
-        asked = {**dict.fromkeys(known, "1"), "limt": "5"}
-        refused = await service.client.request(method, address, params=asked, headers=service.shown(access))
+        sent = {**dict.fromkeys(known, "1"), "limt": "5"}
+        refused = await service.client.request(method, address, params=sent, headers=service.shown(access))
         problem = refused.json()
         assert (refused.status_code, problem["code"]) == (422, "invalid_request"), (address, refused.text)
         assert [(error["in"], error["name"]) for error in problem["errors"]] == [("query", "limt")]
@@ -126,7 +126,7 @@ async def test_a_page_takes_any_query_parameter(service: Service) -> None:
         assert answer.status_code == plainly.status_code, page
 
 
-async def test_who_is_refused_is_told_what_to_show(service: Service) -> None:
+async def test_who_is_refused_gets_a_challenge(service: Service) -> None:
     for method, address, access, operation in service.operations():
         refused = await service.client.request(method, address)
         documented = {
@@ -136,24 +136,27 @@ async def test_who_is_refused_is_told_what_to_show(service: Service) -> None:
         }
         assert documented == {Scope: {"401", "403"}, Capability: {"401"}, Signature: {"401"}}.get(type(access), set())
         if isinstance(access, Scope):
-            asked = f'Bearer realm="diandian", scope="{access.name}"'
-            assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, asked)
+            challenge = f'Bearer realm="diandian", scope="{access.name}"'
+            assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, challenge)
             forged = await service.client.request(method, address, headers={"Authorization": "Bearer e30.e30.e30"})
-            assert (forged.status_code, forged.headers["WWW-Authenticate"]) == (401, f'{asked}, error="invalid_token"')
+            assert (forged.status_code, forged.headers["WWW-Authenticate"]) == (
+                401,
+                f'{challenge}, error="invalid_token"',
+            )
             other = await service.client.request(method, address, headers=service.shown(access, "nothing:read"))
             assert (other.status_code, other.json()["code"]) == (403, "insufficient_scope")
             assert other.headers["WWW-Authenticate"] == (
                 f'Bearer realm="diandian", error="insufficient_scope", scope="{access.name}"'
             )
         elif isinstance(access, Capability):
-            asked = f'Diandian-Capability realm="diandian", header="{CAPABILITY_HEADER}"'
-            assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, asked)
+            challenge = f'Diandian-Capability realm="diandian", header="{CAPABILITY_HEADER}"'
+            assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, challenge)
             other = await service.client.request(method, address, headers={CAPABILITY_HEADER: "0" * 26})
             assert other.status_code in (403, 404)
             assert "WWW-Authenticate" not in other.headers
         elif isinstance(access, Signature):
-            asked = f'Diandian-Signature realm="diandian", header="{access.header}"'
-            assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, asked)
+            challenge = f'Diandian-Signature realm="diandian", header="{access.header}"'
+            assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, challenge)
         elif refused.status_code == 401:
             assert refused.headers["WWW-Authenticate"].startswith("Diandian-Capability ")
 
@@ -172,7 +175,7 @@ async def test_a_method_that_an_address_does_not_take_is_answered_with_those_it_
             assert (await service.client.request(method, address)).status_code != 405, (method, address)
 
 
-async def test_a_problem_leads_to_a_page_that_says_in_three_languages_what_to_do(service: Service) -> None:
+async def test_a_problem_leads_to_a_page_with_its_remedy_in_three_languages(service: Service) -> None:
     problem = (await service.client.get("/v1/nowhere")).json()
     assert problem["type"] == f"{PUBLIC_URL}/problems/not_found"
     listed = (await service.client.get("/problems")).text
@@ -185,7 +188,7 @@ async def test_a_problem_leads_to_a_page_that_says_in_three_languages_what_to_do
         for language, page in pages.items():
             assert (page.status_code, page.headers["Content-Language"]) == (200, TAGS[language])
             assert f"<code>{code}</code>" in page.text
-            said = catalogue(language, (SHARED,)).ugettext(explanation.remedy)
-            assert str(escape(said.partition("`")[0])) in page.text, (code, language)
+            remedy = catalogue(language, (SHARED,)).ugettext(explanation.remedy)
+            assert str(escape(remedy.partition("`")[0])) in page.text, (code, language)
     unknown = await service.client.get("/problems/no_such_code")
     assert (unknown.status_code, unknown.headers["Content-Type"]) == (404, "text/html; charset=utf-8")

@@ -19,7 +19,7 @@ every_document = pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOC
 
 
 @every_operation
-def test_an_operation_says_what_it_does_and_what_each_parameter_is(operation: Operation) -> None:
+def test_an_operation_describes_what_it_does_and_each_parameter(operation: Operation) -> None:
     assert [name for name in ("operationId", "summary", "description") if not operation.here.get(name)] == []
     assert [name for name, one in operation.parameters().items() if not one.get("description")] == []
 

@@ -90,7 +90,7 @@ def test_each_explanation_is_there_in_each_language(language: Language) -> None:
             assert sentences.ugettext(text) not in {"", text}, code
 
 
-def test_the_gateway_says_where_its_codes_are_explained() -> None:
+def test_the_gateway_leads_to_where_its_codes_are_explained() -> None:
     types = re.findall(r'"type":"([^"]+)".*?"code":"([^"]+)"', CADDYFILE)
     assert len(types) == 2
     assert all(address == f"{{$DIANDIAN_PUBLIC_URL}}/problems/{code}" for address, code in types)

@@ -184,6 +184,9 @@ def test_s12_answers_to_a_capture_are_lost_twice_and_then_say_what_was_done_at_f
     payment = sandbox.approve(CARD, ("capture_times_out", *more), now=NOW)
     once, _ = captured(payment)
     assert bool(once.taken_at) == (state == "paid"), "the bank has done it, only its answer is lost"
+    assert [notice.at - once.taken_at for notice in once.notices if once.taken_at and notice.outcome == "paid"] == (
+        [10 * SECOND] if state == "paid" else []
+    ), "and so is its notice for a while"
     after, lost = captured(payment, times=4)
     assert (lost, after.state(NOW)) == ([True, True, False, False], state)
     assert after.taken_at == once.taken_at

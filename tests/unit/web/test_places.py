@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from shared.web.places import in_body, of_error, of_field, said
+from shared.web.places import in_body, in_words, of_error, of_field
 from shared.web.problems import FieldError
 from tests.component.misplaced import leads
 
@@ -131,12 +131,12 @@ def test_a_parameter_is_named_with_the_part_of_the_request_in_which_it_stands(wh
     error = {"type": "missing", "loc": (where, "X-Limit"), "msg": "Field required", "input": None}
     place = of_error(error, {"X-Limit": 1})
     assert place == {"in": where, "name": "X-Limit"}
-    assert said([place]).endswith("X-Limit")
+    assert in_words([place]).endswith("X-Limit")
     assert FieldError.model_validate({**place, "detail": "Field required"}).where == where
 
 
 def test_places_read_as_a_sentence_has_them() -> None:
     query, header = {"in": "query", "name": "limit"}, {"in": "header", "name": "If-Match"}
-    assert said([in_body("")]) == "the body"
-    assert said([in_body("/a/0"), query]) == "/a/0 and the query parameter limit"
-    assert said([in_body("/a/0"), query, header]) == "/a/0, the query parameter limit and the header If-Match"
+    assert in_words([in_body("")]) == "the body"
+    assert in_words([in_body("/a/0"), query]) == "/a/0 and the query parameter limit"
+    assert in_words([in_body("/a/0"), query, header]) == "/a/0, the query parameter limit and the header If-Match"
