@@ -15,7 +15,8 @@ from deploy import IS_IT_UP, SEE_LOGS
 from shared.web.auth import CAPABILITY_HEADER
 
 PATIENCE_SECONDS = 30.0
-POLL_SECONDS = 0.02
+# Between two looks at what is to come: soon at first, and ever more seldom.
+POLL_SECONDS, POLL_SECONDS_MAX, POLL_GROWTH = 0.02, 0.25, 1.25
 ANSWERS: dict[str, Any] = {
     "legs": [
         {"mode": "plane", "cabin": "economy", "origin": "PEK", "destination": "TFU", "trips": 2},
@@ -214,11 +215,12 @@ async def _walk(client: httpx.AsyncClient, public_url: str, *, scene: str, name:
 
 async def patiently(there: Callable[[], Awaitable[dict[str, Any] | None]], what: str) -> dict[str, Any]:
     """Return what comes there in the end. Raises NotWalked, which says what was waited for in vain."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline, pause = time.monotonic() + PATIENCE_SECONDS, POLL_SECONDS
     while (found := await there()) is None:
         if time.monotonic() > deadline:
             raise NotWalked(f"Waited {PATIENCE_SECONDS:.0f} s in vain for {what}. {SEE_LOGS}")
-        await asyncio.sleep(POLL_SECONDS)
+        await asyncio.sleep(pause)
+        pause = min(pause * POLL_GROWTH, POLL_SECONDS_MAX)
     return found
 
 

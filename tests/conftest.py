@@ -35,6 +35,7 @@ from tests.watcher import watched
 
 # Every deadline is so many times as long: a machine that is busy, or slow, makes tests slow and not red.
 PATIENCE = float(os.environ.get("PATIENCE", "1"))
+POLL_SECONDS, POLL_SECONDS_MAX, POLL_GROWTH = 0.02, 0.2, 1.25
 PATIENCE_SECONDS = 20.0
 WATCHER = pytest.StashKey[subprocess.Popen[bytes]]()
 
@@ -149,13 +150,15 @@ async def client_of(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 async def until(condition: Callable[[], Awaitable[Any]], *, seconds: float = PATIENCE_SECONDS) -> Any:
     """Return the condition's first true result. Raises AssertionError when there is none in `seconds` by PATIENCE."""
     seconds *= PATIENCE
-    deadline = time.monotonic() + seconds
+    deadline, pause = time.monotonic() + seconds, POLL_SECONDS
     while True:
         result = await condition()
         if result:
             return result
         assert time.monotonic() < deadline, f"not within {seconds} s: {getattr(condition, '__name__', condition)}"
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(pause)
+        # What takes long would else be looked for so often that it takes longer.
+        pause = min(pause * POLL_GROWTH, POLL_SECONDS_MAX)
 
 
 def enveloped(event: Event, *, sequence: int = 1, at: datetime | None = None) -> Envelope[Event]:
