@@ -28,7 +28,7 @@ SOUND: dict[str, Sound] = {
     "GET /boards": Sound(query=BOARD),
     "GET /boards/wall": Sound(query={"scene": "NOWHERE"}, status=404),
     # There is no end to what it answers about a scene that there is.
-    "GET /boards/wall/events": Sound(query={"scene": "NOWHERE"}, status=404),
+    "GET /boards/wall/events": Sound(query={"scene": "NOWHERE"}, status=404, endless=True),
     "GET /boards/{board}": Sound(path=PEOPLE, query={"window": "all", "after": ""}),
 }
 
