@@ -7,7 +7,9 @@ import contextlib
 import os
 import random
 import socket
+from collections import deque
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from deploy.local.runtime import Local
@@ -19,18 +21,27 @@ LANES = 20
 
 
 def free_port() -> int:
-    """Return a port from which on as many are free as a whole system takes.
+    """Return a port from which on as many are free as a whole system takes, and that was not given out lately.
 
     By chance, so that two sessions on one machine hardly choose the same, and of the share of this lane, so that two
     lanes never do; below those that clients get by themselves.
     """
-    lane = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    candidates = list(range(12_000, 32_000, PORTS_NEEDED))[lane % LANES :: LANES]
-    random.shuffle(candidates)
-    for first in candidates:
+    candidates = _candidates()
+    for _ in range(len(candidates)):
+        # Who was given the last ones may not listen there yet.
+        first = candidates[0]
+        candidates.rotate(-1)
         if all(_free(first + offset) for offset in range(PORTS_NEEDED)):
             return first
     raise RuntimeError("no free ports")
+
+
+@cache
+def _candidates() -> deque[int]:
+    lane = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    ports = list(range(12_000, 32_000, PORTS_NEEDED))[lane % LANES :: LANES]
+    random.shuffle(ports)
+    return deque(ports)
 
 
 def _free(port: int) -> bool:

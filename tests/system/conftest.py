@@ -179,12 +179,12 @@ class System:
 
 
 def _all_published(books: Books) -> bool:
-    # Beside events, orders have to be followed by the balances of their scenes.
+    # Beside events, orders have to be followed by the balances of their scenes, and footprints by the figures.
     unsent = (
         document
         for documents in books.collections.values()
         for document in documents
-        if document.get("outbox") or document.get("uncounted")
+        if document.get("outbox") or document.get("uncounted") or document.get("pending")
     )
     behind = (project_id for project_id, pages in books.pages.items() if books.places.get(project_id, 1) <= len(pages))
     return not any(unsent) and not any(behind)
