@@ -154,6 +154,20 @@ async def test_a_certificate_that_is_issued_again_after_its_revocation_takes_no_
     assert found["certificates"] == [second]
 
 
+async def test_a_certificate_that_is_issued_again_after_its_revocation_is_not_counted_for_a_moment(
+    place: Database,
+) -> None:
+    store, one, revoked = store_of(place), id_of("fp", "one"), id_of("cert", "revoked")
+    await place["footprints"].insert_one(footprint(one, root=one, replaces=None, grams=7))
+    await store.cover(revoked, (one,))
+    await store.uncover(revoked)
+    await handlers_of(store).project_figures()
+    before = await place["footprints"].find_one({"_id": one})
+    await store.cover(revoked, (one,))
+    # Whoever counts at any moment of that finds nothing to count.
+    assert await place["footprints"].find_one({"_id": one}) == before
+
+
 async def test_footprints_of_an_earlier_version_are_counted_from_the_start_on_with_their_certificates(
     place: Database,
 ) -> None:

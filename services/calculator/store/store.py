@@ -204,14 +204,22 @@ class Store:
         await self._certificates.update_one(
             {"_id": certificate_id}, {"$set": {"footprint_ids": list(footprint_ids)}}, upsert=True
         )
+        # Of one that is revoked already nothing is counted, not even for a moment.
+        if await self._uncovered_if_revoked(certificate_id):
+            return
         await self._footprints.update_many(
             {"_id": {"$in": list(footprint_ids)}, "certificates": {"$ne": certificate_id}},
             {"$push": {"certificates": certificate_id}, "$set": {"uncounted": True}},
         )
         # A revocation that came meanwhile may have found nothing to undo: whoever writes last looks again.
+        await self._uncovered_if_revoked(certificate_id)
+
+    async def _uncovered_if_revoked(self, certificate_id: str) -> bool:
         certificate = await self._certificates.find_one({"_id": certificate_id})
-        if certificate and certificate.get("revoked"):
-            await self.uncover(certificate_id)
+        if not certificate or not certificate.get("revoked"):
+            return False
+        await self.uncover(certificate_id)
+        return True
 
     async def uncover(self, certificate_id: str) -> None:
         """Let a revoked certificate cover nothing, for good."""
