@@ -28,7 +28,7 @@ from shared.settings import Settings
 from shared.web.app import database
 from tests.component.test_messaging import BECAUSE, placed
 from tests.component.test_messaging_relays import all_settled, true_of
-from tests.conftest import PATIENCE_SECONDS, Infra, enveloped, until
+from tests.conftest import PATIENCE, PATIENCE_SECONDS, Infra, enveloped, until
 
 ROOT = Path(__file__).parents[2]
 HOLDER = """
@@ -178,7 +178,7 @@ async def test_a_stop_ends_a_service_that_is_losing_its_name(place: tuple[Settin
         return any(coro is not None and coro.__qualname__ == "Replica.keep" for coro in running)
 
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS), messaging.running():
+        async with asyncio.timeout(PATIENCE_SECONDS * PATIENCE), messaging.running():
             await until(true_of(keeps_its_name))
             await mongodb["replicas"].update_one({"_id": given.replica}, {"$set": {"lease.token": "another"}})
             # What connects to Kafka is being cancelled now, and takes a second to end.
@@ -187,6 +187,7 @@ async def test_a_stop_ends_a_service_that_is_losing_its_name(place: tuple[Settin
         silent.close()
         for writer in writes:
             writer.close()
+    assert "orders messaging" not in {task.get_name() for task in asyncio.all_tasks()}
 
 
 async def test_a_name_whose_process_was_killed_is_free_at_once(

@@ -14,13 +14,14 @@ from services.calculator.domain.scenes import COUNTED, LEFT_OUT, Scene, Source
 from services.calculator.handlers import Handlers
 from services.calculator.store.store import Store, StoredFootprint
 from shared.web.lists import ListResponse
+from shared.web.livemode import Livemode
 
 
 class SceneResponse(BaseModel):
     """A scene with what is counted, what is left out, and how far it is neutralised."""
 
     scene_id: Annotated[str, Field(description="its id, for ever")]
-    livemode: Annotated[bool, Field(description="false on a system for trying out, whose certificates prove nothing")]
+    livemode: Livemode
     scene: Annotated[Scene, Field(description="what was put there")]
     counted: Annotated[tuple[Source, ...], Field(description="the sources of emissions that are counted here")]
     left_out: Annotated[tuple[Source, ...], Field(description="the sources that are not counted, with the reason")]
@@ -96,7 +97,7 @@ class FootprintResponse(BaseModel):
     """A footprint: total, likely range and lines in grams; the capability is shown to whoever made it."""
 
     footprint_id: Annotated[str, Field(description="its id")]
-    livemode: Annotated[bool, Field(description="false on a system for trying out, whose certificates prove nothing")]
+    livemode: Livemode
     scene_id: Annotated[str | None, Field(description="the scene of the visit; null for a year of life")]
     mass_g: Annotated[int, Field(description="the mass of all lines, in grams")]
     low_g: Annotated[int, Field(description="the lower end of the likely range, in grams")]

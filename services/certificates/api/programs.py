@@ -24,6 +24,7 @@ from services.certificates.domain.serials import SerialLine, serial_lines
 from services.certificates.handlers import Handlers
 from shared.contracts.registry import LedgerPlace
 from shared.web.app import cause_of
+from shared.web.livemode import Livemode
 
 Code = Annotated[str, Path(max_length=200, description="as printed, or as typed", examples=["7K3M-9QXD-4TVB"])]
 OrderPath = Annotated[
@@ -58,7 +59,7 @@ class Newer(BaseModel):
 class Verification(BaseModel):
     """How a code stands at this moment; of an unknown one there is nothing more."""
 
-    livemode: Annotated[bool, Field(description="false on a system for trying out, whose certificates prove nothing")]
+    livemode: Livemode
     status: Annotated[
         Status | Literal["unknown"], Field(description="how the code stands; `superseded` by a newer version")
     ]
@@ -73,7 +74,7 @@ class Verification(BaseModel):
 class CertificateOfHonor(BaseModel):
     """All that one version of a certificate states, and how it stands. Masses in grams, gram ranges half-open."""
 
-    livemode: Annotated[bool, Field(description="false on a system for trying out, whose certificates prove nothing")]
+    livemode: Livemode
     certificate_id: Annotated[str, Field(description="its id")]
     order_id: Annotated[str, Field(description="the order that it came of")]
     number: Annotated[str, Field(description="its number, as printed; the same on all versions")]
@@ -111,7 +112,7 @@ class CertificateOfHonor(BaseModel):
 class CertificateOfOrder(BaseModel):
     """The way from an order to its certificate; none yet while it is awaiting what it needs."""
 
-    livemode: Annotated[bool, Field(description="false on a system for trying out, whose certificates prove nothing")]
+    livemode: Livemode
     order_id: Annotated[str, Field(description="the order")]
     status: Annotated[
         Status | Literal["awaiting"], Field(description="`awaiting` until there is a certificate, then how it stands")
@@ -132,7 +133,7 @@ class Revoke(BaseModel):
 class Revoked(BaseModel):
     """A certificate that no longer counts."""
 
-    livemode: Annotated[bool, Field(description="false on a system for trying out, whose certificates prove nothing")]
+    livemode: Livemode
     certificate_id: Annotated[str, Field(description="its id")]
     number: Annotated[str, Field(description="its number, as printed")]
     revocation: Annotated[Revocation, Field(description="why and when")]

@@ -14,6 +14,7 @@ from shared.contracts.calculator import ScenePublished
 from shared.contracts.event import ProjectId
 from shared.contracts.orders import Board
 from shared.web.lists import ListResponse
+from shared.web.livemode import Livemode
 
 
 class OrganiserNaming(RequestBody):
@@ -76,7 +77,7 @@ class BalanceResponse(BaseModel):
     scene_id: Annotated[str, Field(description="the scene")]
     scene_names: Annotated[dict[str, str], Field(description="its name by language tag")]
     scene_status: Annotated[str, Field(description="what is left is ordered once it is `closed`")]
-    livemode: Annotated[bool, Field(description="false on a system for trying out, whose certificates prove nothing")]
+    livemode: Livemode
     left: Annotated[ShareResponse, Field(description="what nobody neutralises yet")]
     covered: Annotated[ShareResponse, Field(description="what orders cover that are alive or completed")]
     struck: Annotated[ShareResponse, Field(description="what the organiser does not answer for")]
@@ -121,4 +122,4 @@ class CountedResponse(BaseModel):
 class CountedPage(ListResponse[CountedResponse]):
     """Counting footprints that stand alike."""
 
-    livemode: Annotated[bool, Field(description="false on a system for trying out, whose certificates prove nothing")]
+    livemode: Livemode

@@ -14,6 +14,7 @@ from services.orders.domain.order.machine import State
 from services.orders.domain.order.order import NotOurs, Order, Payment, PaymentState, RefundReason, RefundState
 from shared.contracts.orders import ClaimedFootprint
 from shared.web.lists import ListResponse
+from shared.web.livemode import Livemode
 
 
 class OfferResponse(BaseModel):
@@ -35,7 +36,7 @@ class OfferResponse(BaseModel):
 class Quote(ListResponse[OfferResponse]):
     """A price list of projects on sale. After `ask_again_at` ask again; it promises nothing."""
 
-    livemode: Annotated[bool, Field(description="false on a system for trying out, whose certificates prove nothing")]
+    livemode: Livemode
     mandate_version: Annotated[str, Field(description="what an order must name as its mandate")]
     mandate_text: Annotated[str, Field(description="what the buyer mandates with an order, to be shown")]
     ask_again_at: Annotated[datetime, Field(description="from then on these prices may be old")]
@@ -45,7 +46,7 @@ class ProfileResponse(BaseModel):
     """A beneficiary as it stands."""
 
     beneficiary_id: Annotated[str, Field(description="its id")]
-    livemode: Annotated[bool, Field(description="false on a system for trying out, whose certificates prove nothing")]
+    livemode: Livemode
     kind: Annotated[str, Field(description="person, company or organiser")]
     name: Annotated[str | None, Field(description="stands on its certificates; null: it has an alias only")]
     alias: Annotated[str | None, Field(description="was made for it; null once it is erased")]
@@ -100,7 +101,7 @@ class PaymentStarted(BaseModel):
 
     payment_id: Annotated[str, Field(description="its id")]
     order_id: Annotated[str, Field(description="the order that it pays")]
-    livemode: Annotated[bool, Field(description="false on a system for trying out, whose certificates prove nothing")]
+    livemode: Livemode
     amount_fen: Annotated[int, Field(description="what is to be paid, in minor units")]
     currency: Annotated[str, Field(description="ISO 4217")]
     url: Annotated[str, Field(description="the page of the provider where the buyer pays")]
@@ -142,7 +143,7 @@ class OrderFacts(BaseModel):
     """An order; mass and money are none while it waits for a footprint."""
 
     order_id: Annotated[str, Field(description="its id")]
-    livemode: Annotated[bool, Field(description="false on a system for trying out, whose certificates prove nothing")]
+    livemode: Livemode
     state: Annotated[State, Field(description="where it stands")]
     created_at: Annotated[datetime, Field(description="when it was made")]
     deadline: Annotated[datetime | None, Field(description="when it ends by itself; null: it does not, in this state")]
@@ -215,7 +216,7 @@ class PayableResponse(BaseModel):
 class Payables(ListResponse[PayableResponse]):
     """What owners are due, by owner and currency."""
 
-    livemode: Annotated[bool, Field(description="false on a system for trying out, whose certificates prove nothing")]
+    livemode: Livemode
 
 
 class Taken(BaseModel):

@@ -1,6 +1,5 @@
 """Ranking's addresses: boards, my rank, around me, the pages of the boards, the live wall, and rebuilds."""
 
-from services.ranking.api.cursors import CursorUnknown
 from services.ranking.api.requests import NotFound
 from services.ranking.domain.selection import NotOffered
 from shared.refusal import Refusal
@@ -22,6 +21,5 @@ ACCESS: dict[str, Access] = {
 }
 STATUSES: dict[type[Refusal], int] = {
     NotFound: 404,
-    CursorUnknown: 422,
     NotOffered: 422,
 }

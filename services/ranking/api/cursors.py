@@ -11,14 +11,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from services.ranking.domain.ranking import Key
 from services.ranking.domain.standing import Standing
-from shared.refusal import Refusal
 from shared.sentence import Sentence
-
-
-class CursorUnknown(Refusal):
-    """The cursor was not given for this board in this window (422)."""
-
-    code = "cursor_unknown"
+from shared.web.lists import CursorUnknown
 
 
 class Cursors:

@@ -16,6 +16,7 @@ from services.ranking.domain.selection import Board, Measure
 from services.ranking.domain.standing import Standing
 from services.ranking.domain.windows import WindowKind
 from services.ranking.handlers import Handlers
+from shared.web.livemode import Livemode
 
 NEIGHBOURS = 5
 BoardPath = Annotated[Board, Path(description="who is listed")]
@@ -58,7 +59,7 @@ class BoardHead(BaseModel):
     """What a board says of itself; `as_of` is the time of the newest event in it, `window` its ISO 8601 name or all."""
 
     as_of: Annotated[datetime, Field(description="when the newest event in it happened")]
-    livemode: Annotated[bool, Field(description="false on a system for trying out, whose certificates prove nothing")]
+    livemode: Livemode
     board: Annotated[Board, Field(description="who is listed")]
     measure: Annotated[Measure, Field(description="what the values are")]
     window: Annotated[str, Field(description="the day, week, month or year in ISO 8601, or `all`")]

@@ -12,6 +12,7 @@ from services.ranking.api.requests import NotFound
 from services.ranking.domain.comparison import Progress
 from services.ranking.handlers import Handlers
 from shared.web.idempotency import Key, id_of
+from shared.web.livemode import Livemode
 
 Number = Annotated[int, Path(ge=1, le=10**15, description="the number that asking for it gave")]
 
@@ -24,7 +25,7 @@ class Rebuild(BaseModel):
     """
 
     rebuild: Annotated[int, Field(description="its number")]
-    livemode: Annotated[bool, Field(description="false on a system for trying out, whose certificates prove nothing")]
+    livemode: Livemode
     requested_at: Annotated[datetime, Field(description="when it was asked for")]
     replicas: Annotated[list[Progress], Field(description="a replica looks every two seconds, and begins then")]
 

@@ -24,6 +24,7 @@ from shared.sentence import Sentence
 from shared.web.app import cause_of
 from shared.web.idempotency import Key, id_of
 from shared.web.lists import HOW_MANY, Cursor, ListResponse, page_of, place_of
+from shared.web.livemode import Livemode
 from shared.web.preconditions import VERSIONED, PreconditionMissing, etag
 from shared.web.problems import Problem
 
@@ -54,7 +55,7 @@ class Project(BaseModel):
     """A project as it stands: listing, batches with their four figures in grams, and place in the ledger."""
 
     project_id: Annotated[str, Field(description="its id, for ever")]
-    livemode: Annotated[bool, Field(description="false on a system for trying out, whose certificates prove nothing")]
+    livemode: Livemode
     listing: Annotated[Listing, Field(description="what it shows and asks")]
     batches: Annotated[tuple[Batch, ...], Field(description="its batches by vintage and number")]
     available_g: Annotated[int, Field(description="what may still be ordered, of all batches, in grams")]

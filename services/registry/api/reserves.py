@@ -12,12 +12,13 @@ from services.registry.api.programs import PROJECT_PLACE
 from services.registry.domain.proof import Proof
 from services.registry.store.store import Store
 from shared.web.lists import HOW_MANY, Cursor, ListResponse, page_of, place_of
+from shared.web.livemode import Livemode
 
 
 class Requested(BaseModel):
     """The request is recorded."""
 
-    livemode: Annotated[bool, Field(description="false on a system for trying out, whose certificates prove nothing")]
+    livemode: Livemode
 
 
 class Reserves(ListResponse[Proof]):
@@ -26,7 +27,7 @@ class Reserves(ListResponse[Proof]):
     A recount goes on from the pages that are proven; once a day, and on request, it reads all pages again.
     """
 
-    livemode: Annotated[bool, Field(description="false on a system for trying out, whose certificates prove nothing")]
+    livemode: Livemode
     recounted_at: Annotated[datetime | None, Field(description="none until the first recount has finished")]
     reread_at: Annotated[datetime | None, Field(description="when all pages had last been read again from the first")]
     seconds: Annotated[float | None, Field(description="how long that reading took")]

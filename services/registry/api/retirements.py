@@ -18,6 +18,7 @@ from shared.contracts.registry import Allocation
 from shared.refusal import Refusal
 from shared.sentence import Sentence
 from shared.web.lists import ListResponse, cursor_of, place_of
+from shared.web.livemode import Livemode
 
 GRAM_PLACE = re.compile(r"([0-9]{1,15})")
 OrderIdPath = Annotated[str, Path(max_length=200, description="the id of the order, `ord_` and 26 characters")]
@@ -32,7 +33,7 @@ class NothingThere(Refusal):
 class Retirement(BaseModel):
     """What was cancelled for good: of a serial, or for an order. Gram ranges are half-open."""
 
-    livemode: Annotated[bool, Field(description="false on a system for trying out, whose certificates prove nothing")]
+    livemode: Livemode
     project_id: Annotated[str, Field(description="the project whose credits these are")]
     page: Annotated[int, Field(description="the sequence of the ledger's page that retired them")]
     page_hash: Annotated[str, Field(description="the hash of that page")]

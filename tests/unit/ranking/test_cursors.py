@@ -7,10 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from services.ranking.api.cursors import Cursors, CursorUnknown
+from services.ranking.api.cursors import Cursors
 from services.ranking.domain.boards import Boards
 from services.ranking.domain.ranking import Ranking
 from services.ranking.domain.selection import select
+from shared.web.lists import CursorUnknown
 from tests.unit.ranking.stories import NOW
 
 KEY = Ranking([("ben_7", 7, (1_700_000_000_000_000, "cert_7"))]).at(0).key
